@@ -1,0 +1,1 @@
+"""Declarative, GitOps-style reconciler for containers."""

@@ -1,0 +1,94 @@
+"""The error tree: every failure a user can meet says what happened, where, and what to do.
+
+Raised everywhere, rendered only by `cli`. Exit codes are those of the command line contract.
+"""
+
+from __future__ import annotations
+
+FAILED = 1
+PENDING = 2
+REFUSED = 3
+USAGE = 64
+
+
+class ReconcilerError(Exception):
+    """Root of the tree; `source` is `file:line` or a resource name, `hint` is what to do about it."""
+
+    exit_code = FAILED
+    code = "Failed"
+
+    def __init__(self, message: str, *, source: str | None = None, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.source = source
+        self.hint = hint
+        if code:
+            self.code = code
+
+    def __str__(self) -> str:
+        """`source: message` and, where one is known, the hint on the same line."""
+        where = f"{self.source}: " if self.source else ""
+        todo = f" ({self.hint})" if self.hint else ""
+        return f"{where}{self.message}{todo}"
+
+
+class SpecError(ReconcilerError):
+    """A spec is invalid: that project is refused and left as it runs (exit 3)."""
+
+    exit_code = REFUSED
+    code = "SpecInvalid"
+
+
+class SpecErrors(SpecError):
+    """All errors found in one project's files at once, in file order."""
+
+    def __init__(self, errors: list[SpecError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+    def __str__(self) -> str:
+        """One error a line; each already names its own place."""
+        return self.message
+
+
+class UsageError(ReconcilerError):
+    """The command line is wrong (exit 64)."""
+
+    exit_code = USAGE
+    code = "Usage"
+
+
+class LockedError(ReconcilerError):
+    """Another controller holds this project on this engine."""
+
+    code = "Locked"
+
+
+class EngineError(ReconcilerError):
+    """The engine refused or failed a call.
+
+    `status` is the Engine API's HTTP status (None where no answer came); `retryable` says whether the same call may
+    succeed later without anybody changing anything.
+    """
+
+    code = "EngineError"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retryable: bool = False,
+        source: str | None = None,
+        hint: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, source=source, hint=hint, code=code)
+        self.status = status
+        self.retryable = retryable
+
+
+class EngineUnreachableError(EngineError):
+    """No answer from the engine: nothing is known, so nothing may be removed."""
+
+    code = "EngineUnreachable"

@@ -1,0 +1,168 @@
+"""What the engine says: a lossless, immutable snapshot, read by `observer`, judged by `planner`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.model.project import JSON, HostPort
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Which engine answered. `api` is the version we speak with it, such as `1.41`; `id` is the engine's own."""
+
+    name: str
+    id: str
+    version: str
+    api: str
+
+    def supports(self, api: str) -> bool:
+        """Whether the negotiated API is at least `api`."""
+        return _numbers(self.api) >= _numbers(api)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A container's place on one network."""
+
+    network_id: str
+    aliases: tuple[str, ...] = ()
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of ours, from GET /containers/{id}/json (Engine API). Times are seconds since the epoch.
+
+    `status` is State.Status (created, running, paused, restarting, removing, exited, dead); `health` is
+    State.Health.Status or None without a health check; `health_output` the last probe's output.
+    """
+
+    id: str
+    name: str
+    status: str
+    labels: Mapping[str, str]
+    image: str
+    image_id: str
+    created_at: float
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    exit_code: int = 0
+    error: str = ""
+    health: str | None = None
+    health_output: str = ""
+    restart_count: int = 0
+    oom_killed: bool = False
+    config: JSON = field(default_factory=dict)
+    host_config: JSON = field(default_factory=dict)
+    networks: Mapping[str, Endpoint] = field(default_factory=dict)
+    mounts: tuple[JSON, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether its process exists and is not frozen."""
+        return self.status in {"running", "restarting"}
+
+    @property
+    def occupied(self) -> bool:
+        """Whether it holds its ports, addresses and name's DNS entry."""
+        return self.status in {"running", "restarting", "paused"}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A container that is not ours, from its row in GET /containers/json: only what can be in our way.
+
+    `compose_project` and `compose_service` are Compose's labels, so that a project made by `docker compose` is
+    recognised; `claims` is our own project label on an object that is nevertheless not ours.
+    """
+
+    id: str
+    name: str
+    status: str
+    ports: tuple[HostPort, ...] = ()
+    networks: tuple[str, ...] = ()
+    compose_project: str = ""
+    compose_service: str = ""
+    claims: str = ""
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """A network, from GET /networks."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    driver: str = "bridge"
+    raw: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VolumeState:
+    """A volume, from GET /volumes."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    driver: str = "local"
+
+
+@dataclass(frozen=True)
+class ImageState:
+    """An image present on the engine. `config` is the image's own container config, {} where it was not inspected.
+
+    `id` is the engine's Id; `tags` are RepoTags and `digests` RepoDigests (`name@sha256:…`). `predicted` marks an image
+    that only a forecast has: what it will declare (health check, volumes, user) is known after the pull or build.
+    """
+
+    id: str
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    config: JSON = field(default_factory=dict)
+    predicted: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The whole of what was read in one pass. `inflight` are ids of operations submitted and not yet answered."""
+
+    engine: EngineInfo
+    containers: tuple[Container, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
+    networks: tuple[NetworkState, ...] = ()
+    volumes: tuple[VolumeState, ...] = ()
+    images: tuple[ImageState, ...] = ()
+    inflight: frozenset[str] = frozenset()
+
+    def network(self, name: str) -> NetworkState | None:
+        """The network of that name, or None."""
+        return next((network for network in self.networks if network.name == name), None)
+
+    def volume(self, name: str) -> VolumeState | None:
+        """The volume of that name, or None."""
+        return next((volume for volume in self.volumes if volume.name == name), None)
+
+
+@dataclass(frozen=True)
+class RegistryAnswer:
+    """What a registry said of one reference: the index digest `sha256:…`, or why there is none."""
+
+    digest: str | None = None
+    error: str | None = None
+
+
+def json_value(document: JSON, *path: str) -> Any:
+    """The value at a path of keys in raw Engine JSON, None where any step is missing or null."""
+    value: Any = document
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value

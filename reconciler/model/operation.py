@@ -1,0 +1,138 @@
+"""What the planner says: operations with their causes, conditions, and the state of each service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reconciler.model.project import JSON, Notice
+
+Impact = Literal["none", "rolling", "gap", "recreate"]
+Kind = Literal[
+    "image.pull",
+    "image.build",
+    "image.tag",
+    "network.create",
+    "network.remove",
+    "network.connect",
+    "volume.create",
+    "container.create",
+    "container.start",
+    "container.stop",
+    "container.remove",
+]
+ConditionType = Literal["Ready", "Reconciling", "Stalled"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why an operation exists: a field, its value before and after (redacted), where the spec says so, and in words."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+    source: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One engine call.
+
+    `id` is the same for the same decision in every pass, so that a repeated plan is recognised. `resource` is the name
+    of the object on the engine, `target` what the call addresses it by (its id where it exists). `after` are ids of
+    operations that had to be done first. `payload` is the raw body of the call and may hold secrets: never print it.
+    """
+
+    id: str
+    kind: Kind
+    resource: str
+    project: str
+    service: str | None = None
+    slot: int | None = None
+    target: str = ""
+    after: tuple[str, ...] = ()
+    impact: Impact = "none"
+    cause: tuple[Difference, ...] = ()
+    payload: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A statement about a project or one of its services, in the words of controller-runtime: Ready, Reconciling, Stalled."""
+
+    type: ConditionType
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    service: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service's line in `status`. `message` says why when something is off; `waiting` what it waits for now."""
+
+    name: str
+    desired: int
+    running: int
+    healthy: int
+    up_to_date: int
+    image: str
+    digest: str
+    health: str
+    sync: str
+    reason: str = ""
+    message: str = ""
+    waiting: str = ""
+    order: str = ""
+    order_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A definition that did not come up: remembered so that it is not tried again until it changes."""
+
+    service: str
+    spec_hash: str
+    reason: str
+    message: str
+    container: str = ""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the engine cannot tell: definitions known to be bad, and operations that failed for good, by id."""
+
+    failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
+    failed_operations: Mapping[str, str] = field(default_factory=dict)
+
+    def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
+        """This memory and those failures; the first report of a (service, hash) is kept."""
+        added = {(failure.service, failure.spec_hash): failure for failure in failures}
+        return Memory({**added, **self.failures}, self.failed_operations)
+
+    def with_failed_operation(self, operation_id: str, message: str) -> Memory:
+        """This memory and an operation that failed for good."""
+        return Memory(self.failures, {**self.failed_operations, operation_id: message})
+
+
+@dataclass(frozen=True)
+class Step:
+    """The planner's answer. Empty when there is nothing to do and nothing to wait for.
+
+    `wake_at` is the engine time (seconds since the epoch) at which to plan again even if nothing happens.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    wake_at: float | None = None
+    conditions: tuple[Condition, ...] = ()
+    services: tuple[ServiceStatus, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left to do or to wait for."""
+        return not self.operations and self.wake_at is None

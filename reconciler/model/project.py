@@ -1,0 +1,198 @@
+"""The desired state: one Project of Services, Networks and Volumes, lowered to Engine API terms by `spec`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+JSON = Mapping[str, Any]
+Order = Literal["start-first", "stop-first"]
+DependencyState = Literal["service_started", "service_healthy", "service_completed_successfully"]
+PullPolicy = Literal["always", "missing", "never", "build"]
+
+
+@dataclass(frozen=True)
+class Build:
+    """How to build a service's image (Compose Spec, build section).
+
+    `context` and `dockerfile` are absolute paths (`dockerfile_inline` instead where the text stands in the spec).
+    `key` is the content key of everything the build reads, 64 hex digits, and `tag` the immutable tag made of it; both
+    are empty until `images` has computed them.
+    """
+
+    context: str
+    dockerfile: str
+    dockerfile_inline: str | None = None
+    args: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    key: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a service runs: `reference` as written (for a bare build: empty), how to get it, and the build if any."""
+
+    reference: str
+    pull_policy: PullPolicy = "missing"
+    build: Build | None = None
+    platform: str | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One network of a service: `network` is the network's name on the engine; `endpoint` the raw EndpointSettings.
+
+    `endpoint` holds only what the spec says (IPAMConfig, MacAddress, DriverOpts); aliases are separate because the
+    service name and the slot name join them. Order is connection order: the first is the container's NetworkMode.
+    """
+
+    key: str
+    network: str
+    aliases: tuple[str, ...] = ()
+    endpoint: JSON = field(default_factory=dict)
+
+    @property
+    def static_address(self) -> bool:
+        """Whether the spec fixes an address, so that two replicas cannot be attached at once."""
+        ipam = self.endpoint.get("IPAMConfig") or {}
+        return bool(ipam.get("IPv4Address") or ipam.get("IPv6Address") or self.endpoint.get("MacAddress"))
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One `depends_on` entry (Compose Spec): `required` false means that an absent service does not matter."""
+
+    service: str
+    condition: DependencyState = "service_started"
+    required: bool = True
+    restart: bool = False
+
+
+@dataclass(frozen=True)
+class HostPort:
+    """A published port: `first` to `last` on host address `ip` (empty: every address); 0 lets the engine choose."""
+
+    first: int
+    last: int
+    protocol: str = "tcp"
+    ip: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the host port is named, rather than chosen by the engine."""
+        return self.first > 0
+
+    def overlaps(self, other: HostPort) -> bool:
+        """Whether the two cannot be bound at once."""
+        addresses = {self.ip or "0.0.0.0", other.ip or "0.0.0.0"}
+        same_address = len(addresses) == 1 or bool(addresses & {"0.0.0.0", "::"})
+        return (
+            self.fixed
+            and other.fixed
+            and self.protocol == other.protocol
+            and same_address
+            and self.first <= other.last
+            and other.first <= self.last
+        )
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How replicas are replaced: `deploy.update_config` and `x-reconcile.rollout`. All times in seconds.
+
+    `order` None means unset: start-first where nothing forbids it. `parallelism` 0 means all at once.
+    """
+
+    order: Order | None = None
+    parallelism: int = 1
+    min_running: float = 5.0
+    progress_deadline: float = 600.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service, ready to be planned.
+
+    `container` is the body of POST /containers/create (Engine API) as the spec asks for it, without Image, our own and
+    Compose's labels, networking, and what depends on the slot. `shares` maps `HostConfig` fields (NetworkMode) to
+    the service whose container they join. `mounts` names what the container writes to, for the choice of order.
+    `sources` maps field paths (`image`, `environment.LOG_LEVEL`, `ports[0]`) to `file:line`; the empty path is the
+    service itself.
+    """
+
+    name: str
+    image: Image
+    container: JSON
+    replicas: int = 1
+    networks: tuple[Attachment, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
+    container_name: str | None = None
+    shares: tuple[tuple[str, str], ...] = ()
+    ports: tuple[HostPort, ...] = ()
+    volumes: tuple[str, ...] = ()
+    writable_mounts: tuple[str, ...] = ()
+    rollout: Rollout = Rollout()
+    job: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, path: str = "") -> str:
+        """The `file:line` that set this field, or the nearest enclosing one that is known."""
+        while path not in self.sources and path:
+            cut = max(path.rfind("."), path.rfind("["))
+            path = path[:cut] if cut > 0 else ""
+        return self.sources.get(path, "")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network the project uses. `definition` is the body of POST /networks/create without name and our labels."""
+
+    key: str
+    name: str
+    external: bool = False
+    definition: JSON = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A named volume the project uses. `definition` is the body of POST /volumes/create without name and our labels."""
+
+    key: str
+    name: str
+    external: bool = False
+    definition: JSON = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know: a stable `code`, a message, and the `file:line` or resource it is about."""
+
+    code: str
+    message: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything one spec asks for, by name; services of disabled profiles are absent and named in `disabled`."""
+
+    name: str
+    services: tuple[Service, ...]
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    disabled: frozenset[str] = frozenset()
+    prune: bool = True
+    allow_empty: bool = False
+    working_dir: str = ""
+    files: tuple[str, ...] = ()
+    source: str = ""
+    notices: tuple[Notice, ...] = ()
+
+    def service(self, name: str) -> Service | None:
+        """The service of that name, or None."""
+        return next((service for service in self.services if service.name == name), None)
