@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from reconciler.model.project import JSON, Notice
@@ -103,19 +103,30 @@ class Failure:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the engine cannot tell: definitions known to be bad, and operations that failed for good, by id."""
+    """What the engine cannot tell.
+
+    `failures` are definitions known to be bad, by (service, hash); `failed_operations` messages of operations that
+    failed for good, by id; `attempted` names of containers that this run created or started, so that one which dies is
+    a failed rollout and not a replica that died since.
+    """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
     failed_operations: Mapping[str, str] = field(default_factory=dict)
+    attempted: frozenset[str] = frozenset()
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept."""
         added = {(failure.service, failure.spec_hash): failure for failure in failures}
-        return Memory({**added, **self.failures}, self.failed_operations)
+        return replace(self, failures={**added, **self.failures})
 
     def with_failed_operation(self, operation_id: str, message: str) -> Memory:
         """This memory and an operation that failed for good."""
-        return Memory(self.failures, {**self.failed_operations, operation_id: message})
+        return replace(self, failed_operations={**self.failed_operations, operation_id: message})
+
+    def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
+        """This memory and the containers that these operations bring up."""
+        names = {op.resource for op in operations if op.kind in {"container.create", "container.start"}}
+        return replace(self, attempted=self.attempted | names)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""Small pieces of wording that every text rendering shares: counts, wrapped messages, conditions, warnings, engines."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from reconciler.cli.palette import Palette
+from reconciler.cli.values import clean
+from reconciler.model.observed import EngineInfo
+from reconciler.model.operation import Condition
+from reconciler.model.project import Notice
+from reconciler.model.report import ProjectReport
+
+WIDTH = 100
+_NAMED = 4
+
+
+def count(number: int, noun: str) -> str:
+    """`1 replica`, `2 replicas`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def seconds(value: float) -> str:
+    """A duration for people: `0.1 s`, `42.0 s`, `3 min 5 s`."""
+    if value < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{value:.1f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def wrapped(message: str, width: int, indent: str) -> list[str]:
+    """The message, made safe, in lines of at most `width`, every line indented; its own line breaks are kept."""
+    wrapper = textwrap.TextWrapper(width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return [line for part in clean(message).split("\n") for line in wrapper.wrap(part) or [""]]
+
+
+def engine_text(engine: EngineInfo | None) -> str:
+    """`on HOST (engine 28.3.0, API 1.51)`, or nothing where no engine was asked."""
+    return f"on {clean(engine.name)} (engine {engine.version}, API {engine.api})" if engine else ""
+
+
+def targets_text(targets: tuple[str, ...]) -> str:
+    """`web/1, web/2, web/3`; from five on `web/1 to web/9 (9)`, or the first few and a number where there are gaps."""
+    if len(targets) <= _NAMED:
+        return ", ".join(targets)
+    first, last = targets[0], targets[-1]
+    if _number(last) - _number(first) == len(targets) - 1:
+        return f"{first} to {last} ({len(targets)})"
+    return f"{', '.join(targets[: _NAMED - 1])} and {len(targets) - _NAMED + 1} more"
+
+
+def in_sync_line(project: ProjectReport) -> str:
+    """A project without changes in one line: `shop: in sync, nothing to do (4 services, 6 replicas)`."""
+    replicas = count(sum(service.desired for service in project.services), "replica")
+    return f"{project.name}: in sync, nothing to do ({count(len(project.services), 'service')}, {replicas})."
+
+
+def condition_lines(condition: Condition, width: int, palette: Palette) -> list[str]:
+    """`! web: PortInUse  file:line` and the message beneath."""
+    subject = f"{condition.service}: {condition.reason}" if condition.service else condition.reason
+    where = palette.faint(f"  {clean(condition.source)}") if condition.source else ""
+    return [f"  {palette.remove('! ' + subject)}{where}", *wrapped(condition.message, width, "      ")]
+
+
+def warning_lines(warnings: Iterable[Notice], width: int, palette: Palette) -> list[str]:
+    """`warning: file:line: message`, one after the other."""
+    lines: list[str] = []
+    for warning in warnings:
+        place = f"{warning.source}: " if warning.source else ""
+        head, *rest = wrapped(f"{place}{warning.message}", width - 9, "")
+        lines += [f"{palette.change('warning:')} {head}", *(f"         {line}" for line in rest)]
+    return lines
+
+
+def _number(target: str) -> int:
+    digits = target.rpartition("/")[2]
+    return int(digits) if digits.isdecimal() else -1

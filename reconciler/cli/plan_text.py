@@ -1,0 +1,142 @@
+"""The plan as text for people: what happens to what, in which way, and which line of which file caused it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.cli.cause_text import cause_lines, place, reason_text, sole_reason
+from reconciler.cli.changes import Change, changes, tally
+from reconciler.cli.palette import PLAIN, Palette
+from reconciler.cli.phrases import (
+    WIDTH,
+    condition_lines,
+    count,
+    engine_text,
+    in_sync_line,
+    targets_text,
+    warning_lines,
+    wrapped,
+)
+from reconciler.cli.values import clean, shorten
+from reconciler.cli.verdicts import troubles
+from reconciler.model.operation import ServiceStatus
+from reconciler.model.report import ProjectReport, Report
+
+_IMPACT = {"rolling": "rolling", "gap": "with a gap", "recreate": "recreated"}
+
+
+def render(report: Report, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
+    """The whole plan, ending in a line break; empty where there is no project to speak of."""
+    blocks = [render_project(project, width=width, palette=palette) for project in report.projects]
+    warnings = warning_lines(report.warnings, width, palette)
+    if warnings:
+        blocks.append("\n".join(warnings) + "\n")
+    if len(report.projects) > 1:
+        blocks.append(_total(report) + "\n")
+    return "\n".join(blocks)
+
+
+def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
+    """One project's plan. A project in sync takes one line, so that the one which is not stands out."""
+    if project.in_sync and not troubles(project):
+        return in_sync_line(project) + "\n"
+    found = changes(project)
+    lines = [_header(project, palette), ""]
+    lines += _changes(project, found, width, palette)
+    lines += _unchanged(project, found, width, palette)
+    lines += _unknown(project, width, palette)
+    for condition in troubles(project):
+        lines += ["", *condition_lines(condition, width, palette)]
+    return "\n".join([*lines, "", palette.strong(summary(project, found)), ""])
+
+
+def summary(project: ProjectReport, found: tuple[Change, ...]) -> str:
+    """The plan in one line: how many objects of each verb, and whether the forecast ends with nothing left to do."""
+    counts = ", ".join(f"{number} to {verb}" for verb, number in tally(found).items())
+    steps = count(len(project.operations), "operation")
+    end = "does not converge, see ! above"
+    if project.converges:
+        end = f"converges after {steps} (forecast on a simulated engine)"
+    return f"Plan: {counts or 'no changes'}; {end}."
+
+
+def _header(project: ProjectReport, palette: Palette) -> str:
+    rest = "  ".join(part for part in (engine_text(project.engine), clean(project.source)) if part)
+    return f"{palette.strong(project.name)} {palette.faint(rest)}".rstrip()
+
+
+def _changes(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> Iterator[str]:
+    services = {service.name: service for service in project.services}
+    resources = [change for change in found if change.resource != "container"]
+    replicas = [change for change in found if change.resource == "container"]
+    for change in resources:
+        yield from _change(change, _resource_text(change), "", width, palette)
+    if resources and replicas:
+        yield ""
+    for change in replicas:
+        service = services.get(change.service or "")
+        yield from _change(change, _replica_text(change, service), _order_reason(change, service), width, palette)
+
+
+def _change(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:
+    sole = sole_reason(change.causes)
+    if sole and not remark:
+        remark = reason_text(sole)
+        where = place(sole)
+        if 4 + len(text) + len(remark) + len(where) + 4 <= width:
+            yield f"  {_signed(change, text, palette)}  {palette.faint('  '.join(filter(None, (remark, where))))}"
+            return
+        remark = ""
+    yield from _head(change, text, remark, width, palette)
+    yield from cause_lines(change.causes, width, palette)
+
+
+def _head(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:
+    fits = 4 + len(text) + len(remark) + 1 <= width
+    line = f"  {_signed(change, shorten(text, width - 4), palette)}"
+    yield f"{line} {palette.faint(remark)}" if remark and fits else line
+    if remark and not fits:
+        yield from (palette.faint(part) for part in wrapped(remark, width, " " * 6))
+
+
+def _resource_text(change: Change) -> str:
+    verb = f"  {change.verb}" if change.resource == "image" or change.sign == "~" else ""
+    return f"{change.resource:<7}  {clean(change.targets[0])}{verb}"
+
+
+def _replica_text(change: Change, service: ServiceStatus | None) -> str:
+    order = service.order if service and change.verb == "replace" else ""
+    how = ", ".join(part for part in (_IMPACT.get(change.impact, ""), order) if part)
+    return f"{targets_text(change.targets)}  {change.verb}{': ' + how if how else ''}"
+
+
+def _order_reason(change: Change, service: ServiceStatus | None) -> str:
+    reason = service.order_reason if service and change.verb == "replace" else ""
+    return f"({clean(reason)})" if reason else ""
+
+
+def _signed(change: Change, text: str, palette: Palette) -> str:
+    paint = {"+": palette.add, "~": palette.change, "-": palette.remove}[change.sign]
+    return paint(f"{change.sign} {text}")
+
+
+def _unchanged(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> list[str]:
+    touched = {change.service for change in found if change.resource == "container"}
+    still = [service for service in project.services if service.name not in touched]
+    if not still:
+        return []
+    replicas = count(sum(service.desired for service in still), "replica")
+    names = shorten(", ".join(service.name for service in still), width - 20 - len(replicas))
+    return [palette.faint(f"  = {names}  unchanged ({replicas})")]
+
+
+def _unknown(project: ProjectReport, width: int, palette: Palette) -> list[str]:
+    texts = (f"? {service}: {what}" for service, what in project.unknown)
+    return [palette.faint(line) for text in texts for line in wrapped(text, width, "  ")]
+
+
+def _total(report: Report) -> str:
+    pending = sum(not project.in_sync for project in report.projects)
+    errors = f"; {count(len(report.errors), 'error')} (on stderr)" if report.errors else ""
+    in_sync = len(report.projects) - pending
+    return f"{count(len(report.projects), 'project')}: {pending} with changes, {in_sync} in sync{errors}."

@@ -1,0 +1,151 @@
+"""Progress of a converge on stderr: live lines on a terminal, plain lines elsewhere. Fed by `app.converge`.
+
+Callbacks may come from any thread.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from reconciler.cli.changes import PAST, Verb, replica
+from reconciler.cli.phrases import seconds
+from reconciler.cli.values import clean
+from reconciler.model.operation import Operation
+from reconciler.model.report import Activity, ProjectReport
+
+_GERUNDS: dict[str, str] = {
+    "create": "creating",
+    "start": "starting",
+    "stop": "stopping",
+    "remove": "removing",
+    "connect": "connecting",
+    "pull": "pulling",
+    "build": "building",
+    "tag": "tagging",
+}
+_SLOW = {"image.pull", "image.build"}
+_DIGITS = re.compile(r"\d[\d.]*")
+
+
+class Progress(Protocol):
+    """What a converge reports to while it runs."""
+
+    def plan(self, project: ProjectReport) -> None:
+        """A project is about to be converged."""
+        ...
+
+    def activity(self, activity: Activity) -> None:
+        """Something happened."""
+        ...
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Keep the terminal free for other output meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        ...
+
+
+class PlainProgress:
+    """One line for every new fact, for logs and pipes; repetitions and moving counters say nothing new."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._projects: set[str] = set()
+        self._started: dict[str, float] = {}
+        self._said: dict[tuple[str, str], set[str]] = {}
+
+    def plan(self, project: ProjectReport) -> None:
+        """From the second project on, lines say which one they are about."""
+        self._projects.add(project.name)
+
+    def activity(self, activity: Activity) -> None:
+        """Write the activity's line, if it has one that was not written just before."""
+        with self._lock:
+            self._projects.add(activity.project)
+            text = self._text(activity)
+            if text:
+                self._write(f"{activity.project} {text}" if len(self._projects) > 1 else text)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Plain lines are in nobody's way."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """Everything is written already."""
+
+    def _text(self, activity: Activity) -> str | None:
+        if activity.state == "progress":
+            return self._news(activity)
+        operation = activity.operation
+        if operation is None:
+            return f"{activity.service or activity.project}: {clean(activity.text)}"
+        if activity.state == "started":
+            self._started[operation.id] = activity.seconds
+            return f"{subject(operation)}: {doing(operation)}" if operation.kind in _SLOW else None
+        took = activity.seconds - self._started.get(operation.id, activity.seconds)
+        return f"{subject(operation)}: {outcome(operation, activity)} ({seconds(took)})"
+
+    def _news(self, activity: Activity) -> str | None:
+        """A waiting service's line unless it repeats the last; of a pull's counters only the first of each kind."""
+        operation = activity.operation
+        text = clean(activity.text).rstrip()
+        key = (activity.project, operation.id if operation else activity.service or "")
+        pulling = operation is not None and operation.kind == "image.pull"
+        mark = _DIGITS.sub("#", text) if pulling else text
+        said = self._said.setdefault(key, set())
+        if not text or mark in said:
+            return None
+        self._said[key] = said | {mark} if pulling else {mark}
+        return f"{subject(operation) if operation else activity.service or activity.project}: {text}"
+
+
+def subject(operation: Operation) -> str:
+    """Whose line it is: `web/1`, `web` for its image, `network shop_default`."""
+    if operation.service:
+        return replica(operation) if operation.slot is not None else operation.service
+    return f"{operation.kind.partition('.')[0]} {operation.resource}"
+
+
+def doing(operation: Operation) -> str:
+    """`creating shop-web-1-ab12cd34`; the object's name only where the line does not begin with it."""
+    return _with_object(_GERUNDS[_verb(operation)], operation)
+
+
+def outcome(operation: Operation, activity: Activity) -> str:
+    """`created shop-web-1-ab12cd34`, or what failed and why."""
+    if activity.state == "failed":
+        return f"{_with_object(_GERUNDS[_verb(operation)], operation)} failed: {clean(activity.text)}"
+    return _with_object(PAST[_verb(operation)], operation)
+
+
+def open_progress(*, live: bool, color: bool, write: Callable[[str], None]) -> Progress:
+    """Live lines where stderr is a terminal; `write` takes a plain line elsewhere."""
+    if not live:
+        return PlainProgress(write)
+    from reconciler.cli.progress_live import LiveProgress  # noqa: PLC0415 - rich is heavy and only terminals need it
+
+    return LiveProgress(color=color)
+
+
+@contextmanager
+def following(progress: Progress) -> Iterator[Progress]:
+    """The progress, closed at the end whatever happens."""
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def _verb(operation: Operation) -> Verb:
+    return operation.kind.partition(".")[2]  # type: ignore[return-value]
+
+
+def _with_object(word: str, operation: Operation) -> str:
+    return f"{word} {operation.resource}" if operation.service else word

@@ -1,0 +1,169 @@
+"""The live view of a converge: one line per service, drawn with rich. Imported on terminals only."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.cli.changes import PAST, changes, tally
+from reconciler.cli.phrases import seconds
+from reconciler.cli.progress import doing, outcome
+from reconciler.cli.values import clean
+from reconciler.model.operation import Operation
+from reconciler.model.report import Activity, ProjectReport
+
+_SPARE_LINES = 4
+
+
+@dataclass
+class _Row:
+    """One service, or one network, volume or image that belongs to none."""
+
+    name: str
+    total: int
+    summary: str = ""
+    done: int = 0
+    text: str = "waiting for its turn"
+    began: float | None = None
+    ended: float | None = None
+    failed: bool = False
+
+
+class LiveProgress:
+    """Redraws ten times a second from a thread of rich's; the last picture stays on the screen."""
+
+    def __init__(self, *, color: bool) -> None:
+        self._console = Console(stderr=True, no_color=not color, highlight=False)
+        self._lock = threading.RLock()
+        self._rows: dict[tuple[str, str], _Row] = {}
+        self._origin: float | None = None
+        self._spinner = Spinner("dots")
+        self._live: Live | None = None
+
+    def plan(self, project: ProjectReport) -> None:
+        """Put up a line for everything that the forecast says will be worked on."""
+        with self._lock:
+            for operation in project.operations:
+                row = self._row(project.name, _owner(operation))
+                row.total += 1
+            for name, text in _summaries(project).items():
+                self._row(project.name, name).summary = text
+        self._start()
+
+    def activity(self, activity: Activity) -> None:
+        """Bring one line up to date."""
+        with self._lock:
+            if self._origin is None:
+                self._origin = time.monotonic() - activity.seconds
+            operation = activity.operation
+            name = _owner(operation) if operation else activity.service or activity.project
+            _advance(self._row(activity.project, name), activity)
+        self._start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the lines off the screen meanwhile."""
+        live, self._live = self._live, None
+        if live:
+            live.transient = True
+            live.stop()
+        yield
+        if live:
+            self._start()
+
+    def close(self) -> None:
+        """Leave the last picture."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _start(self) -> None:
+        if self._live is None and self._rows:
+            self._live = Live(
+                console=self._console, get_renderable=self._picture, refresh_per_second=10, redirect_stdout=False
+            )
+            self._live.start()
+
+    def _row(self, project: str, name: str) -> _Row:
+        return self._rows.setdefault((project, name), _Row(name, 0))
+
+    def _picture(self) -> RenderableType:
+        with self._lock:
+            rows = dict(self._rows)
+            now = time.monotonic() - self._origin if self._origin is not None else 0.0
+            many = len({project for project, _ in rows}) > 1
+            table = Table.grid(padding=(0, 2, 0, 0))
+            table.add_column(width=1)
+            table.add_column(no_wrap=True)
+            table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+            table.add_column(justify="right", no_wrap=True)
+            visible, hidden = _fitting(rows, self._console.height - _SPARE_LINES)
+            for (project, _), row in visible:
+                name = f"{project} {row.name}" if many else row.name
+                table.add_row(self._symbol(row), Text(name), Text(row.text), Text(_elapsed(row, now), style="dim"))
+            if hidden:
+                table.add_row(Text("✓", style="green"), Text(f"{hidden} more"), Text("done"), Text(""))
+            return table
+
+    def _symbol(self, row: _Row) -> RenderableType:
+        if row.failed:
+            return Text("✗", style="red")
+        if row.ended is not None:
+            return Text("✓", style="green")
+        return Text("·", style="dim") if row.began is None else self._spinner
+
+
+def _owner(operation: Operation) -> str:
+    return operation.service or f"{operation.kind.partition('.')[0]} {operation.resource}"
+
+
+def _summaries(project: ProjectReport) -> dict[str, str]:
+    by_owner: dict[str, list[str]] = {}
+    for change in changes(project):
+        owner = change.service or f"{change.resource} {change.targets[0]}"
+        by_owner.setdefault(owner, []).extend(f"{number} {PAST[verb]}" for verb, number in tally([change]).items())
+    return {owner: ", ".join(texts) for owner, texts in by_owner.items()}
+
+
+def _advance(row: _Row, activity: Activity) -> None:
+    row.began = activity.seconds if row.began is None else row.began
+    operation = activity.operation
+    if activity.state in {"finished", "failed"} and operation:
+        row.done += 1
+        row.text = _sentence(operation, outcome(operation, activity))
+        row.failed = row.failed or activity.state == "failed"
+    elif activity.state == "started" and operation:
+        row.text = _sentence(operation, doing(operation))
+    else:
+        row.text = clean(activity.text).replace("\n", " ")
+    finished = activity.state == "finished" and row.done >= row.total
+    row.ended = activity.seconds if finished or row.failed else None
+    if finished and row.summary and not row.failed:
+        row.text = row.summary
+
+
+def _sentence(operation: Operation, text: str) -> str:
+    return f"{operation.service}/{operation.slot}: {text}" if operation.slot is not None else text
+
+
+def _elapsed(row: _Row, now: float) -> str:
+    if row.began is None:
+        return ""
+    return seconds(max((now if row.ended is None else row.ended) - row.began, 0.0))
+
+
+def _fitting(rows: dict[tuple[str, str], _Row], height: int) -> tuple[list[tuple[tuple[str, str], _Row]], int]:
+    """The lines that fit on the screen and the number of those left out; finished ones give way first."""
+    if len(rows) <= height:
+        return list(rows.items()), 0
+    active = [item for item in rows.items() if item[1].failed or item[1].ended is None]
+    return active[: max(height, 1)], len(rows) - len(active)

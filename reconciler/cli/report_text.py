@@ -1,0 +1,115 @@
+"""The end of a converge for people: what was done in how long, what failed and why, what still runs, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.cli.changes import PAST, changes, replica, tally
+from reconciler.cli.palette import PLAIN, Palette
+from reconciler.cli.phrases import (
+    WIDTH,
+    condition_lines,
+    count,
+    in_sync_line,
+    seconds,
+    warning_lines,
+    wrapped,
+)
+from reconciler.cli.values import clean, shorten
+from reconciler.cli.verdicts import troubles
+from reconciler.model.operation import Failure
+from reconciler.model.report import ProjectReport, Report
+
+_LOG_LINES = 20
+
+
+def render(report: Report, *, stopped: bool = False, width: int = WIDTH, palette: Palette = PLAIN) -> str:
+    """The report, ending in a line break. `stopped` says that the run was asked to end early."""
+    lines = warning_lines(report.warnings, width, palette)
+    for project in report.projects:
+        lines += _project(project, stopped, width, palette)
+    if len(report.projects) > 1 or report.errors:
+        lines += ["", palette.strong(_total(report))]
+    return "\n".join([*lines, ""])
+
+
+def _project(project: ProjectReport, stopped: bool, width: int, palette: Palette) -> Iterator[str]:
+    if project.in_sync and not project.operations and not troubles(project):
+        yield in_sync_line(project)
+        return
+    yield from _failed_operations(project, width, palette)
+    for failure in project.failures:
+        yield from _failure(project, failure, width, palette)
+    yield from _conditions(project, width, palette)
+    yield _verdict(project, stopped, palette)
+    if not project.succeeded:
+        yield from _what_runs(project, width)
+        yield from wrapped(_next(project, stopped), width, "  ")
+
+
+def _verdict(project: ProjectReport, stopped: bool, palette: Palette) -> str:
+    done = ", ".join(f"{number} {PAST[verb]}" for verb, number in tally(changes(project)).items())
+    time = seconds(project.duration)
+    if project.succeeded:
+        return palette.add(f"{project.name}: converged in {time}: {done or 'nothing had to be done'}.")
+    word = "stopped on request" if stopped and not project.failures and not project.failed_operations else "failed"
+    return palette.remove(f"{project.name}: {word} after {time}: {done or 'nothing was done'}.")
+
+
+def _failed_operations(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
+    operations = {operation.id: operation for operation in project.operations}
+    for identifier, message in project.failed_operations:
+        operation = operations.get(identifier)
+        what = f"{replica(operation)}: {operation.kind} {operation.resource} failed" if operation else identifier
+        yield f"  {palette.remove('! ' + what)}"
+        yield from wrapped(message, width, "      ")
+        yield ""
+
+
+def _failure(project: ProjectReport, failure: Failure, width: int, palette: Palette) -> Iterator[str]:
+    yield f"  {palette.remove(f'! {failure.service}: {failure.reason}')}"
+    yield from wrapped(failure.message, width, "      ")
+    log = dict(project.logs).get(failure.container, "").rstrip()
+    if log:
+        kept = clean(log).split("\n")[-_LOG_LINES:]
+        yield palette.faint(f"      last lines of {failure.container}:")
+        yield from (palette.faint(f"      | {shorten(line, width - 8)}") for line in kept)
+    yield ""
+
+
+def _conditions(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
+    told = {failure.message for failure in project.failures} | {message for _, message in project.failed_operations}
+    for condition in troubles(project):
+        if condition.message not in told and (condition.type == "Stalled" or not told):
+            yield from condition_lines(condition, width, palette)
+            yield ""
+
+
+def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
+    if not project.services:
+        return
+    parts = [
+        f"{service.name} {service.running}/{service.desired} running"
+        + (f" ({service.up_to_date} up to date)" if service.up_to_date < service.desired else "")
+        for service in project.services
+    ]
+    yield from wrapped("now: " + ", ".join(parts), width, "  ")
+
+
+def _next(project: ProjectReport, stopped: bool) -> str:
+    if project.failures:
+        return "next: read the log lines above, correct the spec or the image, and run reconcile again"
+    if project.failed_operations or troubles(project):
+        return "next: remove the cause named above and run reconcile again; it carries on from here"
+    if stopped:
+        return "next: run reconcile again; it carries on from here"
+    return "next: reconcile status shows what is still off; a run with a longer --timeout waits longer"
+
+
+def _total(report: Report) -> str:
+    failed = [project.name for project in report.projects if not project.succeeded]
+    fine = len(report.projects) - len(failed)
+    parts = [f"{count(fine, 'project')} converged"]
+    parts += [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
+    parts += [f"{count(len(report.errors), 'error')} (on stderr)"] if report.errors else []
+    return ", ".join(parts) + "."

@@ -1,0 +1,81 @@
+"""`reconcile status` as a table: what each service runs, how it is, and beneath it why when something is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconciler.cli.palette import PLAIN, Palette
+from reconciler.cli.phrases import condition_lines, engine_text, warning_lines, wrapped
+from reconciler.cli.values import clean, shorten_path
+from reconciler.cli.verdicts import troubles, worst_health, worst_sync
+from reconciler.model.operation import ServiceStatus
+from reconciler.model.report import ProjectReport, Report
+
+_HEADINGS = ("SERVICE", "DESIRED", "RUNNING", "HEALTHY", "UP-TO-DATE", "IMAGE", "DIGEST", "HEALTH", "SYNC")
+_NUMBERS = range(1, 5)
+_IMAGE = 5
+_SHORTEST_IMAGE = 16
+_GAP = 2
+_REASON_WIDTH = 100
+
+
+def render(report: Report, *, width: int | None = None, palette: Palette = PLAIN) -> str:
+    """All projects' tables, ending in a line break. `width` shortens image names to fit; None never shortens."""
+    blocks = [_project(project, width, palette) for project in report.projects]
+    warnings = warning_lines(report.warnings, width or _REASON_WIDTH, palette)
+    if warnings:
+        blocks.append("\n".join(warnings) + "\n")
+    return "\n".join(blocks)
+
+
+def _project(project: ProjectReport, width: int | None, palette: Palette) -> str:
+    verdict = f"{worst_sync(project.services)}, {worst_health(project.services)}"
+    engine = f" {engine_text(project.engine)}" if project.engine else ""
+    head = f"{palette.strong(project.name)}{palette.faint(engine)}: {palette.strong(verdict)}"
+    lines = [head, "", *_table(project.services, width, palette)]
+    named = {service.name for service in project.services if service.message}
+    for condition in troubles(project):
+        if condition.service not in named:
+            lines += ["", *condition_lines(condition, width or _REASON_WIDTH, palette)]
+    return "\n".join([*lines, ""])
+
+
+def _table(services: tuple[ServiceStatus, ...], width: int | None, palette: Palette) -> list[str]:
+    rows = [_HEADINGS, *(_row(service) for service in services)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    total = 2 + sum(widths) + _GAP * (len(widths) - 1)
+    if width and total > width:
+        widths[_IMAGE] = max(widths[_IMAGE] - (total - width), _SHORTEST_IMAGE)
+    lines = [palette.faint(_line(_HEADINGS, widths))]
+    for service, row in zip(services, rows[1:], strict=True):
+        lines.append(_mood(service, palette)(_line(row, widths)))
+        lines += _reason(service, width or _REASON_WIDTH)
+    return lines
+
+
+def _row(service: ServiceStatus) -> tuple[str, ...]:
+    numbers = (service.desired, service.running, service.healthy, service.up_to_date)
+    digest = service.digest.rpartition(":")[2][:12] or "-"
+    return (service.name, *map(str, numbers), clean(service.image) or "-", digest, service.health, service.sync)
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    cells = [
+        cell.rjust(widths[column]) if column in _NUMBERS else shorten_path(cell, widths[column]).ljust(widths[column])
+        for column, cell in enumerate(row)
+    ]
+    return ("  " + (" " * _GAP).join(cells)).rstrip()
+
+
+def _mood(service: ServiceStatus, palette: Palette) -> Callable[[str], str]:
+    if service.health in {"Degraded", "Missing", "Unknown"}:
+        return palette.remove
+    settled = service.sync == "Synced" and service.health in {"Healthy", "Completed"}
+    return str if settled else palette.change
+
+
+def _reason(service: ServiceStatus, width: int) -> list[str]:
+    text = ": ".join(part for part in (service.reason, service.message) if part)
+    if service.waiting:
+        text = f"{text}; {service.waiting}" if text else service.waiting
+    return wrapped(text, width, "      ") if text else []

@@ -1,0 +1,174 @@
+"""The loop: observe, plan, submit, wait, until there is nothing left to do. The same for real engines and forecasts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from reconciler.errors import EngineError
+from reconciler.executor import Executor, Finished, Happened
+from reconciler.model.desired import Desired
+from reconciler.model.operation import Failure, Memory, Operation, Step
+from reconciler.observer import Observer
+from reconciler.planner.plan import plan
+
+RESYNC_SECONDS = 2.0
+ATTEMPTS = 3
+BACKOFF_SECONDS = 0.5
+MAX_PASSES = 20_000
+
+
+class Listener(Protocol):
+    """Who wants to know what the loop does while it does it."""
+
+    def planned(self, step: Step, inflight: frozenset[str]) -> None:
+        """A pass was planned."""
+        ...
+
+    def started(self, operation: Operation) -> None:
+        """An operation was submitted."""
+        ...
+
+    def finished(self, result: Finished) -> None:
+        """An operation ended."""
+        ...
+
+    def failed(self, failure: Failure) -> None:
+        """A rollout failed; its container still exists."""
+        ...
+
+
+@dataclass
+class Outcome:
+    """How a run of the loop ended. `stopped` says that it was told to stop, `timed_out` that its deadline passed."""
+
+    step: Step
+    memory: Memory
+    operations: list[Operation] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    failed_operations: list[tuple[str, str]] = field(default_factory=list)
+    stopped: bool = False
+    timed_out: bool = False
+    endless: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether everything asked for is there, and no step of the way failed."""
+        through = not (self.stopped or self.timed_out or self.endless)
+        return through and self.step.empty and not self.step.conditions and not self.failures
+
+
+class Loop:
+    """One converge of one project on one engine."""
+
+    def __init__(
+        self,
+        desired: Desired,
+        observer: Observer,
+        executor: Executor,
+        listener: Listener,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        deadline: float | None = None,
+    ) -> None:
+        self._desired = desired
+        self._observer = observer
+        self._executor = executor
+        self._listener = listener
+        self._should_stop = should_stop
+        self._deadline = deadline
+        self._inflight: dict[str, Operation] = {}
+        self._tries: Counter[str] = Counter()
+        self._not_before: dict[str, float] = {}
+        self._synced_at = 0.0
+
+    def run(self, memory: Memory) -> Outcome:
+        """Converge until nothing is left to do, the deadline passes, or the loop is told to stop.
+
+        Raises EngineUnreachableError where the engine stops answering: nothing is decided on a failed read.
+        """
+        outcome = Outcome(Step(), memory)
+        self._resync()
+        for _ in range(MAX_PASSES):
+            outcome.step = self._plan(outcome)
+            outcome.stopped = outcome.stopped or self._should_stop()
+            outcome.timed_out = self._deadline is not None and self._executor.now() >= self._deadline
+            closing = outcome.stopped or outcome.timed_out
+            if not closing:
+                self._submit(outcome)
+            if not self._inflight and (closing or outcome.step.empty):
+                return outcome
+            self._take_in(outcome, self._executor.wait(self._wake_at(outcome.step)))
+        outcome.endless = True
+        return outcome
+
+    def _plan(self, outcome: Outcome) -> Step:
+        observed = self._observer.with_inflight(frozenset(self._inflight))
+        step = plan(self._desired, observed, outcome.memory, self._executor.now())
+        self._listener.planned(step, observed.inflight)
+        for failure in step.failures:
+            if (failure.service, failure.spec_hash) not in outcome.memory.failures:
+                outcome.failures.append(failure)
+                self._listener.failed(failure)
+        outcome.memory = outcome.memory.with_failures(step.failures)
+        return step
+
+    def _submit(self, outcome: Outcome) -> None:
+        now = self._executor.now()
+        ready = tuple(
+            operation
+            for operation in outcome.step.operations
+            if operation.id not in self._inflight and self._not_before.get(operation.id, 0.0) <= now
+        )
+        outcome.memory = outcome.memory.with_attempts(ready)
+        for operation in ready:
+            self._inflight[operation.id] = operation
+            self._listener.started(operation)
+        self._executor.submit(ready)
+
+    def _wake_at(self, step: Step) -> float:
+        now = self._executor.now()
+        times = [now + RESYNC_SECONDS, *(time for time in self._not_before.values() if time > now)]
+        times += [time for time in (step.wake_at, self._deadline) if time is not None]
+        return min(times)
+
+    def _take_in(self, outcome: Outcome, signals: list[Finished | Happened]) -> None:
+        named = set()
+        for signal in signals:
+            if isinstance(signal, Finished):
+                self._finish(outcome, signal)
+            else:
+                named.add(signal.container)
+        if "" in named or self._executor.now() >= self._synced_at + RESYNC_SECONDS:
+            self._resync()
+        elif named:
+            self._observer.refresh(named & self._observer.known)
+
+    def _finish(self, outcome: Outcome, result: Finished) -> None:
+        operation = result.operation
+        self._inflight.pop(operation.id, None)
+        self._observer.forget(operation.kind)
+        if operation.kind == "container.remove" and result.error is None:
+            self._observer.learn(operation.target, None)
+        elif result.container and (result.inspected is not None or result.error is None):
+            self._observer.learn(result.container, dict(result.inspected) if result.inspected is not None else None)
+        if result.error is None:
+            outcome.operations.append(operation)
+        else:
+            self._fail(outcome, operation, result.error)
+        self._listener.finished(result)
+
+    def _fail(self, outcome: Outcome, operation: Operation, error: EngineError) -> None:
+        self._tries[operation.id] += 1
+        if error.retryable and self._tries[operation.id] < ATTEMPTS:
+            self._not_before[operation.id] = self._executor.now() + BACKOFF_SECONDS * 2 ** self._tries[operation.id]
+            self._synced_at = 0.0
+            return
+        outcome.failed_operations.append((operation.id, str(error)))
+        outcome.memory = outcome.memory.with_failed_operation(operation.id, str(error))
+
+    def _resync(self) -> None:
+        self._observer.resync()
+        self._synced_at = self._executor.now()

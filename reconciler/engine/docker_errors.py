@@ -1,0 +1,129 @@
+"""Turns every failure of a call to a Docker Engine into `EngineError` or `EngineUnreachableError`.
+
+Called by the other `docker*` modules only; nothing of docker, requests or urllib3 leaves them.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from docker.errors import DockerException
+from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException
+from urllib3.exceptions import HTTPError
+
+from reconciler.errors import EngineError, EngineUnreachableError
+
+if TYPE_CHECKING:
+    from reconciler.engine.docker_connect import Target
+
+CONNECTION_FAILURES = (RequestException, HTTPError, DockerException, OSError)
+PORT_IN_USE = "PortInUse"
+
+_PORT = re.compile(r"port is already allocated|bind: address already in use|failed to bind host port|ports are not available", re.I)
+_FINAL = re.compile(
+    r"oci runtime|executable file not found|no such file or directory|not a directory|invalid|unsupported|not supported"
+    r"|permission denied|unauthorized|authentication required|access (is )?denied|denied:|manifest unknown|not found"
+    r"|does not exist|no matching manifest|address already in use|no such|bind source path|no basic auth credentials",
+    re.I,
+)
+_REMOVING = re.compile(r"removal of container .* (is )?already in progress|marked for removal", re.I)
+_FIRST_SERVER_ERROR = 500
+_CONFLICT = 409
+
+
+def refusal(status: int, body: bytes, what: str) -> EngineError:
+    """The engine's answer of 4xx or 5xx as an error: its own message, and whether the same call may succeed later."""
+    return failure(engine_message(body) or f"HTTP status {status}", what, status=status)
+
+
+def failure(message: str, what: str, *, status: int | None = None, code: str | None = None) -> EngineError:
+    """An error for a message of the engine, from an answer (`status`) or from inside a stream (no status).
+
+    A port conflict has the code `PortInUse` and is final: somebody has to free the port.
+    """
+    if _PORT.search(message):
+        hint = "free the port or publish another one"
+        return EngineError(message, status=status, source=what, hint=hint, code=PORT_IN_USE)
+    return EngineError(message, status=status, retryable=_passes(status, message), source=what, code=code)
+
+
+def engine_message(body: bytes) -> str:
+    """The `message` of the engine's error body (Engine API, ErrorResponse), or the text of it, on one line."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    text = answer.get("message", "") if isinstance(answer, dict) else body.decode(errors="replace")
+    return clean(str(text))
+
+
+def clean(message: str) -> str:
+    """The message on one line, without the prefix that the docker CLI and proxies of the engine put before it."""
+    return " ".join(message.split()).removeprefix("Error response from daemon: ")
+
+
+def removal_in_progress(error: EngineError) -> bool:
+    """Whether a 409 says that the container is being removed already."""
+    return error.status == _CONFLICT and bool(_REMOVING.search(error.message))
+
+
+def unreachable(error: BaseException, target: Target, ssh_said: str = "") -> EngineUnreachableError:
+    """No answer came from `target`: which host was tried, how it was chosen, what failed and what to do."""
+    reason, hint, retryable = _reason(error, target, ssh_said)
+    message = f"no answer from the Docker Engine ({target.chosen_by}): {reason}"
+    return EngineUnreachableError(message, source=target.host, hint=hint, retryable=retryable)
+
+
+def _passes(status: int | None, message: str) -> bool:
+    if status == _CONFLICT:
+        return bool(_REMOVING.search(message))
+    return (status is None or status >= _FIRST_SERVER_ERROR) and not _FINAL.search(message)
+
+
+def _reason(error: BaseException, target: Target, ssh_said: str) -> tuple[str, str, bool]:
+    if ssh_said or target.host.startswith("ssh://"):
+        return f"ssh failed: {ssh_said or error}", f"try: ssh {target.ssh_destination} docker version", False
+    if isinstance(error, ReadTimeout | ConnectTimeout | TimeoutError):
+        return "it did not answer in time", "see whether the engine is overloaded or stuck: docker info", True
+    causes = tuple(_causes(error))
+    for cause in causes:
+        if isinstance(cause, OSError) and (known := _os_reason(cause, target)):
+            return known
+    return f"connection lost: {clean(str(causes[-1] if causes else error))}", "is the engine still running? docker info", True
+
+
+def _os_reason(cause: OSError, target: Target) -> tuple[str, str, bool] | None:
+    elsewhere = "start the engine, or name another with -H, -c or DOCKER_HOST"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {cause.reason or cause}", "check ca.pem, cert.pem, key.pem and DOCKER_TLS_VERIFY", False
+    if isinstance(cause, socket.gaierror):
+        return "its host name is unknown", "check the host name", False
+    if cause.errno == errno.EACCES:
+        hint = "join the docker group (usermod -aG docker USER, then log in again), use sudo, or set DOCKER_HOST"
+        return f"permission denied on {target.path}", hint, False
+    if cause.errno in {errno.ENOENT, errno.ENOTSOCK, errno.ENOTDIR}:
+        return f"there is no socket {target.path}", elsewhere, True
+    if cause.errno == errno.ECONNREFUSED:
+        return "connection refused: nothing listens there", elsewhere, True
+    if cause.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}:
+        return clean(cause.strerror or str(cause)), elsewhere, True
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything it wraps (requests hides the cause in `args`, urllib3 in `reason`), outermost first."""
+    stack, seen = [error], set[int]()
+    while stack:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = (*current.args, getattr(current, "reason", None), current.__cause__, current.__context__)
+        stack += [item for item in inner if isinstance(item, BaseException)]

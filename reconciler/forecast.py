@@ -1,0 +1,51 @@
+"""The controller's surroundings on a simulated engine: operations run at once, waiting moves the virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from reconciler.engine.simulated import SimulatedEngine
+from reconciler.executor import Finished, Happened, execute
+from reconciler.model.operation import Operation
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class VirtualExecutor:
+    """Runs operations one after another on a simulated engine. Single-threaded, and so repeatable to the byte."""
+
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
+        self._finished: list[Finished | Happened] = []
+
+    def now(self) -> float:
+        """The virtual time."""
+        return self._engine.clock.now()
+
+    def submit(self, operations: Iterable[Operation]) -> None:
+        """Carry out each operation now; its end is collected by the next wait."""
+        for operation in operations:
+            self._finished.append(execute(self._engine, operation, _ignore))
+
+    def gather(self, call: Callable[[SimulatedEngine, Key], Value], keys: Iterable[Key]) -> list[Value]:
+        """The call's result for each key, in order."""
+        return [call(self._engine, key) for key in keys]
+
+    def wait(self, until: float | None) -> list[Finished | Happened]:
+        """What finished; where nothing did, move the clock to the next thing that happens, or to `until`."""
+        if not self._finished:
+            self._advance(until)
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _advance(self, until: float | None) -> None:
+        due = [time for time in (self._engine.next_event_at(), until) if time is not None]
+        if due:
+            self._engine.advance_to(max(self._engine.clock.now(), min(due)))
+            self._finished.append(Happened(""))
+
+
+def _ignore(_text: str) -> None:
+    """Progress of a forecast is nobody's business."""

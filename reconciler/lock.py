@@ -1,0 +1,46 @@
+"""One controller per project and engine: an exclusive file lock held for the whole converge, released by the kernel."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.errors import LockedError
+
+
+def lock_directory() -> Path:
+    """`/run/lock` for root, else the user's runtime directory, else a private folder below the temporary one."""
+    if os.geteuid() == 0 and Path("/run/lock").is_dir():
+        return Path("/run/lock")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime) if runtime and Path(runtime).is_dir() else Path(f"/tmp/reconciler-{os.geteuid()}")  # noqa: S108
+
+
+@contextmanager
+def project_lock(engine_id: str, project: str) -> Iterator[None]:
+    """Hold the lock of a project on an engine. LockedError, naming the holder's process, where somebody else has it."""
+    folder = lock_directory()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256(engine_id.encode()).hexdigest()[:12]
+    path = folder / f"reconciler-{digest}-{project}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _acquire(descriptor, project, path)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, project: str, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        message = f"project {project} is being converged by another process (pid {holder})"
+        raise LockedError(message, source=str(path), hint="wait for it to end, or stop it") from error

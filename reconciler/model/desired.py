@@ -1,0 +1,23 @@
+"""The planner's first argument: a project, who asks for it, and what registries said of its images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.model.observed import RegistryAnswer
+from reconciler.model.project import Project
+
+
+@dataclass(frozen=True)
+class Desired:
+    """`hash_key` keys every desired hash (the engine's id, so that it is the same for every machine and state directory).
+
+    `registry` holds an answer for each reference that had to be asked for: absent means that nobody asked.
+    """
+
+    project: Project
+    instance: str = "default"
+    hash_key: str = ""
+    registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
+    prune: bool = True

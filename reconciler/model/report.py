@@ -1,0 +1,73 @@
+"""What a command found out or did, ready to be rendered: built by `app`, read by `cli`, never printed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.model.observed import EngineInfo
+from reconciler.model.operation import Condition, Failure, Operation, ServiceStatus
+from reconciler.model.project import Notice
+
+
+@dataclass(frozen=True)
+class ProjectReport:
+    """One project on one engine.
+
+    In a plan (`--dry-run`, and before every converge) `operations` are the forecast to its fixed point, in the order in
+    which the controller submits them, and `services` the state now; after a converge `operations` are the ones carried
+    out and `services` the state at the end. `converges` says that the forecast ended with nothing left to do (always
+    true of what needs nothing); `in_sync` that there is nothing to do. `succeeded` is the verdict of a converge (and
+    equals `converges` in a plan). `unknown` names per service what only the pull or build will tell.
+    `logs` holds the last lines of failed containers, by container name.
+    """
+
+    name: str
+    engine: EngineInfo | None
+    operations: tuple[Operation, ...] = ()
+    services: tuple[ServiceStatus, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    failed_operations: tuple[tuple[str, str], ...] = ()
+    in_sync: bool = False
+    converges: bool = False
+    succeeded: bool = False
+    fingerprint: str = ""
+    duration: float = 0.0
+    unknown: tuple[tuple[str, str], ...] = ()
+    logs: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run over one or more projects. `errors` are refusals and failures that belong to no project's plan."""
+
+    command: Literal["plan", "converge", "status"]
+    projects: tuple[ProjectReport, ...] = ()
+    revision: str | None = None
+    warnings: tuple[Notice, ...] = ()
+    errors: tuple[Notice, ...] = ()
+    refused: bool = False
+    failed: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether any project has something to do."""
+        return any(not project.in_sync for project in self.projects)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One live progress event of a converge, for the terminal.
+
+    `state` of an operation is `started`, `finished` or `failed`; `text` is a line of pull or build output, or a waiting
+    service's state (`waiting for healthy 2/3`), with `state` `progress`. `seconds` since the converge began.
+    """
+
+    project: str
+    service: str | None
+    state: Literal["started", "finished", "failed", "progress"]
+    text: str
+    seconds: float
+    operation: Operation | None = None

@@ -1,0 +1,149 @@
+"""Translate raw Engine API JSON into the model. Called by `observer`; knows shapes, makes no calls."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+from reconciler.model import labels
+from reconciler.model.observed import (
+    Container,
+    Endpoint,
+    Foreign,
+    ImageState,
+    NetworkState,
+    VolumeState,
+    json_value,
+)
+from reconciler.model.project import JSON, HostPort
+
+_FRACTION = re.compile(r"\.(\d+)")
+
+
+def engine_time(text: str | None) -> float:
+    """An RFC 3339 time of the Engine API as seconds since the epoch; the engine's zero time (year 1) is 0.0."""
+    if not text or text.startswith("0001-"):
+        return 0.0
+    trimmed = _FRACTION.sub(lambda match: f".{match.group(1)[:6]:0<6}", text)
+    moment = datetime.fromisoformat(trimmed)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def container_from_inspect(raw: JSON) -> Container:
+    """A container of ours from GET /containers/{id}/json."""
+    state, config = raw.get("State") or {}, raw.get("Config") or {}
+    health = state.get("Health") or {}
+    status = health.get("Status")
+    return Container(
+        id=raw["Id"],
+        name=raw.get("Name", "").removeprefix("/"),
+        status=state.get("Status", ""),
+        labels=config.get("Labels") or {},
+        image=config.get("Image", ""),
+        image_id=raw.get("Image", ""),
+        created_at=engine_time(raw.get("Created")),
+        started_at=engine_time(state.get("StartedAt")),
+        finished_at=engine_time(state.get("FinishedAt")),
+        exit_code=state.get("ExitCode") or 0,
+        error=state.get("Error") or "",
+        health=status if status and status != "none" else None,
+        health_output=_last_output(health),
+        restart_count=raw.get("RestartCount") or 0,
+        oom_killed=bool(state.get("OOMKilled")),
+        config=config,
+        host_config=raw.get("HostConfig") or {},
+        networks={name: _endpoint(value) for name, value in _networks(raw).items()},
+        mounts=tuple(raw.get("Mounts") or ()),
+    )
+
+
+def foreign_from_row(row: JSON, instance: str) -> Foreign:
+    """A container that is not ours from its row in GET /containers/json."""
+    found = row.get("Labels") or {}
+    return Foreign(
+        id=row["Id"],
+        name=row_name(row),
+        status=row.get("State", ""),
+        ports=tuple(_row_ports(row.get("Ports") or ())),
+        networks=tuple(sorted(_networks(row))),
+        compose_project=found.get(labels.COMPOSE_PROJECT, ""),
+        compose_service=found.get(labels.COMPOSE_SERVICE, ""),
+        claims=found.get(labels.PROJECT, "") if found.get(labels.INSTANCE) == instance else "",
+    )
+
+
+def network_from_row(row: JSON) -> NetworkState:
+    """A network from GET /networks."""
+    return NetworkState(row["Id"], row.get("Name", ""), row.get("Labels") or {}, row.get("Driver", ""), row)
+
+
+def volume_from_row(row: JSON) -> VolumeState:
+    """A volume from GET /volumes."""
+    return VolumeState(row["Name"], row.get("Labels") or {}, row.get("Driver", ""))
+
+
+def image_from_row(row: JSON, inspected: JSON | None) -> ImageState:
+    """An image from GET /images/json, with its config where GET /images/{name}/json was read."""
+    return ImageState(
+        id=row["Id"],
+        tags=tuple(tag for tag in row.get("RepoTags") or () if tag != "<none>:<none>"),
+        digests=tuple(digest for digest in row.get("RepoDigests") or () if not digest.startswith("<none>")),
+        labels=row.get("Labels") or {},
+        config=(inspected or {}).get("Config") or {},
+        predicted=bool((inspected or {}).get("Predicted")),
+    )
+
+
+def row_name(row: JSON) -> str:
+    """A list row's own name: the one without a second slash, which would be a legacy link."""
+    names = [name.removeprefix("/") for name in row.get("Names") or ()]
+    return next((name for name in names if "/" not in name), names[0] if names else "")
+
+
+def our_rows(rows: Iterable[JSON], project: str, instance: str) -> dict[str, JSON]:
+    """The rows of containers that this instance made for this project, by id.
+
+    Labels can be copied, names cannot: of several rows that claim the same replica, only the one with the replica's own
+    name counts (or the oldest where somebody renamed it).
+    """
+    claims: dict[tuple[str, ...], list[JSON]] = defaultdict(list)
+    for row in rows:
+        found = row.get("Labels") or {}
+        if found.get(labels.PROJECT) == project and found.get(labels.INSTANCE) == instance:
+            claims[tuple(found.get(name, "") for name in (labels.SERVICE, labels.SLOT, labels.ROLLOUT))].append(row)
+    owned = [_rightful(rows_of_one, f"{project}-{'-'.join(key)}") for key, rows_of_one in claims.items()]
+    return {row["Id"]: row for row in owned}
+
+
+def row_signature(row: JSON) -> tuple[Any, ...]:
+    """What of a row tells that its container changed: state, health, name and networks, but not "Up 3 seconds"."""
+    status = row.get("Status", "")
+    health = status[status.find("(") :] if row.get("State") == "running" and "(" in status else ""
+    networks = tuple(sorted((name, value.get("NetworkID", "")) for name, value in _networks(row).items()))
+    return (row.get("State"), health, row_name(row), networks)
+
+
+def _rightful(rows: list[JSON], name: str) -> JSON:
+    return next((row for row in rows if row_name(row) == name), None) or min(rows, key=lambda row: row.get("Created", 0))
+
+
+def _networks(raw: JSON) -> dict[str, Any]:
+    return json_value(raw, "NetworkSettings", "Networks") or {}
+
+
+def _endpoint(raw: JSON) -> Endpoint:
+    return Endpoint(raw.get("NetworkID", ""), tuple(raw.get("Aliases") or ()), raw.get("IPAddress", ""))
+
+
+def _last_output(health: JSON) -> str:
+    log = health.get("Log") or []
+    return (log[-1].get("Output") or "").strip()[:200] if log else ""
+
+
+def _row_ports(ports: Iterable[JSON]) -> Iterable[HostPort]:
+    for port in ports:
+        if port.get("PublicPort"):
+            yield HostPort(port["PublicPort"], port["PublicPort"], port.get("Type", "tcp"), port.get("IP", ""))

@@ -1,0 +1,179 @@
+"""Read the engine into an Observed: whole at first, then only what changed. A failed read raises; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.engine.protocol import Engine
+from reconciler.engine.snapshot import Snapshot
+from reconciler.errors import EngineError
+from reconciler.model.observed import EngineInfo, Observed, RegistryAnswer
+from reconciler.model.project import Project
+from reconciler.observation import (
+    container_from_inspect,
+    foreign_from_row,
+    image_from_row,
+    network_from_row,
+    our_rows,
+    row_signature,
+    volume_from_row,
+)
+
+Gather = Callable[[Callable[[Engine, str], dict[str, Any] | None], Iterable[str]], list[dict[str, Any] | None]]
+NOT_FOUND = 404
+
+
+class Observer:
+    """Keeps the last raw answers for one project and instance, and what of them is stale.
+
+    `gather` calls a function of (engine, key) for every key, in parallel where the engine allows it.
+    """
+
+    def __init__(self, engine: Engine, info: EngineInfo, project: Project, instance: str, gather: Gather) -> None:
+        self._engine = engine
+        self._info = info
+        self._project = project
+        self._instance = instance
+        self._gather = gather
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._inspects: dict[str, dict[str, Any]] = {}
+        self._networks: list[dict[str, Any]] | None = None
+        self._volumes: list[dict[str, Any]] | None = None
+        self._images: list[dict[str, Any]] | None = None
+        self._image_inspects: dict[str, dict[str, Any]] = {}
+        self._parsed: Observed | None = None
+
+    @property
+    def known(self) -> set[str]:
+        """Ids of our containers."""
+        return set(self._inspects)
+
+    def resync(self) -> None:
+        """Read every list again and inspect the containers whose row changed."""
+        rows = {row["Id"]: row for row in self._engine.list_containers()}
+        ours = our_rows(rows.values(), self._project.name, self._instance)
+        changed = [key for key, row in ours.items() if self._changed(key, row)]
+        self._inspects = {key: value for key, value in self._inspects.items() if key in ours}
+        self._rows = rows
+        self._inspect(changed)
+        self._networks = self._volumes = self._images = self._parsed = None
+
+    def refresh(self, containers: Iterable[str]) -> None:
+        """Inspect again what an event named."""
+        self._inspect(containers)
+
+    def learn(self, container: str, inspected: dict[str, Any] | None) -> None:
+        """Take over an inspection made right after an operation; None means that the container is gone."""
+        self._parsed = None
+        if inspected is None:
+            self._inspects.pop(container, None)
+            self._rows.pop(container, None)
+        else:
+            self._inspects[inspected["Id"]] = inspected
+
+    def forget(self, kind: str) -> None:
+        """Read networks, volumes or images again on the next pass, because an operation of that kind finished."""
+        self._parsed = None
+        if kind.startswith("network"):
+            self._networks = None
+        elif kind.startswith("volume"):
+            self._volumes = None
+        elif kind.startswith("image"):
+            self._images = None
+
+    def observed(self) -> Observed:
+        """The engine's state as last read. Reads again whatever list is stale; EngineError where that fails."""
+        if self._parsed is None:
+            self._parsed = self._parse()
+        return self._parsed
+
+    def with_inflight(self, inflight: frozenset[str]) -> Observed:
+        """The observed state together with the operations that are under way."""
+        return replace(self.observed(), inflight=inflight)
+
+    def snapshot(self, registry: Mapping[str, RegistryAnswer]) -> Snapshot:
+        """The raw answers, to seed a simulated engine with."""
+        self.observed()
+        return Snapshot(
+            info=self._info,
+            containers=tuple(self._rows.values()),
+            inspects=dict(self._inspects),
+            networks=tuple(self._networks or ()),
+            volumes=tuple(self._volumes or ()),
+            images=tuple(self._images or ()),
+            image_inspects=dict(self._image_inspects),
+            registry=dict(registry),
+        )
+
+    def _changed(self, key: str, row: dict[str, Any]) -> bool:
+        known = self._rows.get(key)
+        return key not in self._inspects or known is None or row_signature(known) != row_signature(row)
+
+    def _inspect(self, containers: Iterable[str]) -> None:
+        wanted = sorted(set(containers))
+        for key, inspected in zip(wanted, self._gather(inspect_or_none, wanted), strict=True):
+            self.learn(key, inspected)
+
+    def _parse(self) -> Observed:
+        if self._networks is None:
+            self._networks = self._engine.list_networks()
+        if self._volumes is None:
+            self._volumes = self._engine.list_volumes()
+        if self._images is None:
+            self._read_images()
+        foreign = [row for key, row in self._rows.items() if key not in self._inspects]
+        return Observed(
+            engine=self._info,
+            containers=tuple(container_from_inspect(raw) for raw in self._inspects.values()),
+            foreign=tuple(foreign_from_row(row, self._instance) for row in foreign),
+            networks=tuple(network_from_row(row) for row in self._networks or ()),
+            volumes=tuple(volume_from_row(row) for row in self._volumes or ()),
+            images=tuple(image_from_row(row, self._image_inspects.get(row["Id"])) for row in self._images or ()),
+        )
+
+    def _read_images(self) -> None:
+        self._images = self._engine.list_images()
+        listed = {row["Id"] for row in self._images}
+        wanted = (self._wanted_images() & listed) - set(self._image_inspects)
+        found = self._gather(_inspect_image_or_none, sorted(wanted))
+        self._image_inspects |= {raw["Id"]: raw for raw in found if raw}
+
+    def _wanted_images(self) -> set[str]:
+        """Ids of the images that the project may run or that its containers run."""
+        names = {service.image.reference.partition("@")[0] for service in self._project.services}
+        names |= {service.image.build.tag for service in self._project.services if service.image.build}
+        repositories = {_repository(name) for name in names if name}
+        running = {raw.get("Image", "") for raw in self._inspects.values()}
+        return running | {
+            row["Id"]
+            for row in self._images or ()
+            if any(_repository(name) in repositories for name in (*(row.get("RepoTags") or ()), *(row.get("RepoDigests") or ())))
+            or any(row["Id"] == name or row["Id"].startswith(f"sha256:{name.removeprefix('sha256:')}") for name in names if name)
+        }
+
+
+def inspect_or_none(engine: Engine, container: str) -> dict[str, Any] | None:
+    """GET /containers/{id}/json, None where it is gone."""
+    try:
+        return engine.inspect_container(container)
+    except EngineError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+def _inspect_image_or_none(engine: Engine, image: str) -> dict[str, Any] | None:
+    try:
+        return engine.inspect_image(image)
+    except EngineError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+def _repository(name: str) -> str:
+    name = name.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}".removeprefix("docker.io/").removeprefix("library/")

@@ -1,0 +1,108 @@
+"""Say why: the differences behind an operation, each with field, before, after and file:line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.model import labels
+from reconciler.model.fields import asked_fields, observed_fields
+from reconciler.model.observed import Container, Observed
+from reconciler.model.operation import Difference
+from reconciler.model.project import Service
+from reconciler.model.redaction import redact
+from reconciler.planner.context import View
+from reconciler.planner.slots import Slot
+
+
+def slot_cause(view: View, slot: Slot, observed: Observed, project: str) -> tuple[Difference, ...]:
+    """Why this slot's container is created or replaced."""
+    service = view.service
+    previous = slot.previous
+    if previous is None:
+        return (_new_replica(view, slot),)
+    if previous.labels.get(labels.SPEC_HASH) == view.desired_hash:
+        state = slot.reason or previous.status
+        return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),)
+    found = [*_image_difference(view, previous), *_field_differences(view, previous, observed)]
+    found += _network_differences(view, previous, project, slot.number)
+    return tuple(found) or (_hidden_difference(view, previous),)
+
+
+def surplus_cause(view: View) -> tuple[Difference, ...]:
+    """Why a replica beyond the wanted number goes."""
+    before = len(view.slots) + len({container.labels.get(labels.SLOT) for container in view.surplus})
+    return (Difference("deploy.replicas", before, view.service.replicas, _replicas_source(view.service), "scaled down"),)
+
+
+def _new_replica(view: View, slot: Slot) -> Difference:
+    service = view.service
+    existing = sum(1 for other in view.slots if other.current or other.others)
+    if existing == 0:
+        return Difference(f"services.{service.name}", None, "defined", service.source(), "nothing of it runs yet")
+    reason = f"{service.name}/{slot.number} does not exist"
+    return Difference("deploy.replicas", existing, service.replicas, _replicas_source(service), reason)
+
+
+def _replicas_source(service: Service) -> str:
+    return service.source("scale") if "scale" in service.sources else service.source("deploy.replicas")
+
+
+def _image_difference(view: View, previous: Container) -> list[Difference]:
+    if view.image.image is None or previous.image_id == view.image.image.id:
+        return []
+    service = view.service
+    field = "build" if service.image.build else "image"
+    source = service.source(field)
+    before, after = previous.labels.get(labels.IMAGE, previous.image), view.image.reference
+    if before != after:
+        return [Difference(field, redact(field, before), redact(field, after), source)]
+    reason = "the build context changed" if service.image.build else "the tag names another image now"
+    return [Difference(field, _short(before, previous.image_id), _short(after, view.image.image.id), source, reason)]
+
+
+def _short(reference: str, image_id: str) -> str:
+    return f"{reference} ({image_id.removeprefix('sha256:')[:12]})"
+
+
+def _field_differences(view: View, previous: Container, observed: Observed) -> list[Difference]:
+    image_config = next((image.config for image in observed.images if image.id == previous.image_id), {})
+    before = observed_fields(previous.config, previous.host_config, image_config)
+    after = asked_fields(view.service.container)
+    return [
+        Difference(field, redact(field, before.get(field)), redact(field, after.get(field)), view.service.source(field))
+        for field in sorted({*before, *after})
+        if before.get(field) != after.get(field)
+    ]
+
+
+def _network_differences(view: View, previous: Container, project: str, slot: int) -> list[Difference]:
+    service = view.service
+    wanted = {item.network: item for item in service.networks}
+    found = []
+    for network in sorted({*wanted, *previous.networks}):
+        before = _names_on(previous, network)
+        item = wanted.get(network)
+        after: Any = sorted(item.aliases) if item else None
+        own = {service.name, f"{project}-{service.name}-{slot}"}
+        before = sorted(set(before) - own - {previous.id[:12], previous.name}) if before is not None else None
+        if before != after:
+            field = f"networks.{item.key}" if item else "networks"
+            found.append(Difference(field, _shown(network, before), _shown(network, after), service.source(field)))
+    return found
+
+
+def _names_on(container: Container, network: str) -> list[str] | None:
+    endpoint = container.networks.get(network)
+    return list(endpoint.aliases) if endpoint else None
+
+
+def _shown(network: str, aliases: list[str] | None) -> str | None:
+    if aliases is None:
+        return None
+    return f"{network} as {', '.join(aliases)}" if aliases else network
+
+
+def _hidden_difference(view: View, previous: Container) -> Difference:
+    before = previous.labels.get(labels.SPEC_HASH, "")[:8]
+    reason = "the definition changed in a way that the running container does not show"
+    return Difference("spec-hash", before, view.desired_hash[:8], view.service.source(), reason)

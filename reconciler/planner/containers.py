@@ -1,0 +1,106 @@
+"""The four container operations and the network connect between create and first start, each with its id and order."""
+
+from __future__ import annotations
+
+from reconciler.model import labels
+from reconciler.model.observed import Container
+from reconciler.model.operation import Difference, Impact, Operation
+from reconciler.model.project import Attachment
+from reconciler.planner.causes import slot_cause
+from reconciler.planner.context import Context, View
+from reconciler.planner.payload import create_body, endpoint, rollout_id
+from reconciler.planner.slots import Slot, slot_number
+
+Cause = tuple[Difference, ...]
+
+
+def container_key(container: Container) -> str:
+    """`<service>/<slot>/<hash8>`: names one container of ours in operation ids, whatever its own name is."""
+    found = container.labels
+    return f"{found.get(labels.SERVICE, '')}/{found.get(labels.SLOT, '')}/{found.get(labels.ROLLOUT, container.id[:8])}"
+
+
+def create(context: Context, view: View, slot: Slot, impact: Impact, after: tuple[str, ...]) -> Operation:
+    """Create this slot's new container from the bound image."""
+    replaced = slot.previous
+    rollout = rollout_id(view.desired_hash, replaced)
+    name = context.name(view.service, slot.number, rollout)
+    body = create_body(
+        context.desired,
+        view.service,
+        slot.number,
+        view.image,
+        view.desired_hash,
+        replaced=replaced,
+        shares=view.shares,
+        engine=context.observed.engine,
+    )
+    return Operation(
+        id=f"container.create:{view.service.name}/{slot.number}/{rollout}",
+        kind="container.create",
+        resource=name,
+        project=context.project,
+        service=view.service.name,
+        slot=slot.number,
+        target=name,
+        after=after,
+        impact=impact,
+        cause=slot_cause(view, slot, context.observed, context.project),
+        payload={"name": name, "body": body, "platform": view.service.image.platform},
+    )
+
+
+def connect(context: Context, view: View, slot: Slot, current: Container, attachment: Attachment) -> Operation:
+    """Attach a created container to one more network, where the engine's create takes only one."""
+    payload = {"network": attachment.network, "endpoint": endpoint(context.desired, view.service, slot.number, attachment)}
+    return Operation(
+        id=f"network.connect:{container_key(current)}:{attachment.network}",
+        kind="network.connect",
+        resource=current.name,
+        project=context.project,
+        service=view.service.name,
+        slot=slot.number,
+        target=current.id,
+        after=(f"container.create:{container_key(current)}",),
+        cause=slot_cause(view, slot, context.observed, context.project),
+        payload=payload,
+    )
+
+
+def start(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...]) -> Operation:
+    """Start a container that was created, or one that waited stopped."""
+    return _existing(context, "start", container, impact, cause, after)
+
+
+def stop(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> Operation:
+    """Stop a container with its own signal and grace period."""
+    return _existing(context, "stop", container, impact, cause, after)
+
+
+def remove(context: Context, container: Container, impact: Impact, cause: Cause) -> Operation:
+    """Remove a container that does not run; its volumes stay."""
+    return _existing(context, "remove", container, impact, cause, (f"container.stop:{container_key(container)}",))
+
+
+def retire(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> str:
+    """The next operation towards a container's removal: stop it while it runs, then remove it. Returns a failure's message."""
+    make = stop(context, container, impact, cause, after) if container.occupied else remove(context, container, impact, cause)
+    return context.draft.add(make)
+
+
+def _existing(
+    context: Context, verb: str, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...]
+) -> Operation:
+    kind = {"start": "container.start", "stop": "container.stop", "remove": "container.remove"}[verb]
+    return Operation(
+        id=f"{kind}:{container_key(container)}",
+        kind=kind,  # type: ignore[arg-type]
+        resource=container.name,
+        project=context.project,
+        service=container.labels.get(labels.SERVICE),
+        slot=slot_number(container) or None,
+        target=container.id,
+        after=after,
+        impact=impact,
+        cause=cause,
+    )

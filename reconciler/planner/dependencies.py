@@ -1,0 +1,58 @@
+"""What a service waits for before a container of it may start (Compose Spec, depends_on)."""
+
+from __future__ import annotations
+
+from reconciler.model.project import Dependency, Service
+from reconciler.planner.context import Context, View
+from reconciler.planner.slots import State
+
+_WORDS = {
+    "service_started": "to have started",
+    "service_healthy": "to be healthy",
+    "service_completed_successfully": "to have completed",
+}
+
+
+def waits_for(context: Context, service: Service) -> str:
+    """The first dependency that is not there yet, in words ("" when none is missing).
+
+    A dependency that failed, or that waits for a person, is stated as a condition of this service too.
+    """
+    for dependency in service.depends_on:
+        other = context.desired.project.service(dependency.service)
+        if other is None:
+            if dependency.required and dependency.service not in context.desired.project.disabled:
+                return f"{dependency.service}, which is not part of the project"
+            continue
+        view = context.view(other)
+        if view.failure:
+            message = f"{service.name} is not touched because {dependency.service} failed: {view.failure.message}"
+            context.draft.stall("DependencyFailed", message, service.name, service.source("depends_on"))
+            return f"{dependency.service}, which failed"
+        if not _met(dependency, view):
+            return f"{dependency.service} {_WORDS[dependency.condition]}"
+    return ""
+
+
+def _met(dependency: Dependency, view: View) -> bool:
+    """Whether the dependency runs its desired definition in every slot and is as far as the condition asks."""
+    enough = {State.READY, State.WAITING} if dependency.condition == "service_started" else {State.READY}
+    return not view.slots or bool(view.desired_hash and all(slot.state in enough for slot in view.slots))
+
+
+def in_dependency_order(services: tuple[Service, ...]) -> tuple[Service, ...]:
+    """The services with every dependency before its dependents, otherwise in their own order."""
+    by_name = {service.name: service for service in services}
+    ordered: dict[str, Service] = {}
+
+    def visit(service: Service) -> None:
+        if service.name in ordered:
+            return
+        for name in [item.service for item in service.depends_on] + [name for _, name in service.shares]:
+            if name in by_name and name != service.name:
+                visit(by_name[name])
+        ordered[service.name] = service
+
+    for service in services:
+        visit(service)
+    return tuple(ordered.values())

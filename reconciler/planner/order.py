@@ -1,0 +1,78 @@
+"""Choose the order in which a service's replicas are replaced, and say why (Compose Spec, deploy.update_config.order)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.observed import json_value
+from reconciler.model.project import HostPort, Order, Service
+from reconciler.planner.images import BoundImage
+
+
+@dataclass(frozen=True)
+class OrderChoice:
+    """The order taken, why, and a warning where the spec's own choice is risky or cannot be followed."""
+
+    order: Order
+    reason: str
+    warning: str = ""
+    source: str = ""
+
+
+def choose_order(service: Service, image: BoundImage) -> OrderChoice:
+    """Start-first wherever two replicas can run at once; else stop-first, with the reason that forbids it."""
+    forbidden, source = _forbids_two(service)
+    asked = service.rollout.order
+    if forbidden:
+        warning = f"order: start-first cannot be honoured: {forbidden}" if asked == "start-first" else ""
+        return OrderChoice("stop-first", forbidden, warning, source)
+    if asked == "stop-first":
+        return OrderChoice("stop-first", "update_config.order", source=service.source("deploy.update_config.order"))
+    written = writable_mounts(service, image)
+    if service.replicas == 1 and written:
+        return _single_writer(service, written, asked)
+    reason = "update_config.order" if asked else "nothing forbids two at once"
+    return OrderChoice("start-first", reason, source=service.source("deploy.update_config.order"))
+
+
+def writable_mounts(service: Service, image: BoundImage) -> tuple[str, ...]:
+    """Everything the service writes to that outlives a container, image VOLUMEs included, in words."""
+    declared = sorted(json_value(image.image.config, "Volumes") or ()) if image.image else []
+    mentioned = " ".join(service.writable_mounts)
+    return service.writable_mounts + tuple(f"anonymous volume at {path}" for path in declared if path not in mentioned)
+
+
+def _single_writer(service: Service, written: tuple[str, ...], asked: Order | None) -> OrderChoice:
+    source = service.source("volumes")
+    if asked == "start-first":
+        warning = f"two containers will write to {written[0]} while it is replaced"
+        return OrderChoice("start-first", "update_config.order", warning, source)
+    return OrderChoice("stop-first", f"one replica writes to {written[0]}", source=source)
+
+
+def _forbids_two(service: Service) -> tuple[str, str]:
+    if service.job:
+        return "a job runs one at a time", service.source()
+    if service.container_name:
+        return f"container_name {service.container_name} can exist only once", service.source("container_name")
+    if (service.container.get("HostConfig") or {}).get("NetworkMode") == "host":
+        return "two cannot listen on the host's network at once", service.source("network_mode")
+    for index, port in enumerate(service.ports):
+        if port.fixed and not _has_spare(port, service):
+            return f"host port {describe_port(port)} can be bound only once", service.source(f"ports[{index}]")
+    for attachment in service.networks:
+        if attachment.static_address:
+            return f"the static address on {attachment.key} can exist only once", service.source(f"networks.{attachment.key}")
+    return "", ""
+
+
+def _has_spare(port: HostPort, service: Service) -> bool:
+    surge = service.rollout.parallelism or service.replicas
+    return port.last - port.first + 1 >= service.replicas + min(surge, service.replicas)
+
+
+def describe_port(port: HostPort) -> str:
+    """`[ip:]first[-last]/protocol`."""
+    numbers = f"{port.first}" if port.first == port.last else f"{port.first}-{port.last}"
+    address = f"[{port.ip}]" if ":" in port.ip else port.ip
+    return f"{address + ':' if address else ''}{numbers}/{port.protocol}"

@@ -1,0 +1,157 @@
+"""The final Engine API body of a replica, its desired hash, and its name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model import labels
+from reconciler.model.canonical import keyed_hash
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Container, EngineInfo, json_value
+from reconciler.model.project import JSON, Attachment, Service
+from reconciler.planner.images import BoundImage
+
+ALL_ENDPOINTS_IN_CREATE = "1.44"
+
+
+def spec_hash(desired: Desired, service: Service, image: BoundImage, shares: Mapping[str, str]) -> str:
+    """The desired hash of a service, 64 hex digits: everything that makes the container what it is.
+
+    `shares` maps HostConfig fields to the container joined. Rollout settings, dependencies and replica counts are not
+    part of it: changing them replaces nothing.
+    """
+    asked = {
+        "container": service.container,
+        "image": image.image.id if image.image else "",
+        "networks": [[item.network, sorted(item.aliases), item.endpoint] for item in service.networks],
+        "shares": dict(shares),
+    }
+    return keyed_hash(desired.hash_key, asked)
+
+
+def rollout_id(desired_hash: str, replaced: Container | None) -> str:
+    """8 hex digits over the desired hash and the container replaced, so that equal decisions have equal names."""
+    return hashlib.sha256(f"{desired_hash}:{replaced.id if replaced else ''}".encode()).hexdigest()[:8]
+
+
+def container_name(project: str, service: Service, slot: int, rollout: str) -> str:
+    """`container_name` as written, else `<project>-<service>-<slot>-<hash8>`."""
+    return service.container_name or f"{project}-{service.name}-{slot}-{rollout}"
+
+
+def create_body(
+    desired: Desired,
+    service: Service,
+    slot: int,
+    image: BoundImage,
+    desired_hash: str,
+    *,
+    replaced: Container | None,
+    shares: Mapping[str, str],
+    engine: EngineInfo,
+) -> dict[str, Any]:
+    """The body of POST /containers/create for one replica (Engine API, ContainerCreate)."""
+    body: dict[str, Any] = dict(service.container)
+    host: dict[str, Any] = dict(body.get("HostConfig") or {})
+    host.update({field: f"container:{container}" for field, container in shares.items()})
+    mounts = _with_carried_volumes(host.get("Mounts") or (), image, replaced, body)
+    if mounts:
+        host["Mounts"] = mounts
+    if service.networks:
+        host["NetworkMode"] = service.networks[0].network
+        body["NetworkingConfig"] = {"EndpointsConfig": _endpoints(desired, service, slot, engine)}
+    body["HostConfig"] = host
+    body["Image"] = image.create_from
+    body["Labels"] = {
+        **(body.get("Labels") or {}),
+        **replica_labels(desired, service, slot, image, desired_hash, rollout_id(desired_hash, replaced)),
+    }
+    return body
+
+
+def endpoint(desired: Desired, service: Service, slot: int, attachment: Attachment) -> dict[str, Any]:
+    """EndpointSettings of one network: the listed aliases, the service's name, and the slot's own name."""
+    names = [*attachment.aliases, service.name, f"{desired.project.name}-{service.name}-{slot}"]
+    return {**attachment.endpoint, "Aliases": list(dict.fromkeys(names))}
+
+
+def replica_labels(
+    desired: Desired, service: Service, slot: int, image: BoundImage, desired_hash: str, rollout: str
+) -> dict[str, str]:
+    """Our labels and those that `docker compose ps/logs/down` filter on."""
+    return {
+        labels.INSTANCE: desired.instance,
+        labels.PROJECT: desired.project.name,
+        labels.SERVICE: service.name,
+        labels.SLOT: str(slot),
+        labels.SPEC_HASH: desired_hash,
+        labels.IMAGE: image.reference,
+        labels.DIGEST: image.digest,
+        labels.ROLLOUT: rollout,
+        labels.COMPOSE_SERVICE: service.name,
+        labels.COMPOSE_NUMBER: str(slot),
+        labels.COMPOSE_ONEOFF: "False",
+        labels.COMPOSE_HASH: desired_hash,
+        **compose_project_labels(desired),
+    }
+
+
+def compose_project_labels(desired: Desired) -> dict[str, str]:
+    """The labels by which Compose finds a project's containers."""
+    project = desired.project
+    return {
+        labels.COMPOSE_PROJECT: project.name,
+        labels.COMPOSE_FILES: ",".join(project.files),
+        labels.COMPOSE_DIR: project.working_dir,
+        labels.COMPOSE_VERSION: "reconciler",
+    }
+
+
+def later_networks(service: Service, engine: EngineInfo) -> tuple[Attachment, ...]:
+    """The networks that this engine's create cannot attach, so that they are connected before the first start."""
+    return () if engine.supports(ALL_ENDPOINTS_IN_CREATE) else service.networks[1:]
+
+
+def _endpoints(desired: Desired, service: Service, slot: int, engine: EngineInfo) -> dict[str, Any]:
+    later = {item.network for item in later_networks(service, engine)}
+    return {
+        item.network: endpoint(desired, service, slot, item) for item in service.networks if item.network not in later
+    }
+
+
+def _with_carried_volumes(
+    mounts: tuple[JSON, ...] | list[JSON], image: BoundImage, replaced: Container | None, body: JSON
+) -> list[JSON]:
+    """Anonymous volumes follow their slot: the new replica mounts what the old one had at the same path."""
+    carried = anonymous_volumes(replaced) if replaced else {}
+    result = []
+    for mount in mounts:
+        target = mount.get("Target", "")
+        if mount.get("Type") == "volume" and not mount.get("Source") and target in carried:
+            result.append({**mount, "Source": carried.pop(target)})
+        else:
+            carried.pop(target, None)
+            result.append(mount)
+    declared = set(json_value(image.image.config, "Volumes") or ()) if image.image else set()
+    taken = {bind.split(":")[1] for bind in (json_value(body, "HostConfig", "Binds") or ()) if ":" in bind}
+    result += [
+        {"Type": "volume", "Source": source, "Target": target}
+        for target, source in sorted(carried.items())
+        if target in declared and target not in taken
+    ]
+    return result
+
+
+def anonymous_volumes(container: Container) -> dict[str, str]:
+    """The container's anonymous volumes: mount path -> volume name (64 hex digits, given by the engine)."""
+    return {
+        mount["Destination"]: mount["Name"]
+        for mount in container.mounts
+        if mount.get("Type") == "volume" and _is_anonymous(mount.get("Name") or "")
+    }
+
+
+def _is_anonymous(name: str) -> bool:
+    return len(name) == 64 and all(char in "0123456789abcdef" for char in name)

@@ -1,0 +1,59 @@
+"""The one pure function: what to do now, given what should be, what is, what is remembered, and the time."""
+
+from __future__ import annotations
+
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Observed
+from reconciler.model.operation import Memory, ServiceStatus, Step
+from reconciler.planner.conflicts import foreign_project, in_the_way
+from reconciler.planner.context import Context, View
+from reconciler.planner.dependencies import in_dependency_order
+from reconciler.planner.prune import prune
+from reconciler.planner.resources import plan_networks, plan_volumes, resources_missing
+from reconciler.planner.rollout import roll
+from reconciler.planner.status import service_status
+
+
+def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> Step:
+    """Decide the next operations of one project on one engine.
+
+    `now` is the engine's time in seconds since the epoch. The same arguments give the same step. An empty step means
+    that nothing is left to do or to wait for: either all is well, or its Stalled conditions say what a person must do.
+    """
+    context = Context(desired, observed, memory, now)
+    foreign_project(context)
+    if context.draft.conditions:
+        return _finish(context, {})
+    plan_networks(context)
+    plan_volumes(context)
+    waits = {service.name: _plan_service(context, context.view(service)) for service in in_dependency_order(desired.project.services)}
+    settled = not context.draft.conditions and all(context.view(service).settled for service in desired.project.services)
+    prune(context, settled=settled)
+    return _finish(context, waits)
+
+
+def _plan_service(context: Context, view: View) -> str:
+    if view.order.warning:
+        context.draft.notice("Order", f"{view.service.name}: {view.order.warning}", view.order.source)
+    if view.image.warning:
+        context.draft.notice("Registry", f"{view.service.name}: {view.image.warning}", view.service.source("image"))
+    missing = resources_missing(context, view.service)
+    blocked = in_the_way(context, view) if view.desired_hash else ""
+    return roll(context, view, blocked or missing)
+
+
+def _finish(context: Context, waits: dict[str, str]) -> Step:
+    draft = context.draft
+    return Step(
+        operations=tuple(draft.operations),
+        wake_at=min(draft.wakes) if draft.wakes else None,
+        conditions=tuple(draft.conditions),
+        services=tuple(_statuses(context, waits)),
+        failures=tuple(draft.failures),
+        notices=tuple(draft.notices),
+    )
+
+
+def _statuses(context: Context, waits: dict[str, str]) -> list[ServiceStatus]:
+    services = sorted(context.desired.project.services, key=lambda service: service.name)
+    return [service_status(context, context.view(service), waits.get(service.name, "")) for service in services]

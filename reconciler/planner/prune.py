@@ -1,0 +1,69 @@
+"""Remove what left the spec: services' containers, then networks; never volumes, and never before the rest is well."""
+
+from __future__ import annotations
+
+from reconciler.model import labels
+from reconciler.model.operation import Difference, Operation
+from reconciler.planner import containers
+from reconciler.planner.conflicts import must_yield
+from reconciler.planner.context import Context
+from reconciler.planner.resources import is_our_network
+
+
+def prune(context: Context, *, settled: bool) -> None:
+    """Write the removals. `settled` says that every wanted service is up: only then does anything go that could still serve.
+
+    The exception is a removed service's container that holds a name or port which a wanted service needs.
+    """
+    project = context.desired.project
+    wanted = {service.name for service in project.services} | project.disabled
+    gone = sorted(name for name in context.services_that_run if name and name not in wanted)
+    if gone and not project.services and not project.allow_empty:
+        message = "the spec has no services any more; pass --allow-empty or set x-reconcile.allow_empty to remove everything"
+        context.draft.stall("AllowEmpty", message, source=project.source)
+        return
+    if not context.desired.prune:
+        for name in gone:
+            context.draft.notice("Orphan", f"service {name} is not in the spec any more and is left running (--no-prune)", name)
+        return
+    for name in gone:
+        _remove_service(context, name, settled=settled)
+    if settled and not gone:
+        _remove_networks(context)
+
+
+def _remove_service(context: Context, name: str, *, settled: bool) -> None:
+    cause = Difference(
+        f"services.{name}", "defined", None, context.desired.project.source, "not in the spec any more"
+    )
+    for container in context.containers(name):
+        if settled or must_yield(context, container):
+            message = containers.retire(context, container, "none", (cause,))
+            if message:
+                context.draft.stall("RemoveFailed", message, name)
+
+
+def _remove_networks(context: Context) -> None:
+    wanted = {network.name for network in context.desired.project.networks}
+    for network in context.observed.networks:
+        if network.name in wanted or not is_our_network(context, network):
+            continue
+        users = sorted(item.name for item in context.observed.foreign if network.name in item.networks)
+        if users:
+            message = f"network {network.name} is not in the spec any more but {users[0]} is attached to it: left alone"
+            context.draft.notice("NetworkInUse", message, network.name)
+            continue
+        key = network.labels.get(labels.COMPOSE_NETWORK, network.name)
+        source = context.desired.project.source
+        cause = Difference(f"networks.{key}", network.name, None, source, "not in the spec any more")
+        operation = Operation(
+            id=f"network.remove:{network.name}",
+            kind="network.remove",
+            resource=network.name,
+            project=context.project,
+            target=network.id,
+            cause=(cause,),
+        )
+        failed = context.draft.add(operation)
+        if failed:
+            context.draft.notice("NetworkInUse", failed, network.name)

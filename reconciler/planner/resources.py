@@ -1,0 +1,129 @@
+"""Networks and named volumes: create what is missing, recognise what is not ours, never remove a volume."""
+
+from __future__ import annotations
+
+from reconciler.model import labels
+from reconciler.model.canonical import keyed_hash
+from reconciler.model.observed import NetworkState
+from reconciler.model.operation import Difference, Operation
+from reconciler.model.project import Network, Service, Volume
+from reconciler.planner.context import Context
+from reconciler.planner.payload import compose_project_labels
+
+
+def plan_networks(context: Context) -> None:
+    """Create the project's missing networks; stall where one of that name is not ours or was made differently."""
+    for network in context.desired.project.networks:
+        existing = context.observed.network(network.name)
+        if existing is None:
+            _missing_network(context, network)
+        elif not network.external:
+            _check_network(context, network, existing)
+
+
+def plan_volumes(context: Context) -> None:
+    """Create the project's missing named volumes; one that exists already is used as it is, and said."""
+    for volume in context.desired.project.volumes:
+        existing = context.observed.volume(volume.name)
+        if existing is None:
+            _missing_volume(context, volume)
+        elif not volume.external and existing.labels.get(labels.PROJECT) != context.project:
+            message = f"volume {volume.name} exists and was not made by this project: it is used as it is"
+            context.draft.notice("VolumeNotOurs", message, volume.source)
+
+
+def resources_missing(context: Context, service: Service) -> str:
+    """The first network or volume that this service needs and that does not exist yet, in words."""
+    networks = next((f"network {item.network}" for item in service.networks if not context.observed.network(item.network)), "")
+    volumes = next((f"volume {name}" for name in service.volumes if not context.observed.volume(name)), "")
+    return networks or volumes
+
+
+def is_our_network(context: Context, network: NetworkState) -> bool:
+    """Whether this project, by this instance, made the network."""
+    found = network.labels
+    return found.get(labels.PROJECT) == context.project and found.get(labels.INSTANCE) == context.desired.instance
+
+
+def network_hash(context: Context, network: Network) -> str:
+    """The desired hash of a network's definition."""
+    return keyed_hash(context.desired.hash_key, network.definition)
+
+
+def _missing_network(context: Context, network: Network) -> None:
+    if network.external:
+        message = f"external network {network.name} does not exist; create it with `docker network create {network.name}`"
+        context.draft.stall("NetworkMissing", message, source=network.source)
+        return
+    body = {**network.definition, "Labels": {**(network.definition.get("Labels") or {}), **_network_labels(context, network)}}
+    cause = Difference(f"networks.{network.key}", None, network.name, network.source, "does not exist")
+    operation = Operation(
+        id=f"network.create:{network.name}",
+        kind="network.create",
+        resource=network.name,
+        project=context.project,
+        target=network.name,
+        cause=(cause,),
+        payload={"name": network.name, "body": body},
+    )
+    failed = context.draft.add(operation)
+    if failed:
+        context.draft.stall("NetworkFailed", failed, source=network.source)
+
+
+def _check_network(context: Context, network: Network, existing: NetworkState) -> None:
+    if not is_our_network(context, existing):
+        message = f"network {network.name} exists and is not ours; rename it in the spec or declare it `external: true`"
+        context.draft.stall("NetworkNotOurs", message, source=network.source)
+    elif existing.labels.get(labels.SPEC_HASH) != network_hash(context, network):
+        message = (
+            f"network {network.name} was created with another definition, and a network cannot be changed in place; "
+            f"give it a new key or `name:`, and the containers move over"
+        )
+        context.draft.stall("NetworkChanged", message, source=network.source)
+
+
+def _missing_volume(context: Context, volume: Volume) -> None:
+    if volume.external:
+        message = f"external volume {volume.name} does not exist; create it with `docker volume create {volume.name}`"
+        context.draft.stall("VolumeMissing", message, source=volume.source)
+        return
+    body = {**volume.definition, "Labels": {**(volume.definition.get("Labels") or {}), **_volume_labels(context, volume)}}
+    cause = Difference(f"volumes.{volume.key}", None, volume.name, volume.source, "does not exist")
+    operation = Operation(
+        id=f"volume.create:{volume.name}",
+        kind="volume.create",
+        resource=volume.name,
+        project=context.project,
+        target=volume.name,
+        cause=(cause,),
+        payload={"name": volume.name, "body": body},
+    )
+    failed = context.draft.add(operation)
+    if failed:
+        context.draft.stall("VolumeFailed", failed, source=volume.source)
+
+
+def _network_labels(context: Context, network: Network) -> dict[str, str]:
+    return {
+        **_ours(context),
+        labels.SPEC_HASH: network_hash(context, network),
+        labels.COMPOSE_NETWORK: network.key,
+    }
+
+
+def _volume_labels(context: Context, volume: Volume) -> dict[str, str]:
+    return {
+        **_ours(context),
+        labels.SPEC_HASH: keyed_hash(context.desired.hash_key, volume.definition),
+        labels.COMPOSE_VOLUME: volume.key,
+    }
+
+
+def _ours(context: Context) -> dict[str, str]:
+    return {
+        labels.INSTANCE: context.desired.instance,
+        labels.PROJECT: context.project,
+        labels.COMPOSE_PROJECT: compose_project_labels(context.desired)[labels.COMPOSE_PROJECT],
+        labels.COMPOSE_VERSION: compose_project_labels(context.desired)[labels.COMPOSE_VERSION],
+    }

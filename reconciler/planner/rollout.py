@@ -1,0 +1,231 @@
+"""One service, one pass: move each slot one operation further towards the desired definition, or back to what ran."""
+
+from __future__ import annotations
+
+from reconciler.model import labels
+from reconciler.model.observed import Container
+from reconciler.model.operation import Failure, Impact
+from reconciler.model.project import Service
+from reconciler.planner import containers
+from reconciler.planner.causes import slot_cause, surplus_cause
+from reconciler.planner.context import Context, View
+from reconciler.planner.dependencies import waits_for
+from reconciler.planner.payload import later_networks
+from reconciler.planner.slots import Slot, State
+
+
+def roll(context: Context, view: View, blocked: str) -> str:
+    """Write this service's next operations into the draft; what it waits for now, in words ("" for nothing).
+
+    `blocked` says why nothing may be created for it; what runs is then left alone.
+    """
+    _retire_surplus(context, view)
+    if view.failure:
+        return _after_failure(context, view, view.failure)
+    waiting = _image_wait(context, view) or blocked or ("" if view.desired_hash else _shares_wait(view))
+    if waiting:
+        return waiting
+    return _advance_slots(context, view)
+
+
+def _retire_surplus(context: Context, view: View) -> None:
+    for container in view.surplus:
+        containers.retire(context, container, "none", surplus_cause(view))
+
+
+def _image_wait(context: Context, view: View) -> str:
+    operation = view.image.operation
+    if view.image.state == "error":
+        context.draft.stall("ImageUnavailable", view.image.message, view.service.name, _image_source(view.service))
+        return "its image"
+    if operation is None:
+        return ""
+    failed = context.draft.add(operation)
+    if failed:
+        context.draft.stall("ImageUnavailable", failed, view.service.name, _image_source(view.service))
+    return "its image"
+
+
+def _image_source(service: Service) -> str:
+    return service.source("build" if service.image.build else "image")
+
+
+def _shares_wait(view: View) -> str:
+    return ", ".join(f"the container of {name}" for _, name in view.service.shares)
+
+
+def _advance_slots(context: Context, view: View) -> str:
+    todo = [slot for slot in view.slots if not slot.settled]
+    waiting = ""
+    if any(slot.state is State.EMPTY for slot in todo):
+        waiting = waits_for(context, view.service)
+    budget = view.limit - sum(1 for slot in todo if slot.replacing)
+    for slot in todo:
+        budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
+    if not todo:
+        _remove_others(context, view)
+    return waiting or _gate_wait(view)
+
+
+def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budget: int) -> int:
+    """Write the slot's next operation; 1 where that begins the replacement of a running container, else 0."""
+    if slot.state is State.EMPTY:
+        begins = 1 if slot.occupied_others else 0
+        if may_begin and (budget > 0 or not begins):
+            _begin(context, view, slot)
+            return begins
+        return 0
+    if slot.state is State.CREATED and slot.current:
+        _bring_up(context, view, slot, slot.current)
+    elif slot.state is State.WAITING:
+        _wait(context, view, slot)
+    elif slot.state is State.READY and slot.current:
+        _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
+    return 0
+
+
+def _begin(context: Context, view: View, slot: Slot) -> None:
+    under_way = f"container.create:{view.service.name}/{slot.number}/"
+    if any(operation.startswith(under_way) for operation in context.observed.inflight):
+        return
+    cause = slot_cause(view, slot, context.observed, context.project)
+    if view.service.container_name and slot.others:
+        for other in slot.others:
+            _or_fail(context, view, containers.retire(context, other, "gap", cause))
+        return
+    after = (*_image_operations(view), *_resource_operations(view.service), *_dependency_operations(context, view.service))
+    operation = containers.create(context, view, slot, _impact(view, slot), after)
+    _or_fail(context, view, context.draft.add(operation))
+
+
+def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> None:
+    missing = [item for item in later_networks(view.service, context.observed.engine) if item.network not in current.networks]
+    for attachment in missing:
+        _or_fail(context, view, context.draft.add(containers.connect(context, view, slot, current, attachment)))
+    if missing:
+        return
+    if view.order.order == "stop-first" and slot.occupied_others:
+        _stop_others(context, view, slot, (f"container.create:{containers.container_key(current)}",))
+        return
+    key = containers.container_key(current)
+    stopped = tuple(f"container.stop:{containers.container_key(other)}" for other in slot.others)
+    before = stopped if view.order.order == "stop-first" else ()
+    connected = tuple(
+        f"network.connect:{key}:{item.network}" for item in later_networks(view.service, context.observed.engine)
+    )
+    cause = slot_cause(view, slot, context.observed, context.project)
+    after = (f"container.create:{key}", *connected, *before)
+    operation = containers.start(context, current, _impact(view, slot), cause, after)
+    _or_fail(context, view, context.draft.add(operation))
+
+
+def _wait(context: Context, view: View, slot: Slot) -> None:
+    if view.service.job:
+        started = slot.current.started_at if slot.current else context.now
+        context.draft.wakes.append(started + view.service.rollout.progress_deadline)
+    elif slot.ready_at is not None:
+        context.draft.wakes.append(slot.ready_at)
+
+
+def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:
+    cause = slot_cause(view, slot, context.observed, context.project)
+    for other in slot.occupied_others:
+        message = context.draft.add(containers.stop(context, other, _impact(view, slot), cause, after))
+        if message:
+            context.draft.stall("StopFailed", message, view.service.name, view.service.source())
+
+
+def _remove_others(context: Context, view: View) -> None:
+    for slot in view.slots:
+        cause = slot_cause(view, slot, context.observed, context.project)
+        for other in slot.others:
+            message = context.draft.add(containers.remove(context, other, _impact(view, slot), cause))
+            if message:
+                context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
+
+
+def _after_failure(context: Context, view: View, failure: Failure) -> str:
+    """The rollout is over: slots that are up stay, the others go back to what ran before."""
+    context.draft.failures.append(failure)
+    context.draft.stall(failure.reason, failure.message, view.service.name, view.service.source())
+    for slot in view.slots:
+        if slot.state is State.READY and slot.current:
+            _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
+        elif slot.state is State.WAITING:
+            _wait(context, view, slot)
+        elif slot.others:
+            _go_back(context, view, slot)
+    return ""
+
+
+def _go_back(context: Context, view: View, slot: Slot) -> None:
+    cause = slot_cause(view, slot, context.observed, context.project)
+    current = slot.current
+    if current and current.occupied:
+        context.draft.add(containers.stop(context, current, "none", cause))
+        return
+    waiting = None if slot.occupied_others else _startable(view, slot)
+    if waiting and not context.draft.add(containers.start(context, waiting, "gap", cause, ())):
+        return
+    if current:
+        context.draft.add(containers.remove(context, current, "none", cause))
+
+
+def _startable(view: View, slot: Slot) -> Container | None:
+    """The newest old container that was stopped to make room, if the service is one that keeps running."""
+    if view.service.job:
+        return None
+    stopped = (
+        other
+        for other in slot.others
+        if other.status == "exited" and other.labels.get(labels.SPEC_HASH) != view.desired_hash
+    )
+    return next(stopped, None)
+
+
+def _or_fail(context: Context, view: View, message: str) -> None:
+    """Turn an operation that failed for good into a failed rollout of this definition."""
+    if message and view.desired_hash:
+        failure = Failure(view.service.name, view.desired_hash, "OperationFailed", message)
+        context.draft.failures.append(failure)
+        context.draft.stall(failure.reason, message, view.service.name, view.service.source())
+
+
+def _impact(view: View, slot: Slot) -> Impact:
+    if not slot.others:
+        return "none"
+    if not slot.occupied_others and slot.state in {State.EMPTY, State.CREATED, State.WAITING} and view.order.order == "start-first":
+        return "recreate"
+    several = len(view.slots) > 1 and view.limit < len(view.slots)
+    return "rolling" if view.order.order == "start-first" or several else "gap"
+
+
+def _gate_wait(view: View) -> str:
+    waiting = [slot for slot in view.slots if slot.state is State.WAITING]
+    if not waiting:
+        return ""
+    ready = sum(1 for slot in view.slots if slot.state is State.READY)
+    return f"{'completion' if view.service.job else waiting[0].reason} {ready}/{len(view.slots)}"
+
+
+def _image_operations(view: View) -> tuple[str, ...]:
+    build = view.service.image.build
+    if build:
+        return (f"image.build:{build.tag}",)
+    repository = view.image.create_from.partition("@")[0]
+    pinned = f"{repository.rpartition(':')[0] or repository}@{view.image.digest}"
+    return (f"image.pull:{pinned}", f"image.tag:{repository}")
+
+
+def _resource_operations(service: Service) -> tuple[str, ...]:
+    networks = tuple(f"network.create:{item.network}" for item in service.networks)
+    return (*networks, *(f"volume.create:{name}" for name in service.volumes))
+
+
+def _dependency_operations(context: Context, service: Service) -> tuple[str, ...]:
+    found = []
+    for dependency in service.depends_on:
+        other = context.desired.project.service(dependency.service)
+        slots = context.view(other).slots if other else ()
+        found += [f"container.start:{containers.container_key(slot.current)}" for slot in slots if slot.current]
+    return tuple(found)

@@ -1,0 +1,99 @@
+"""Each service's line of status, in the words of the contract: health, sync, and the reason when something is off."""
+
+from __future__ import annotations
+
+from reconciler.model import labels
+from reconciler.model.operation import ServiceStatus
+from reconciler.model.redaction import redact_text
+from reconciler.planner.context import Context, View
+from reconciler.planner.slots import Slot, State, describe_exit
+
+
+def service_status(context: Context, view: View, waiting: str) -> ServiceStatus:
+    """What runs of this service now. `waiting` is what it waits for in this pass, in words."""
+    health, sync = _health(context, view), _sync(view)
+    return ServiceStatus(
+        name=view.service.name,
+        desired=len(view.slots),
+        running=sum(1 for slot in view.slots if _serving(slot)),
+        healthy=sum(1 for slot in view.slots if slot.state is State.READY or _looks_healthy(slot)),
+        up_to_date=sum(1 for slot in view.slots if slot.settled),
+        image=redact_text(view.image.reference),
+        digest=view.image.digest,
+        health=health,
+        sync=sync,
+        reason=view.failure.reason if view.failure else _reason(context, view),
+        message=view.failure.message if view.failure else _message(context, view),
+        waiting=waiting,
+        order=view.order.order,
+        order_reason=view.order.reason,
+    )
+
+
+def _serving(slot: Slot) -> bool:
+    everything = (*((slot.current,) if slot.current else ()), *slot.others)
+    return any(container.running for container in everything)
+
+
+def _looks_healthy(slot: Slot) -> bool:
+    everything = (*((slot.current,) if slot.current else ()), *slot.others)
+    return any(container.running and container.health in {None, "healthy"} for container in everything)
+
+
+def _health(context: Context, view: View) -> str:
+    if view.failure:
+        return "Degraded"
+    if view.slots and all(slot.state is State.READY for slot in view.slots):
+        return "Completed" if view.service.job else "Healthy"
+    if not context.containers(view.service.name):
+        return "Missing" if view.slots else "Healthy"
+    if any(slot.state in {State.WAITING, State.CREATED} for slot in view.slots):
+        return "Progressing"
+    lacking = [slot for slot in view.slots if not _serving(slot) or not _looks_healthy(slot)]
+    return "Degraded" if lacking else "Healthy"
+
+
+def _sync(view: View) -> str:
+    if view.settled:
+        return "Synced"
+    if not view.desired_hash:
+        return "Unknown" if view.image.state == "error" else "OutOfSync"
+    touched = [slot for slot in view.slots if slot.state is State.EMPTY and _same_definition(view, slot)]
+    pending = [slot for slot in view.slots if not slot.settled and slot not in touched]
+    return "Modified" if touched and not pending and not view.surplus else "OutOfSync"
+
+
+def _same_definition(view: View, slot: Slot) -> bool:
+    """Whether the slot holds the desired definition, but somebody or something stopped it."""
+    return bool(slot.previous and slot.previous.labels.get(labels.SPEC_HASH) == view.desired_hash)
+
+
+def _reason(context: Context, view: View) -> str:
+    stalled = next((item for item in context.draft.conditions if item.service == view.service.name), None)
+    return stalled.reason if stalled else ""
+
+
+def _message(context: Context, view: View) -> str:
+    stalled = next((item for item in context.draft.conditions if item.service == view.service.name), None)
+    if stalled:
+        return stalled.message
+    told = [f"{view.service.name}/{slot.number} {_slot_words(view, slot)}" for slot in view.slots if not slot.settled]
+    extra = f"{len(view.surplus)} more than wanted" if view.surplus else ""
+    return "; ".join(part for part in ["; ".join(told[:3]), extra] if part)
+
+
+def _slot_words(view: View, slot: Slot) -> str:
+    if slot.state is State.WAITING:
+        return f"waits to be {slot.reason}" if slot.reason == "healthy" else f"waits for {slot.reason or 'completion'}"
+    if slot.state is State.CREATED:
+        return "is created but not started"
+    if slot.state is State.READY:
+        return "is up; the container it replaces still runs"
+    previous = slot.previous
+    if previous is None:
+        return "does not exist"
+    if slot.reason:
+        return slot.reason
+    if previous.occupied:
+        return "runs another definition" if view.desired_hash else "runs"
+    return describe_exit(previous)

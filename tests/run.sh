@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Sets up what is missing and runs the test suites; exits non-zero if any of them failed, after running all of them.
+#   bash tests/run.sh [SUITE...]     default: lint fast contract engine demo
+#
+#   lint        ruff, format, mypy, layers, shell syntax          no engine needed
+#   unit | scenarios | simulation                                 no engine needed
+#   fast        these three, with branch coverage of the core     no engine needed
+#   contract    one suite over the simulated and the real engine
+#   engine      the real engine: the gallery, faults, safety
+#   demo        deploy/demo.sh
+#   bench       the figures, against raw API calls and docker compose (not part of all)
+#   all         lint fast contract engine demo
+
+# shellcheck disable=SC2317  # suites are called by their names
+set -euo pipefail
+# shellcheck source=deploy/images.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../deploy/images.sh"
+
+BIN=$ROOT/.venv/bin
+CORE='reconciler/model/*,reconciler/planner/*,reconciler/spec/*'
+SUMMARY=()
+FAILED=0
+
+tests() { timeout --foreground 15m "$BIN/python" -m pytest -q "$@"; } # a test that hangs must not hang the run
+
+suite_lint() {
+  local failed=0 script
+  "$BIN/ruff" check . || failed=1
+  "$BIN/ruff" format --check . || failed=1
+  "$BIN/mypy" || failed=1
+  "$BIN/lint-imports" || failed=1
+  for script in deploy/*.sh tests/run.sh deploy/images/serve deploy/images/*/www/cgi-bin/*; do bash -n "$script" || failed=1; done
+  return "$failed"
+}
+
+suite_unit() { tests -n 2 tests/unit; }
+suite_scenarios() { tests -n 2 tests/scenarios; }
+suite_simulation() { tests -n 2 tests/simulation; }
+
+suite_fast() { # and which lines and branches of the pure core all three together reach
+  local failed=0
+  rm -rf .cache/coverage
+  mkdir -p .cache/coverage
+  timeout --foreground 15m "$BIN/coverage" run -m pytest -q -n 2 tests/unit tests/scenarios tests/simulation || failed=1
+  "$BIN/coverage" combine --quiet || failed=1
+  "$BIN/coverage" report --include="$CORE" || failed=1
+  return "$failed"
+}
+
+suite_contract() { tests tests/contract; }
+suite_engine() { tests tests/engine; }
+suite_demo() { bash deploy/demo.sh; }
+suite_bench() { "$BIN/python" -m tests.bench; }
+
+needs_engine() { case $1 in contract | engine | demo | bench) ;; *) return 1 ;; esac; }
+
+run_suite() {
+  local suite=$1 started=$SECONDS verdict=ok
+  printf '\n##### %s\n' "$suite"
+  "suite_$suite" || { verdict=FAILED; FAILED=1; }
+  SUMMARY+=("$(printf '%-10s %-6s %4d s' "$suite" "$verdict" $((SECONDS - started)))")
+}
+
+set_up() { # SUITE... : ends the whole run if it cannot be done
+  local suite wanted=''
+  setup_python --dev
+  for suite in "$@"; do ! needs_engine "$suite" || wanted=1; done
+  [ -n "$wanted" ] || return 0
+  setup_engine
+  setup_images
+  setup_registry
+}
+
+chosen() { # SUITE... with "all" spelled out; refuses what is none
+  local suite
+  for suite in "$@"; do
+    case $suite in
+      all) echo lint fast contract engine demo ;;
+      lint | unit | scenarios | simulation | fast | contract | engine | demo | bench) echo "$suite" ;;
+      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, contract, engine, demo, bench or all" ;;
+    esac
+  done
+}
+
+cd "$ROOT" || exit 1
+SUITES=$(chosen "${@:-all}") || exit 64
+# shellcheck disable=SC2086
+set_up $SUITES
+set +e
+for suite in $SUITES; do run_suite "$suite"; done
+
+printf '\n##### summary\n'
+printf '%s\n' "${SUMMARY[@]}"
+exit "$FAILED"
