@@ -15,7 +15,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=$ROOT/.cache
 mkdir -p "$CACHE/bin"
-export PATH=$CACHE/bin:$PATH
+export PATH=$CACHE/bin:$PATH:/usr/sbin:/sbin
+ENTRY=("$(realpath "$0")" "$@") # what the user called
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -25,6 +26,12 @@ as_root() {
   elif command -v sudo >/dev/null; then sudo "$@"
   else die "this needs root: $* (run it as root, or install sudo)"
   fi
+}
+
+become_root() { # the whole script again, for an engine that speaks to root only
+  command -v sudo >/dev/null || die "the engine answers root but not you: run this as root, or add yourself to the group docker"
+  say "the engine answers root but not you (you are not in the group docker): going on with sudo"
+  exec sudo -E bash "${ENTRY[@]}"
 }
 
 # --- packages ---------------------------------------------------------------------------------------------------------
@@ -129,7 +136,7 @@ setup_cli() { # the docker command; never the engine, which may well be elsewher
 socket_exists() { [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; }
 
 explain_silence() { # why the engine that should answer does not, in the CLI's own words
-  docker version 2>&1 >/dev/null | tail -n 3 >&2
+  docker version 2>&1 >/dev/null | tail -n 3 >&2 || true
 }
 
 install_engine() {
@@ -150,15 +157,16 @@ start_engine() {
   fi
   say "starting the engine: dockerd (no service manager runs here), log in .cache/dockerd.log"
   as_root setsid nohup dockerd >"$CACHE/dockerd.log" 2>&1 </dev/null &
-  wait_for_engine 60 || { tail -n 15 "$CACHE/dockerd.log" >&2; die "dockerd did not come up; its last words are above, all of them in $CACHE/dockerd.log"; }
+  wait_for_engine 60 $! || { tail -n 15 "$CACHE/dockerd.log" >&2; die "dockerd did not come up; its last words are above, all of them in $CACHE/dockerd.log"; }
   pid=$(cat /var/run/docker.pid 2>/dev/null || echo '?')
   say "the engine was started by this script and goes on running as process $pid; to stop it: kill $pid"
 }
 
-wait_for_engine() { # SECONDS ; asked as root: whether you may speak to it too is another question
+wait_for_engine() { # SECONDS [PID] ; asked as root: whether you may speak to it too is another question
   local tries=$(($1 * 5))
   while [ "$tries" -gt 0 ]; do
     ! as_root docker version >/dev/null 2>&1 || return 0
+    [ -z "${2:-}" ] || kill -0 "$2" 2>/dev/null || return 1
     tries=$((tries - 1))
     sleep 0.2
   done
@@ -171,13 +179,11 @@ setup_engine() {
   if command -v docker >/dev/null; then
     ! engine_answers || return 0
     if engine_named; then explain_silence; die "the engine that DOCKER_HOST or the Docker context names does not answer"; fi
-    if [ "$(id -u)" != 0 ] && socket_exists && as_root docker version >/dev/null 2>&1; then
-      die "the engine answers root but not you: run this with sudo, or add yourself to the group docker"
-    fi
+    if [ "$(id -u)" != 0 ] && socket_exists && as_root docker version >/dev/null 2>&1; then become_root; fi
   fi
   command -v dockerd >/dev/null || { apt_refresh docker.io; install_engine; }
   engine_answers || start_engine
-  if [ "$(id -u)" != 0 ] && ! engine_answers; then die "the engine runs, but you may not speak to it: run this with sudo, or add yourself to the group docker"; fi
+  engine_answers || become_root
 }
 
 # --- what the demo images and the tests are made of -------------------------------------------------------------------
@@ -188,7 +194,7 @@ setup_busybox() {
   BUSYBOX=$(command -v busybox || true)
   if [ -z "$BUSYBOX" ] || ! is_static "$BUSYBOX"; then
     unpack busybox-static || die "no package busybox-static: the demo images are made of it"
-    BUSYBOX=$(find "$CACHE/packages/busybox-static" -type f -name busybox | head -n 1)
+    BUSYBOX=$(find "$CACHE/packages/busybox-static" -type f -path '*bin/busybox' | head -n 1)
   fi
   export BUSYBOX
 }

@@ -100,7 +100,9 @@ class Loop:
                 self._submit(outcome)
             if not self._inflight and (closing or outcome.step.empty):
                 return outcome
-            self._take_in(outcome, self._executor.wait(self._wake_at(outcome.step)))
+            until = self._wake_at(outcome.step)
+            while not self._take_in(outcome, self._executor.wait(until)) and self._executor.now() < until:
+                pass
         outcome.endless = True
         return outcome
 
@@ -134,7 +136,8 @@ class Loop:
         times += [time for time in (step.wake_at, self._deadline) if time is not None]
         return min(times)
 
-    def _take_in(self, outcome: Outcome, signals: list[Finished | Happened]) -> None:
+    def _take_in(self, outcome: Outcome, signals: list[Finished | Happened]) -> bool:
+        """Learn from the signals; whether any of them is a reason to plan again."""
         named = set()
         for signal in signals:
             if isinstance(signal, Finished):
@@ -143,8 +146,10 @@ class Loop:
                 named.add(signal.container)
         if "" in named or self._executor.now() >= self._synced_at + RESYNC_SECONDS:
             self._resync()
-        elif named:
-            self._observer.refresh(named & self._observer.known)
+            return True
+        ours = named & self._observer.known - {operation.target for operation in self._inflight.values()}
+        self._observer.refresh(ours)
+        return bool(ours) or any(isinstance(signal, Finished) for signal in signals)
 
     def _finish(self, outcome: Outcome, result: Finished) -> None:
         operation = result.operation

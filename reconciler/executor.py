@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
@@ -138,7 +138,8 @@ class ThreadedExecutor:
     def watch(self) -> None:
         """Subscribe to the engine's events on a connection and thread of their own."""
         self._events = self._engine.clone()
-        threading.Thread(target=self._follow, args=(self._events,), name="events", daemon=True).start()
+        stream = self._events.events()
+        threading.Thread(target=self._follow, args=(stream,), name="events", daemon=True).start()
 
     def close(self) -> None:
         """Wait for the operations in flight and give the connections back."""
@@ -146,9 +147,9 @@ class ThreadedExecutor:
         for engine in [*self._clones, *([self._events] if self._events else [])]:
             engine.close()
 
-    def _follow(self, engine: Engine) -> None:
+    def _follow(self, stream: Iterator[dict[str, Any]]) -> None:
         try:
-            for event in engine.events():
+            for event in stream:
                 container = (event.get("Actor") or {}).get("ID") or event.get("id") or ""
                 if container:
                     self._signals.put(Happened(container))

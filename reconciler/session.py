@@ -141,7 +141,7 @@ def _simulate(desired: Desired, observer: Observer, registry: dict[str, Registry
 
     def behave(_image: str, config: Any) -> Behaviour:
         is_job = (config.get("Labels") or {}).get(labels.SERVICE) in jobs
-        return Behaviour(exits_after=1.0, exit_code=0) if is_job else Behaviour()
+        return Behaviour(exit_after=1.0, exit_code=0) if is_job else Behaviour()
 
     engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behave)
     executor = VirtualExecutor(engine)

@@ -28,7 +28,7 @@ suite_lint() {
   "$BIN/ruff" check . || failed=1
   "$BIN/ruff" format --check . || failed=1
   "$BIN/mypy" || failed=1
-  "$BIN/lint-imports" || failed=1
+  "$BIN/lint-imports" --no-logo || failed=1
   for script in deploy/*.sh tests/run.sh deploy/images/serve deploy/images/*/www/cgi-bin/*; do bash -n "$script" || failed=1; done
   return "$failed"
 }

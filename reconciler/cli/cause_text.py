@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.cli.palette import Palette
 from reconciler.cli.phrases import wrapped
-from reconciler.cli.values import arrow, clean, shorten, shorten_path
+from reconciler.cli.values import ARROW, arrow, clean, shorten, shorten_path, show
 from reconciler.model.operation import Difference
 
 _INDENT = " " * 6
@@ -23,6 +23,13 @@ def sole_reason(causes: tuple[Difference, ...]) -> Difference | None:
 def reason_text(cause: Difference) -> str:
     """A words-only cause on one line."""
     return clean(cause.reason or cause.field).replace("\n", " ")
+
+
+def cause_sentence(cause: Difference) -> str:
+    """The whole cause on one line, for logs: `image: a -> b (reason) at file:line`."""
+    values = f"{cause.field}: {show(cause.before)} {ARROW}{show(cause.after)}" if _has_values(cause) else ""
+    reason = (f" ({clean(cause.reason)})" if values else clean(cause.reason or cause.field)) if cause.reason else ""
+    return f"{values}{reason}{f' at {clean(cause.source)}' if cause.source else ''}"
 
 
 def place(cause: Difference) -> str:

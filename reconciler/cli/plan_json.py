@@ -129,12 +129,9 @@ def _service(service: ServiceStatus) -> _Row:
 
 
 def _failures(project: ProjectReport) -> Iterator[_Row]:
-    """What failed in a converge, as errors: an operation under its kind's name, a rollout under its reason."""
-    operations = {operation.id: operation for operation in project.operations}
+    """What failed on the way, as errors: an operation by its id, a rollout under its reason."""
     for identifier, message in project.failed_operations:
-        operation = operations.get(identifier)
-        text = f"{operation.kind} failed: {message}" if operation else message
-        yield _error("OperationFailed", f"{project.name}: {text}", operation.resource if operation else identifier)
+        yield _error("OperationFailed", f"{project.name}: {message}", identifier)
     for failure in project.failures:
         yield _error(failure.reason, f"{project.name}/{failure.service}: {failure.message}", failure.container)
 

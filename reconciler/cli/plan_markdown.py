@@ -62,7 +62,7 @@ def _notices(title: str, notices: tuple[Notice, ...]) -> list[str]:
 
 
 def _project(project: ProjectReport, command: str, share: int) -> list[str]:
-    if project.in_sync and not troubles(project):
+    if project.in_sync and not project.operations and not troubles(project):
         return [_text(in_sync_line(project)), ""]
     found = changes(project)
     engine = f"\n\n{_text(engine_text(project.engine))}" if project.engine else ""
@@ -135,7 +135,7 @@ def _code(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Safe as running text and in a table cell: nothing that a spec or an engine says acts as Markdown, HTML or mention."""
+    """Safe as running text and in a table cell: nothing from a spec or an engine acts as Markdown, HTML or mention."""
     safe = shorten(clean(text).replace("\n", " "), 500)
     return "".join(f"&#{ord(char)};" if char in _SPECIAL else char for char in safe)
 

@@ -131,8 +131,9 @@ def _unchanged(project: ProjectReport, found: tuple[Change, ...], width: int, pa
 
 
 def _unknown(project: ProjectReport, width: int, palette: Palette) -> list[str]:
-    texts = (f"? {service}: {what}" for service, what in project.unknown)
-    return [palette.faint(line) for text in texts for line in wrapped(text, width, "  ")]
+    declared = "what its image declares (health check, volumes, user) is"
+    texts = (f"  ? {service}: {declared} {what}" for service, what in project.unknown)
+    return [palette.faint(shorten(clean(text), width - 2)) for text in texts]
 
 
 def _total(report: Report) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-from reconciler.cli.changes import PAST, Verb, replica
+from reconciler.cli.cause_text import cause_sentence
+from reconciler.cli.changes import PAST, Verb, redacted, replica
 from reconciler.cli.phrases import seconds
 from reconciler.cli.values import clean
+from reconciler.logs import get_logger
 from reconciler.model.operation import Operation
-from reconciler.model.report import Activity, ProjectReport
+from reconciler.model.report import Activity, ProjectReport, Report
 
 _GERUNDS: dict[str, str] = {
     "create": "creating",
@@ -46,8 +48,12 @@ class Progress(Protocol):
         """Keep the terminal free for other output meanwhile."""
         ...
 
+    def finish(self, report: Report) -> None:
+        """The converge ended like this."""
+        ...
+
     def close(self) -> None:
-        """Nothing more will come."""
+        """Nothing more will come, whether it ended or broke off."""
         ...
 
 
@@ -58,7 +64,7 @@ class PlainProgress:
         self._write = write
         self._lock = threading.Lock()
         self._projects: set[str] = set()
-        self._started: dict[str, float] = {}
+        self._started: dict[tuple[str, str], float] = {}
         self._said: dict[tuple[str, str], set[str]] = {}
 
     def plan(self, project: ProjectReport) -> None:
@@ -77,6 +83,9 @@ class PlainProgress:
         """Plain lines are in nobody's way."""
         return nullcontext()
 
+    def finish(self, report: Report) -> None:
+        """The report itself says how it ended."""
+
     def close(self) -> None:
         """Everything is written already."""
 
@@ -87,9 +96,9 @@ class PlainProgress:
         if operation is None:
             return f"{activity.service or activity.project}: {clean(activity.text)}"
         if activity.state == "started":
-            self._started[operation.id] = activity.seconds
+            self._started[activity.project, operation.id] = activity.seconds
             return f"{subject(operation)}: {doing(operation)}" if operation.kind in _SLOW else None
-        took = activity.seconds - self._started.get(operation.id, activity.seconds)
+        took = activity.seconds - self._started.get((activity.project, operation.id), activity.seconds)
         return f"{subject(operation)}: {outcome(operation, activity)} ({seconds(took)})"
 
     def _news(self, activity: Activity) -> str | None:
@@ -104,6 +113,42 @@ class PlainProgress:
             return None
         self._said[key] = said | {mark} if pulling else {mark}
         return f"{subject(operation) if operation else activity.service or activity.project}: {text}"
+
+
+class LoggedProgress:
+    """Every activity as a log line with its operation and causes as fields."""
+
+    def plan(self, project: ProjectReport) -> None:
+        """Log how much there is to do."""
+        kinds = {"operations": len(project.operations), "in_sync": project.in_sync, "converges": project.converges}
+        get_logger(project=project.name).info("planned", **kinds)
+
+    def activity(self, activity: Activity) -> None:
+        """Log one activity: starts at level debug, failures at level error."""
+        operation = activity.operation
+        log = get_logger(project=activity.project, service=activity.service, seconds=round(activity.seconds, 3))
+        if operation is None or activity.state == "progress":
+            about = {"resource": operation.resource} if operation else {}
+            log.info("progress", text=clean(activity.text), **about)
+            return
+        log = log.bind(state=activity.state, resource=operation.resource, slot=operation.slot)
+        log = log.bind(cause=[cause_sentence(redacted(cause)) for cause in operation.cause])
+        if activity.state == "failed":
+            log.error(operation.kind, error=clean(activity.text))
+        else:
+            (log.debug if activity.state == "started" else log.info)(operation.kind)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Log lines are in nobody's way."""
+        return nullcontext()
+
+    def finish(self, report: Report) -> None:
+        """Log each project's verdict."""
+        for project in report.projects:
+            get_logger(project=project.name).info("finished", succeeded=project.succeeded)
+
+    def close(self) -> None:
+        """Everything is written already."""
 
 
 def subject(operation: Operation) -> str:
@@ -125,8 +170,12 @@ def outcome(operation: Operation, activity: Activity) -> str:
     return _with_object(PAST[_verb(operation)], operation)
 
 
-def open_progress(*, live: bool, color: bool, write: Callable[[str], None]) -> Progress:
-    """Live lines where stderr is a terminal; `write` takes a plain line elsewhere."""
+def open_progress(*, logged: bool, quiet: bool, live: bool, color: bool, write: Callable[[str], None]) -> Progress:
+    """Log lines if `logged`, else nothing if `quiet`, else lines that change if `live`, else lines through `write`."""
+    if logged:
+        return LoggedProgress()
+    if quiet:
+        return PlainProgress(lambda _: None)
     if not live:
         return PlainProgress(write)
     from reconciler.cli.progress_live import LiveProgress  # noqa: PLC0415 - rich is heavy and only terminals need it

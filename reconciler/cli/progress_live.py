@@ -19,9 +19,11 @@ from reconciler.cli.phrases import seconds
 from reconciler.cli.progress import doing, outcome
 from reconciler.cli.values import clean
 from reconciler.model.operation import Operation
-from reconciler.model.report import Activity, ProjectReport
+from reconciler.model.report import Activity, ProjectReport, Report
 
 _SPARE_LINES = 4
+_NAME = 36
+_TIME = 10
 
 
 @dataclass
@@ -45,9 +47,10 @@ class LiveProgress:
         self._console = Console(stderr=True, no_color=not color, highlight=False)
         self._lock = threading.RLock()
         self._rows: dict[tuple[str, str], _Row] = {}
-        self._origin: float | None = None
+        self._origins: dict[str, float] = {}
         self._spinner = Spinner("dots")
         self._live: Live | None = None
+        self._closed = False
 
     def plan(self, project: ProjectReport) -> None:
         """Put up a line for everything that the forecast says will be worked on."""
@@ -62,11 +65,10 @@ class LiveProgress:
     def activity(self, activity: Activity) -> None:
         """Bring one line up to date."""
         with self._lock:
-            if self._origin is None:
-                self._origin = time.monotonic() - activity.seconds
+            origin = self._origins.setdefault(activity.project, time.monotonic() - activity.seconds)
             operation = activity.operation
             name = _owner(operation) if operation else activity.service or activity.project
-            _advance(self._row(activity.project, name), activity)
+            _advance(self._row(activity.project, name), activity, origin + activity.seconds)
         self._start()
 
     @contextmanager
@@ -80,11 +82,23 @@ class LiveProgress:
         if live:
             self._start()
 
+    def finish(self, report: Report) -> None:
+        """Mark what came up and what did not; nothing else tells when a service's last replica became healthy."""
+        with self._lock:
+            now = time.monotonic()
+            for project in report.projects:
+                failed = {failure.service: failure.reason for failure in project.failures}
+                for (name, owner), row in self._rows.items():
+                    if name == project.name:
+                        _settle(row, failed.get(owner, ""), now, succeeded=project.succeeded)
+
     def close(self) -> None:
         """Leave the last picture."""
+        self._closed = True
         if self._live:
             self._live.stop()
             self._live = None
+            self._console.print()
 
     def _start(self) -> None:
         if self._live is None and self._rows:
@@ -94,22 +108,16 @@ class LiveProgress:
             self._live.start()
 
     def _row(self, project: str, name: str) -> _Row:
-        return self._rows.setdefault((project, name), _Row(name, 0))
+        many = any(other != project for other, _ in self._rows)
+        return self._rows.setdefault((project, name), _Row(f"{project} {name}" if many else name, 0))
 
     def _picture(self) -> RenderableType:
         with self._lock:
-            rows = dict(self._rows)
-            now = time.monotonic() - self._origin if self._origin is not None else 0.0
-            many = len({project for project, _ in rows}) > 1
-            table = Table.grid(padding=(0, 2, 0, 0))
-            table.add_column(width=1)
-            table.add_column(no_wrap=True)
-            table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-            table.add_column(justify="right", no_wrap=True)
-            visible, hidden = _fitting(rows, self._console.height - _SPARE_LINES)
-            for (project, _), row in visible:
-                name = f"{project} {row.name}" if many else row.name
-                table.add_row(self._symbol(row), Text(name), Text(row.text), Text(_elapsed(row, now), style="dim"))
+            now = time.monotonic()
+            visible, hidden = _fitting(list(self._rows.values()), self._console.height - _SPARE_LINES)
+            table = _grid(max((len(row.name) for row in visible), default=0))
+            for row in visible:
+                table.add_row(self._symbol(row), Text(row.name), Text(row.text), Text(_elapsed(row, now), style="dim"))
             if hidden:
                 table.add_row(Text("✓", style="green"), Text(f"{hidden} more"), Text("done"), Text(""))
             return table
@@ -119,7 +127,8 @@ class LiveProgress:
             return Text("✗", style="red")
         if row.ended is not None:
             return Text("✓", style="green")
-        return Text("·", style="dim") if row.began is None else self._spinner
+        idle = row.began is None or self._closed
+        return Text("·", style="dim") if idle else self._spinner
 
 
 def _owner(operation: Operation) -> str:
@@ -134,8 +143,8 @@ def _summaries(project: ProjectReport) -> dict[str, str]:
     return {owner: ", ".join(texts) for owner, texts in by_owner.items()}
 
 
-def _advance(row: _Row, activity: Activity) -> None:
-    row.began = activity.seconds if row.began is None else row.began
+def _advance(row: _Row, activity: Activity, now: float) -> None:
+    row.began = now if row.began is None else row.began
     operation = activity.operation
     if activity.state in {"finished", "failed"} and operation:
         row.done += 1
@@ -146,9 +155,18 @@ def _advance(row: _Row, activity: Activity) -> None:
     else:
         row.text = clean(activity.text).replace("\n", " ")
     finished = activity.state == "finished" and row.done >= row.total
-    row.ended = activity.seconds if finished or row.failed else None
+    row.ended = now if finished or row.failed else None
     if finished and row.summary and not row.failed:
         row.text = row.summary
+
+
+def _settle(row: _Row, failure: str, now: float, *, succeeded: bool) -> None:
+    if failure:
+        row.failed, row.text = True, failure
+    elif succeeded and not row.failed:
+        row.text = row.summary or row.text
+    if (failure or succeeded) and row.ended is None:
+        row.ended = now
 
 
 def _sentence(operation: Operation, text: str) -> str:
@@ -161,9 +179,18 @@ def _elapsed(row: _Row, now: float) -> str:
     return seconds(max((now if row.ended is None else row.ended) - row.began, 0.0))
 
 
-def _fitting(rows: dict[tuple[str, str], _Row], height: int) -> tuple[list[tuple[tuple[str, str], _Row]], int]:
+def _grid(name_width: int) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(width=1)
+    table.add_column(width=min(name_width, _NAME), no_wrap=True, overflow="ellipsis")
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=_TIME, justify="right", no_wrap=True)
+    return table
+
+
+def _fitting(rows: list[_Row], height: int) -> tuple[list[_Row], int]:
     """The lines that fit on the screen and the number of those left out; finished ones give way first."""
     if len(rows) <= height:
-        return list(rows.items()), 0
-    active = [item for item in rows.items() if item[1].failed or item[1].ended is None]
+        return rows, 0
+    active = [row for row in rows if row.failed or row.ended is None]
     return active[: max(height, 1)], len(rows) - len(active)

@@ -1,10 +1,10 @@
-"""The end of a converge for people: what was done in how long, what failed and why, what still runs, what to do next."""
+"""The end of a converge for people: what was done, what failed and why, what still runs, what to do next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.cli.changes import PAST, changes, replica, tally
+from reconciler.cli.changes import PAST, changes, tally
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import (
     WIDTH,
@@ -27,13 +27,13 @@ def render(report: Report, *, stopped: bool = False, width: int = WIDTH, palette
     """The report, ending in a line break. `stopped` says that the run was asked to end early."""
     lines = warning_lines(report.warnings, width, palette)
     for project in report.projects:
-        lines += _project(project, stopped, width, palette)
+        lines += _project(project, width, palette, stopped=stopped)
     if len(report.projects) > 1 or report.errors:
         lines += ["", palette.strong(_total(report))]
     return "\n".join([*lines, ""])
 
 
-def _project(project: ProjectReport, stopped: bool, width: int, palette: Palette) -> Iterator[str]:
+def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: bool) -> Iterator[str]:
     if project.in_sync and not project.operations and not troubles(project):
         yield in_sync_line(project)
         return
@@ -41,13 +41,15 @@ def _project(project: ProjectReport, stopped: bool, width: int, palette: Palette
     for failure in project.failures:
         yield from _failure(project, failure, width, palette)
     yield from _conditions(project, width, palette)
-    yield _verdict(project, stopped, palette)
+    yield _verdict(project, palette, stopped=stopped)
     if not project.succeeded:
         yield from _what_runs(project, width)
-        yield from wrapped(_next(project, stopped), width, "  ")
+        yield from wrapped(_next(project, stopped=stopped), width, "  ")
 
 
-def _verdict(project: ProjectReport, stopped: bool, palette: Palette) -> str:
+def _verdict(project: ProjectReport, palette: Palette, *, stopped: bool) -> str:
+    if not project.converges:
+        return palette.remove(f"{project.name}: not touched: its forecast does not converge.")
     done = ", ".join(f"{number} {PAST[verb]}" for verb, number in tally(changes(project)).items())
     time = seconds(project.duration)
     if project.succeeded:
@@ -57,11 +59,8 @@ def _verdict(project: ProjectReport, stopped: bool, palette: Palette) -> str:
 
 
 def _failed_operations(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
-    operations = {operation.id: operation for operation in project.operations}
     for identifier, message in project.failed_operations:
-        operation = operations.get(identifier)
-        what = f"{replica(operation)}: {operation.kind} {operation.resource} failed" if operation else identifier
-        yield f"  {palette.remove('! ' + what)}"
+        yield f"  {palette.remove(f'! {identifier} failed')}"
         yield from wrapped(message, width, "      ")
         yield ""
 
@@ -96,7 +95,9 @@ def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
     yield from wrapped("now: " + ", ".join(parts), width, "  ")
 
 
-def _next(project: ProjectReport, stopped: bool) -> str:
+def _next(project: ProjectReport, *, stopped: bool) -> str:
+    if not project.converges:
+        return "next: remove the cause named above and run reconcile again"
     if project.failures:
         return "next: read the log lines above, correct the spec or the image, and run reconcile again"
     if project.failed_operations or troubles(project):

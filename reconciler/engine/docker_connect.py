@@ -95,7 +95,10 @@ def resolve_target(host: str | None, context: str | None, environment: Mapping[s
         message = "-H/--host and -c/--context name an engine each"
         raise UsageError(message, hint="give only one of them")
     directory = config_directory(environment)
-    for value, chosen_by in ((host, "chosen by -H"), (None if context else environment.get("DOCKER_HOST"), "chosen by DOCKER_HOST")):
+    for value, chosen_by in (
+        (host, "chosen by -H"),
+        (None if context else environment.get("DOCKER_HOST"), "chosen by DOCKER_HOST"),
+    ):
         if value:
             return _by_host(value, chosen_by, directory, environment)
     name, chosen_by = _context_name(context, directory, environment)
@@ -159,7 +162,9 @@ def _by_host(host: str, chosen_by: str, directory: Path, environment: Mapping[st
 
 def _by_context(name: str, chosen_by: str, directory: Path, environment: Mapping[str, str]) -> Target:
     identity = hashlib.sha256(name.encode()).hexdigest()
-    meta = _read_json(directory / "contexts" / "meta" / identity / "meta.json", "docker context ls lists the usable ones")
+    meta = _read_json(
+        directory / "contexts" / "meta" / identity / "meta.json", "docker context ls lists the usable ones"
+    )
     if meta is None:
         message = f"docker context '{name}' does not exist ({chosen_by})"
         raise UsageError(message, source=str(directory / "contexts"), hint="docker context ls lists those that do")
@@ -187,7 +192,9 @@ def _environment_tls(host: str, directory: Path, environment: Mapping[str, str])
 
 
 def _tls(directory: Path, *, verify: bool, always: bool) -> Tls | None:
-    ca, cert, key = (str(path) if path.is_file() else None for path in (directory / f"{name}.pem" for name in ("ca", "cert", "key")))
+    ca, cert, key = (
+        str(path) if path.is_file() else None for path in (directory / f"{name}.pem" for name in ("ca", "cert", "key"))
+    )
     if bool(cert) != bool(key):
         message = "a TLS client needs both cert.pem and key.pem"
         raise UsageError(message, source=str(directory), hint="add the missing file, or remove the other")

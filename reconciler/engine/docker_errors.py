@@ -25,16 +25,23 @@ if TYPE_CHECKING:
 CONNECTION_FAILURES = (RequestException, HTTPError, DockerException, OSError)
 PORT_IN_USE = "PortInUse"
 
-_PORT = re.compile(r"port is already allocated|bind: address already in use|failed to bind host port|ports are not available", re.I)
-_FINAL = re.compile(
-    r"oci runtime|executable file not found|no such file or directory|not a directory|invalid|unsupported|not supported"
-    r"|permission denied|unauthorized|authentication required|access (is )?denied|denied:|manifest unknown|not found"
-    r"|does not exist|no matching manifest|address already in use|no such|bind source path|no basic auth credentials",
-    re.I,
+_PORT = re.compile(
+    r"port is already allocated|bind: address already in use|failed to bind host port|ports are not available",
+    re.IGNORECASE,
 )
-_REMOVING = re.compile(r"removal of container .* (is )?already in progress|marked for removal", re.I)
+_FINAL = re.compile(
+    r"oci runtime|executable file not found|no such (file|image|container|network|volume)|not a directory|\binvalid [a-z]"
+    r"|unsupported|not supported|permission denied|unauthorized|authentication required|access (is )?denied|denied:"
+    r"|no basic auth credentials|x509|server gave http response|manifest unknown|not found|does not exist"
+    r"|no matching manifest|address already in use|bind source path",
+    re.IGNORECASE,
+)
+_FULL_ID = re.compile(r"(?<![:\w])([0-9a-f]{12})[0-9a-f]{52}\b")
+_REMOVING = re.compile(r"removal of container .* (is )?already in progress|marked for removal", re.IGNORECASE)
 _FIRST_SERVER_ERROR = 500
 _CONFLICT = 409
+_TOO_MANY = 429
+_NOBODY_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENOTSOCK, errno.ECONNREFUSED}
 
 
 def refusal(status: int, body: bytes, what: str) -> EngineError:
@@ -49,8 +56,8 @@ def failure(message: str, what: str, *, status: int | None = None, code: str | N
     """
     if _PORT.search(message):
         hint = "free the port or publish another one"
-        return EngineError(message, status=status, source=what, hint=hint, code=PORT_IN_USE)
-    return EngineError(message, status=status, retryable=_passes(status, message), source=what, code=code)
+        return EngineError(message, status=status, source=clean(what), hint=hint, code=PORT_IN_USE)
+    return EngineError(message, status=status, retryable=_passes(status, message), source=clean(what), code=code)
 
 
 def engine_message(body: bytes) -> str:
@@ -64,8 +71,9 @@ def engine_message(body: bytes) -> str:
 
 
 def clean(message: str) -> str:
-    """The message on one line, without the prefix that the docker CLI and proxies of the engine put before it."""
-    return " ".join(message.split()).removeprefix("Error response from daemon: ")
+    """The message on one line, container and network ids as short as the docker CLI shows them; digests stay whole."""
+    line = " ".join(message.split()).removeprefix("Error response from daemon: ")
+    return _FULL_ID.sub(r"\1", line)
 
 
 def removal_in_progress(error: EngineError) -> bool:
@@ -83,23 +91,31 @@ def unreachable(error: BaseException, target: Target, ssh_said: str = "") -> Eng
 def _passes(status: int | None, message: str) -> bool:
     if status == _CONFLICT:
         return bool(_REMOVING.search(message))
-    return (status is None or status >= _FIRST_SERVER_ERROR) and not _FINAL.search(message)
+    later = status is None or status == _TOO_MANY or status >= _FIRST_SERVER_ERROR
+    return later and not _FINAL.search(message)
 
 
 def _reason(error: BaseException, target: Target, ssh_said: str) -> tuple[str, str, bool]:
-    if ssh_said or target.host.startswith("ssh://"):
-        return f"ssh failed: {ssh_said or error}", f"try: ssh {target.ssh_destination} docker version", False
+    if target.scheme == "ssh":
+        return (
+            f"ssh failed: {ssh_said or clean(str(error))}",
+            f"try: ssh {target.ssh_destination} docker version",
+            False,
+        )
     if isinstance(error, ReadTimeout | ConnectTimeout | TimeoutError):
         return "it did not answer in time", "see whether the engine is overloaded or stuck: docker info", True
     causes = tuple(_causes(error))
     for cause in causes:
         if isinstance(cause, OSError) and (known := _os_reason(cause, target)):
             return known
-    return f"connection lost: {clean(str(causes[-1] if causes else error))}", "is the engine still running? docker info", True
+    return (
+        f"connection lost: {clean(str(causes[-1] if causes else error))}",
+        "is the engine still running? docker info",
+        True,
+    )
 
 
 def _os_reason(cause: OSError, target: Target) -> tuple[str, str, bool] | None:
-    elsewhere = "start the engine, or name another with -H, -c or DOCKER_HOST"
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed: {cause.reason or cause}", "check ca.pem, cert.pem, key.pem and DOCKER_TLS_VERIFY", False
     if isinstance(cause, socket.gaierror):
@@ -107,12 +123,9 @@ def _os_reason(cause: OSError, target: Target) -> tuple[str, str, bool] | None:
     if cause.errno == errno.EACCES:
         hint = "join the docker group (usermod -aG docker USER, then log in again), use sudo, or set DOCKER_HOST"
         return f"permission denied on {target.path}", hint, False
-    if cause.errno in {errno.ENOENT, errno.ENOTSOCK, errno.ENOTDIR}:
-        return f"there is no socket {target.path}", elsewhere, True
-    if cause.errno == errno.ECONNREFUSED:
-        return "connection refused: nothing listens there", elsewhere, True
-    if cause.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}:
-        return clean(cause.strerror or str(cause)), elsewhere, True
+    if cause.errno in _NOBODY_THERE:
+        said = {errno.ECONNREFUSED: "connection refused"}.get(cause.errno, f"there is no socket {target.path}")
+        return said, "start the engine, or name another with -H, -c or DOCKER_HOST", True
     return None
 
 

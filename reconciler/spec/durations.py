@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from reconciler.spec.nodes import shown
+
 _UNITS = {
     "ns": 1,
     "us": 1_000,
@@ -40,7 +42,7 @@ def parse_duration(text: str) -> int:
         total += Fraction(part[1]) * _unit(part[2], text)
         at = part.end()
     if total > _LONGEST:
-        raise ValueError(f"duration {text!r} is too long")
+        raise ValueError(f"duration {shown(text)} is too long")
     return sign * int(total)
 
 
@@ -60,9 +62,9 @@ def format_duration(nanoseconds: int) -> str:
 
 def _unit(unit: str, text: str) -> int:
     if not unit:
-        raise ValueError(f"duration {text!r} has no unit (write {text + 's'!r} for seconds)")
+        raise ValueError(f"duration {shown(text)} has no unit (write {text + 's'!r} for seconds)")
     if unit not in _UNITS:
-        raise ValueError(f"duration {text!r} has an unknown unit {unit!r} (known: ns, us, ms, s, m, h, d, w)")
+        raise ValueError(f"duration {shown(text)} has an unknown unit {unit!r} (known: ns, us, ms, s, m, h, d, w)")
     return _UNITS[unit]
 
 
@@ -75,4 +77,4 @@ def _decimal(amount: int, unit: int) -> str:
 
 
 def _malformed(text: str) -> str:
-    return f"{text[:40]!r} is not a duration (write it as 10s, 1m30s or 1.5h)"
+    return f"{shown(text)} is not a duration (write it as 10s, 1m30s or 1.5h)"

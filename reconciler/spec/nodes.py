@@ -12,6 +12,7 @@ from typing import Any
 Mark = tuple[str, int]
 Path = tuple[str | int, ...]
 NOWHERE: Mark = ("", 0)
+_LONGEST_SHOWN = 60
 
 
 class Table(dict[str, Any]):
@@ -69,6 +70,11 @@ class MalformedError(ValueError):
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+def shown(text: str) -> str:
+    """The text as an error quotes it: shortened, on one line."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
 
 
 def path_text(path: Path) -> str:

@@ -10,7 +10,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 from reconciler.spec.nodes import Timestamp
@@ -34,8 +35,7 @@ _TIMESTAMP = re.compile(
 )
 _MAX_INT, _MIN_INT, _MAX_UINT = 2**63 - 1, -(2**63), 2**64 - 1
 _LONGEST_NUMBER = 400
-_PLAIN_EXPONENTS = range(-4, 21)
-_EXPONENT_FROM = 6
+_PLAIN_EXPONENTS = range(-4, 6)
 _CORE = "tag:yaml.org,2002:"
 
 
@@ -67,19 +67,90 @@ def number_text(value: float) -> str:
 
 
 def _go_float(value: float) -> str:
-    digits, exponent = f"{value!r}e0".split("e")[:2] if "e" not in repr(value) else repr(value).split("e")
-    sign = "-" if digits.startswith("-") else ""
-    whole, _, part = digits.lstrip("-").partition(".")
-    significant = (whole + ("" if part == "0" else part)).lstrip("0")
-    if not significant:
-        return f"{sign}0"
-    leading = len(whole) - 1 if whole != "0" else -1 - (len(part) - len(part.lstrip("0")))
-    power = leading + int(exponent)
-    significant = significant.rstrip("0")
-    if power < _PLAIN_EXPONENTS.start or power >= max(_EXPONENT_FROM, 0) and power >= _shortest_plain(significant):
-        mantissa = significant[0] + ("." + significant[1:] if len(significant) > 1 else "")
-        return f"{sign}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text, minus = "".join(map(str, digits)), "-" if sign else ""
+    power = len(text) - 1 + int(exponent)
+    if power not in _PLAIN_EXPONENTS:
+        mantissa = text[0] + ("." + text[1:] if len(text) > 1 else "")
+        return f"{minus}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
     if power < 0:
-        return f"{sign}0.{'0' * (-power - 1)}{significant}"
-    padded = significant.ljust(power + 1, "0")
-    return sign + padded[: power + 1] + ("." + padded[power + 1 :] if len(padded) > power + 1 else "")
+        return f"{minus}0.{'0' * (-power - 1)}{text}"
+    whole, part = text[: power + 1].ljust(power + 1, "0"), text[power + 1 :]
+    return minus + whole + ("." + part if part else "")
+
+
+def _number_or_text(text: str) -> Scalar:
+    timestamp = _timestamp(text)
+    if timestamp is not None:
+        return timestamp
+    plain = text.replace("_", "")
+    whole = _whole(plain)
+    if whole is not None:
+        return whole
+    number = _float(text if text.startswith(".") else plain)
+    return text if number is None else number
+
+
+def _whole(text: str) -> int | None:
+    match = _WHOLE.fullmatch(text)
+    if match is None:
+        return None
+    digits, base = next((digits, base) for digits, base in zip(match.groups()[1:], _BASES, strict=True) if digits is not None)
+    value = int(digits, base)
+    if not match[1]:
+        return value if value <= _MAX_UINT else None
+    signed = -value if match[1] == "-" else value
+    return signed if _MIN_INT <= signed <= _MAX_INT else None
+
+
+def _float(text: str) -> float | None:
+    if not _FLOAT.fullmatch(text):
+        return None
+    value = float(text)
+    return None if value in (float("inf"), float("-inf")) else value
+
+
+def _timestamp(text: str) -> Timestamp | None:
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, *clock = match.groups()
+    hour, minute, second, fraction = clock[:3] + [clock[3]] if clock[0] else clock[5:]
+    try:
+        moment = datetime(*(int(part or 0) for part in (year, month, day, hour, minute, second)), tzinfo=UTC)
+    except ValueError:
+        return None
+    return Timestamp(f"{moment:%Y-%m-%dT%H:%M:%S}{(fraction or '').rstrip('0').rstrip('.')}{clock[4] or 'Z'}")
+
+
+def _typed(name: str, types: tuple[type, ...]) -> Callable[[str], Scalar]:
+    def convert(text: str) -> Scalar:
+        value = resolve(text)
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise ValueError(f"{text[:40]!r} is not a {name}")
+        return value
+
+    return convert
+
+
+def _to_float(text: str) -> Scalar:
+    value = _typed("number", (int, float))(text)
+    return float(value) if isinstance(value, int | float) else value
+
+
+def _to_binary(text: str) -> Scalar:
+    try:
+        return base64.b64decode(text, validate=False).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise ValueError("!!binary does not hold base64 of UTF-8 text") from None
+
+
+_TAGS: dict[str, Callable[[str], Scalar]] = {
+    "str": str,
+    "int": _typed("whole number", (int,)),
+    "float": _to_float,
+    "bool": _typed("boolean", (bool,)),
+    "null": _typed("null", (type(None),)),
+    "timestamp": _typed("timestamp", (Timestamp,)),
+    "binary": _to_binary,
+}

@@ -1,0 +1,119 @@
+"""The commands and their help. What they do is in `actions`, imported when one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from reconciler.cli.help import OUTPUT, GroupedGroup, GroupedOption
+from reconciler.cli.options import (
+    Flags,
+    converge_options,
+    engine_options,
+    exit_code_option,
+    gather,
+    output_options,
+    spec_options,
+)
+
+_EPILOG = """
+Examples:
+  reconcile --dry-run                      what would change, and which line of which file causes it
+  reconcile -f specs/shop                  converge one project
+  reconcile -f specs/shop -H simulated://  try a spec without any engine
+  reconcile --dry-run --exit-code -o json  for CI: a plan to read, exit 2 when changes are pending
+  reconcile status                         what runs, and why when something is off
+
+Exit codes:
+  0   in sync, converged, or a dry-run that succeeded
+  1   failed: engine unreachable, an operation or rollout failed, blocked, not converged in time
+  2   --dry-run --exit-code: changes are pending
+  3   refused: a spec is invalid; that project was not touched, the others were
+  64  the command line is wrong
+"""
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_SOLELY_ROOT = {"dry_run": "--dry-run", "exit_code": "--exit-code"}
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+
+        click.echo(f"reconcile {version('reconciler')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=GroupedGroup,
+    invoke_without_command=True,
+    context_settings=_SETTINGS,
+    epilog=_EPILOG,
+    subcommand_metavar="[COMMAND]",
+)
+@spec_options()
+@engine_options()
+@converge_options()
+@output_options("text", "json", "markdown")
+@exit_code_option()
+@click.option(
+    "--version",
+    cls=GroupedOption,
+    group=OUTPUT,
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+@click.pass_context
+def reconcile(ctx: click.Context, /, **_: Any) -> int:
+    """Make a Docker Engine run what your Compose files say.
+
+    Without a command: read the specs, forecast every operation on a simulated engine, carry them out, and wait until
+    everything is healthy. What already runs as written is left alone.
+    """
+    if ctx.invoked_subcommand:
+        return 0
+    return _run("plan" if ctx.params["dry_run"] else "converge", ctx)
+
+
+@reconcile.command()
+@spec_options()
+@output_options("text", "json")
+@click.pass_context
+def validate(ctx: click.Context, /, **_: Any) -> int:
+    """Check the specs; needs no engine."""
+    return _run("validate", ctx)
+
+
+@reconcile.command()
+@spec_options()
+@output_options("yaml", "json")
+@click.pass_context
+def config(ctx: click.Context, /, **_: Any) -> int:
+    """Print the specs merged, interpolated and normalised."""
+    return _run("config", ctx)
+
+
+@reconcile.command()
+@spec_options()
+@engine_options()
+@output_options("text", "json")
+@click.pass_context
+def status(ctx: click.Context, /, **_: Any) -> int:
+    """Show what runs, and why when something is off."""
+    return _run("status", ctx)
+
+
+def _run(name: str, ctx: click.Context) -> int:
+    flags = gather(ctx)
+    misplaced = [text for flag, text in _SOLELY_ROOT.items() if ctx.parent and getattr(flags, flag)]
+    if misplaced:
+        raise click.UsageError(f"{misplaced[0]} does not go with {name!r}, which changes nothing.", ctx)
+    ctx.obj.log_level = flags.log_level
+    from reconciler.cli import actions  # noqa: PLC0415 - the whole program hangs on it; help and usage errors do not
+
+    command: Callable[[Flags], int] = getattr(actions, name)
+    return command(flags)

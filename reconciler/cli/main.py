@@ -1,0 +1,65 @@
+"""The program's outermost frame: runs a command line and turns whatever happens into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+import click
+
+from reconciler.cli.commands import reconcile
+from reconciler.errors import FAILED, USAGE, ReconcilerError
+
+
+@dataclass
+class Session:
+    """What the outermost frame must know of a command line that it did not parse itself."""
+
+    log_level: str = "info"
+
+
+def main() -> None:
+    """Run the process's command line and end the process."""
+    code = run(sys.argv[1:])
+    if code is None:
+        os._exit(FAILED)
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int | None:
+    """The exit code of a command line; None where it was abandoned and threads must not be waited for."""
+    from reconciler.cli import terminal  # noqa: PLC0415
+
+    session = Session()
+    terminal.prepare()
+    try:
+        code = reconcile.main(arguments, prog_name="reconcile", standalone_mode=False, obj=session)
+    except KeyboardInterrupt:
+        terminal.say("interrupted")
+        return None
+    except Exception as error:  # noqa: BLE001 - the last frame: nothing may leave it as a traceback
+        return _explain(error, session)
+    return int(code or 0)
+
+
+def _explain(error: Exception, session: Session) -> int:
+    from reconciler.cli import failures, terminal  # noqa: PLC0415
+
+    palette = terminal.message_palette(no_color="--no-color" in sys.argv)
+    if isinstance(error, click.ClickException):
+        terminal.say(failures.usage_text(error, palette))
+        return USAGE
+    if isinstance(error, ReconcilerError):
+        terminal.say(failures.error_text(error, palette))
+        return error.exit_code
+    if session.log_level == "debug":
+        terminal.say(_traceback(error))
+    terminal.say(failures.internal_text(error, palette))
+    return FAILED
+
+
+def _traceback(error: Exception) -> str:
+    import traceback  # noqa: PLC0415
+
+    return "".join(traceback.format_exception(error)).rstrip()

@@ -1,0 +1,234 @@
+"""The options of the command line, once each, and how those before and after a sub-command come together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from reconciler.cli.help import CONVERGING, ENGINE, OUTPUT, SPECS, GroupedOption
+
+_Command = Callable[..., Any]
+_Decorator = Callable[[_Command], _Command]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Everything said on the command line, wherever it stood."""
+
+    files: tuple[str, ...] = ()
+    project_name: str | None = None
+    services: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    host: str | None = None
+    context: str | None = None
+    timeout: float | None = None
+    prune: bool | None = None
+    allow_empty: bool = False
+    all_or_nothing: bool = False
+    instance: str = "default"
+    dry_run: bool = False
+    exit_code: bool = False
+    output: str | None = None
+    log_format: str = "console"
+    log_level: str = "info"
+    no_color: bool = False
+
+    def format(self, *allowed: str) -> str:
+        """The output format, by default the first one allowed; a usage error where this command has no such format."""
+        chosen = self.output or allowed[0]
+        if chosen not in allowed:
+            raise click.BadParameter(f"{chosen!r} is not one of {', '.join(allowed)}.", param_hint="'-o' / '--output'")
+        return chosen
+
+
+def gather(ctx: click.Context) -> Flags:
+    """The flags of the root command and of this one: later single values win, repeatable ones add up."""
+    values: dict[str, Any] = {}
+    for level in filter(None, (ctx.parent, ctx)):
+        for name, value in _given(level):
+            values[name] = values[name] + value if isinstance(value, tuple) and name in values else value
+    return Flags(**values)
+
+
+def spec_options() -> _Decorator:
+    """Which specs, and how to read them."""
+    return _all(
+        _option(
+            "-f",
+            "--file",
+            "files",
+            SPECS,
+            "Compose file (repeat to merge) or folder of projects; default: specs/, else this folder's compose file.",
+            metavar="PATH",
+            multiple=True,
+        ),
+        _option(
+            "-p",
+            "--project-name",
+            "project_name",
+            SPECS,
+            "Name of the project, before COMPOSE_PROJECT_NAME and the file's own name:.",
+            metavar="NAME",
+        ),
+        _option(
+            "--service",
+            "services",
+            SPECS,
+            "Only this service and what it depends on; repeatable.",
+            metavar="NAME",
+            multiple=True,
+        ),
+        _option("--profile", "profiles", SPECS, "Enable a profile; repeatable.", metavar="NAME", multiple=True),
+        _option(
+            "--env-file",
+            "env_files",
+            SPECS,
+            "Variables for ${...} in place of .env; repeatable.",
+            metavar="FILE",
+            multiple=True,
+        ),
+    )
+
+
+def engine_options() -> _Decorator:
+    """Which engine, as the docker CLI has it."""
+    return _all(
+        _option(
+            "-H",
+            "--host",
+            "host",
+            ENGINE,
+            "Engine to talk to, such as unix:///var/run/docker.sock or "
+            "ssh://me@host; simulated:// for none. Default: DOCKER_HOST.",
+            metavar="URL",
+        ),
+        _option(
+            "-c",
+            "--context",
+            "context",
+            ENGINE,
+            "Context of the docker CLI. Default: DOCKER_CONTEXT, else the current one.",
+            metavar="NAME",
+        ),
+        _option(
+            "--instance",
+            "instance",
+            ENGINE,
+            "Whose containers these are, where several controllers share an engine. Default: default.",
+            metavar="NAME",
+        ),
+    )
+
+
+def converge_options() -> _Decorator:
+    """What a converge may do, and for how long."""
+    return _all(
+        _option("--dry-run", "dry_run", CONVERGING, "Print the plan and change nothing anywhere.", is_flag=True),
+        _option(
+            "--timeout",
+            "timeout",
+            CONVERGING,
+            "Fail when not converged in this time: 90s, 10m, 1h30m, or seconds.",
+            metavar="DURATION",
+            callback=_duration,
+        ),
+        _option(
+            "--prune/--no-prune",
+            "prune",
+            CONVERGING,
+            "Remove services that left the spec (never volumes). Default: prune.",
+            default=None,
+        ),
+        _option(
+            "--allow-empty",
+            "allow_empty",
+            CONVERGING,
+            "Accept a spec that leaves a project without services.",
+            is_flag=True,
+        ),
+        _option(
+            "--all-or-nothing",
+            "all_or_nothing",
+            CONVERGING,
+            "Touch no project when one of them is refused.",
+            is_flag=True,
+        ),
+    )
+
+
+def output_options(*formats: str) -> _Decorator:
+    """How to print; the first format is the default."""
+    return _all(
+        _option(
+            "-o",
+            "--output",
+            "output",
+            OUTPUT,
+            f"Format of the result on stdout: {', '.join(formats)}.",
+            metavar="FORMAT",
+        ),
+        _option(
+            "--log-format",
+            "log_format",
+            OUTPUT,
+            "Format of log lines on stderr: console, json.",
+            type=click.Choice(["console", "json"]),
+            metavar="FORMAT",
+        ),
+        _option(
+            "--log-level",
+            "log_level",
+            OUTPUT,
+            "Least level to log: debug, info, warning (hides progress), error. Default: info.",
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            metavar="LEVEL",
+        ),
+        _option("--no-color", "no_color", OUTPUT, "No colours, as with NO_COLOR in the environment.", is_flag=True),
+    )
+
+
+def exit_code_option() -> _Decorator:
+    """For scripts that ask whether there is anything to do."""
+    return _option("--exit-code", "exit_code", OUTPUT, "With --dry-run: exit 2 when changes are pending.", is_flag=True)
+
+
+def _option(*names_group_and_help: str, **attributes: Any) -> _Decorator:
+    *names, group, text = names_group_and_help
+    return click.option(*names, cls=GroupedOption, group=group, help=text, **attributes)
+
+
+def _all(*decorators: _Decorator) -> _Decorator:
+    def decorate(command: _Command) -> _Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def _duration(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """Seconds; a bare number is seconds, anything else what a spec may write."""
+    if value is None:
+        return None
+    from reconciler.spec.durations import parse_duration  # noqa: PLC0415 - only where one is given
+
+    try:
+        seconds = float(value) if value.replace(".", "", 1).isdecimal() else parse_duration(value) / 1e9
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
+    if seconds <= 0:
+        raise click.BadParameter(f"{value!r} is no time at all.")
+    return seconds
+
+
+def _given(ctx: click.Context) -> Iterable[tuple[str, Any]]:
+    return [
+        (name, value)
+        for name, value in ctx.params.items()
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]

@@ -1,0 +1,235 @@
+"""The real engine: the `Engine` protocol over a Docker Engine's HTTP API. Opened by `app` through `connect`.
+
+One method is one call (or one call and the check that makes its success true); it decides nothing. Importing this
+module imports the docker SDK, which takes 0.1 s: import it only to connect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.engine.docker_build import build_image
+from reconciler.engine.docker_connect import Target, negotiate, newer_than_tested, resolve_target
+from reconciler.engine.docker_credentials import registry_auth
+from reconciler.engine.docker_errors import removal_in_progress
+from reconciler.engine.docker_logs import decode_logs
+from reconciler.engine.docker_progress import readable
+from reconciler.engine.docker_transport import READ_TIMEOUT, SLOW_TIMEOUT, Query, Transport
+from reconciler.engine.protocol import JSON, Engine, Progress
+from reconciler.errors import EngineError, EngineUnreachableError
+from reconciler.model.observed import EngineInfo
+from reconciler.model.project import Build
+from reconciler.model.references import parse_reference
+
+_EVENTS = (
+    "create",
+    "start",
+    "restart",
+    "die",
+    "oom",
+    "stop",
+    "pause",
+    "unpause",
+    "destroy",
+    "rename",
+    "update",
+    "health_status",
+)
+_FORBIDDEN = 403
+_MISSING = frozenset({404})
+
+
+def connect(host: str | None = None, context: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
+    """A connection to the engine that `-H`, `-c` and the environment mean, as the docker CLI chooses it.
+
+    Asks the engine once who it is. UsageError where the choice is impossible, EngineUnreachableError where nothing
+    answers, EngineError where no API version fits both.
+    """
+    target = resolve_target(host, context, environment)
+    return DockerEngine(target, _introduce(target))
+
+
+def _introduce(target: Target) -> EngineInfo:
+    transport = Transport(target, None)
+    try:
+        answer = transport.call("GET", "/info", what=target.host)
+        server = answer.headers.get("Api-Version", "")
+        minimum = transport.json("/version").get("MinAPIVersion") if newer_than_tested(server) else None
+        about = transport.decode(answer.content, target.host)
+        return EngineInfo(
+            target.name, about.get("ID") or "", about.get("ServerVersion") or "", negotiate(server, minimum)
+        )
+    finally:
+        transport.close()
+
+
+class DockerEngine:
+    """One connection to a Docker Engine. Not thread-safe, but for `close`."""
+
+    def __init__(self, target: Target, info: EngineInfo) -> None:
+        self._target = target
+        self._info = info
+        self._transport = Transport(target, info.api)
+
+    def info(self) -> EngineInfo:
+        """What the engine said of itself when it was connected to; no call."""
+        return self._info
+
+    def clone(self) -> Engine:
+        """Another connection, made at its first call."""
+        return DockerEngine(self._target, self._info)
+
+    def close(self) -> None:
+        """Close the connections; an `events` iterator in another thread ends."""
+        self._transport.close()
+
+    def list_containers(self) -> list[dict[str, Any]]:
+        """GET /containers/json?all=1."""
+        return list(self._transport.json("/containers/json", query={"all": "1"}))
+
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        """GET /containers/{id}/json."""
+        return dict(self._transport.json(f"/containers/{_segment(container)}/json", what=container))
+
+    def list_networks(self) -> list[dict[str, Any]]:
+        """GET /networks."""
+        return list(self._transport.json("/networks"))
+
+    def list_volumes(self) -> list[dict[str, Any]]:
+        """GET /volumes."""
+        return list(self._transport.json("/volumes").get("Volumes") or [])
+
+    def list_images(self) -> list[dict[str, Any]]:
+        """GET /images/json."""
+        return list(self._transport.json("/images/json"))
+
+    def inspect_image(self, image: str) -> dict[str, Any]:
+        """GET /images/{name}/json."""
+        return dict(self._transport.json(f"/images/{_reference(image)}/json", what=image))
+
+    def registry_digest(self, reference: str) -> str:
+        """GET /distribution/{name}/json, asked by the engine with the user's own registry credentials."""
+        headers = registry_auth(self._target, parse_reference(reference).repository)
+        path = f"/distribution/{_reference(reference)}/json"
+        answer = self._transport.call("GET", path, headers=headers, what=reference)
+        return str(self._transport.decode(answer.content, reference)["Descriptor"]["digest"])
+
+    def container_logs(self, container: str, tail: int) -> str:
+        """GET /containers/{id}/logs, the frames of a container without a terminal taken apart."""
+        terminal = bool((self.inspect_container(container).get("Config") or {}).get("Tty"))
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail)}
+        answer = self._transport.call("GET", f"/containers/{_segment(container)}/logs", query=query, what=container)
+        return decode_logs(answer.content, terminal=terminal)
+
+    def create_container(self, name: str, body: JSON, platform: str | None = None) -> str:
+        """POST /containers/create with the body as it is."""
+        query = {"name": name} | ({"platform": platform} if platform else {})
+        return str(self._post("/containers/create", query=query, body=body, timeout=SLOW_TIMEOUT, what=name)["Id"])
+
+    def start_container(self, container: str) -> None:
+        """POST /containers/{id}/start. A host port in use is an EngineError with the code `PortInUse`."""
+        self._transport.call("POST", f"/containers/{_segment(container)}/start", timeout=SLOW_TIMEOUT, what=container)
+
+    def stop_container(self, container: str) -> None:
+        """POST /containers/{id}/stop without `t`, so that the container's own StopSignal and StopTimeout hold.
+
+        A paused container is stopped like a running one: Docker 20.10 and 28 resume it for the signal, wait for its
+        grace period, kill it then. (Removing a paused one is refused with 409.)
+        """
+        path = f"/containers/{_segment(container)}/stop"
+        self._transport.call("POST", path, timeout=SLOW_TIMEOUT, accept=_MISSING, what=container)
+
+    def remove_container(self, container: str) -> None:
+        """DELETE /containers/{id}?v=0: anonymous volumes stay, and a running container is never forced."""
+        path = f"/containers/{_segment(container)}"
+        try:
+            self._transport.call(
+                "DELETE", path, query={"v": "0"}, timeout=SLOW_TIMEOUT, accept=_MISSING, what=container
+            )
+        except EngineError as error:
+            if not removal_in_progress(error):
+                raise
+
+    def create_network(self, name: str, body: JSON) -> str:
+        """POST /networks/create. CheckDuplicate, because API 1.41 would make a second network of that name."""
+        return str(self._post("/networks/create", body={**body, "Name": name, "CheckDuplicate": True}, what=name)["Id"])
+
+    def remove_network(self, network: str) -> None:
+        """DELETE /networks/{id}."""
+        self._transport.call("DELETE", f"/networks/{_segment(network)}", accept=_MISSING, what=network)
+
+    def connect_network(self, network: str, container: str, endpoint: JSON) -> None:
+        """POST /networks/{id}/connect. The engine's 403 has many causes: success only if the container is on it."""
+        body = {"Container": container, "EndpointConfig": endpoint}
+        try:
+            self._transport.call("POST", f"/networks/{_segment(network)}/connect", body=body, what=container)
+        except EngineError as error:
+            if error.status != _FORBIDDEN or not self._is_connected(network, container):
+                raise
+
+    def create_volume(self, name: str, body: JSON) -> None:
+        """POST /volumes/create; 409 where the existing volume has another driver."""
+        self._post("/volumes/create", body={**body, "Name": name}, what=name)
+
+    def pull_image(self, reference: str, platform: str | None, progress: Progress) -> None:
+        """POST /images/create; afterwards the image must be there, whatever the stream said."""
+        parsed = parse_reference(reference)
+        query = {"fromImage": parsed.repository, "tag": parsed.digest or parsed.tag or "latest"}
+        query |= {"platform": platform} if platform else {}
+        headers = registry_auth(self._target, parsed.repository)
+        stream = self._transport.stream("POST", "/images/create", query=query, headers=headers, what=reference)
+        for line in readable(stream, reference, "PullFailed"):
+            progress(line)
+        self.inspect_image(f"{parsed.repository}@{parsed.digest}" if parsed.digest else parsed.tagged)
+
+    def tag_image(self, image: str, repository: str, tag: str) -> None:
+        """POST /images/{name}/tag."""
+        self._transport.call(
+            "POST", f"/images/{_reference(image)}/tag", query={"repo": repository, "tag": tag}, what=image
+        )
+
+    def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
+        """`docker buildx build --load` where the docker CLI has buildx, else POST /build."""
+        build_image(self._transport, build, tags, platform, progress)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """GET /events, subscribed before this returns; health probes (three events each) are left out by the engine."""
+        filters = {"type": ["container"], "event": list(_EVENTS)}
+        return _until_lost(
+            self._transport.stream("GET", "/events", query={"filters": json.dumps(filters)}, what="events")
+        )
+
+    def _post(
+        self,
+        path: str,
+        *,
+        body: JSON,
+        what: str,
+        query: Query | None = None,
+        timeout: float = READ_TIMEOUT,
+    ) -> Any:
+        answer = self._transport.call("POST", path, query=query, body=body, timeout=timeout, what=what)
+        return self._transport.decode(answer.content, what)
+
+    def _is_connected(self, network: str, container: str) -> bool:
+        attached = (self.inspect_container(container).get("NetworkSettings") or {}).get("Networks") or {}
+        return network in attached or any(endpoint.get("NetworkID") == network for endpoint in attached.values())
+
+
+def _until_lost(stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from stream
+    except EngineUnreachableError:
+        return
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _reference(name: str) -> str:
+    return quote(name, safe="/:@")

@@ -1,0 +1,119 @@
+"""Drives `docker buildx build --load`: the docker SDK has no BuildKit session. Called by `docker_build`."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from reconciler.engine.docker_connect import Target
+from reconciler.images.context import Context
+from reconciler.model.project import Build
+from reconciler.model.redaction import is_secret_name
+
+_PLAIN = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "NO_COLOR": "1"}
+_NO_PATTERNS = b"# everything that is here is wanted\n"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Arguments of `docker buildx build`; `secrets` go through the environment and so never onto a command line."""
+
+    arguments: tuple[str, ...]
+    secrets: Mapping[str, str]
+
+
+def find(target: Target) -> str | None:
+    """The docker CLI that has buildx, or None."""
+    tool = shutil.which("docker", path=target.environment.get("PATH"))
+    settings = tuple((name, target.environment[name]) for name in ("HOME", "PATH") if name in target.environment)
+    return tool if tool and _has_buildx(tool, (*settings, ("DOCKER_CONFIG", str(target.config_dir)))) else None
+
+
+def options(build: Build, labels: Mapping[str, str], tags: tuple[str, ...], platform: str | None) -> Options:
+    """The command line for a build, but for where its context and Dockerfile are."""
+    secrets = {name: value for name, value in build.args if is_secret_name(name)}
+    arguments = [f"--tag={tag}" for tag in tags]
+    for name, value in build.args:
+        arguments.append(f"--build-arg={name}" if name in secrets else f"--build-arg={name}={value}")
+    arguments += [f"--label={name}={value}" for name, value in labels.items()]
+    arguments += [f"--target={build.target}"] if build.target else []
+    arguments += [f"--platform={platform}"] if platform else []
+    return Options(tuple(arguments), secrets)
+
+
+def run(  # noqa: PLR0917 - one subprocess, all it needs
+    tool: str,
+    target: Target,
+    context: Context,
+    archive: IO[bytes],
+    options: Options,
+    line: Callable[[str], None],
+) -> int:
+    """The exit code of the build; its output goes to `line` as it comes."""
+    environment = {**target.cli_environment(), **options.secrets, **_PLAIN}
+    with _sources(context, archive) as (sources, stdin):
+        command = [tool, "buildx", "build", "--load", "--progress=plain", *options.arguments, *sources]
+        return _follow(command, environment, stdin, line)
+
+
+@functools.cache
+def _has_buildx(tool: str, environment: tuple[tuple[str, str], ...]) -> bool:
+    command = [tool, "buildx", "version"]
+    asked = subprocess.run(command, env=dict(environment), capture_output=True, check=False)  # noqa: S603 - a fixed command
+    return asked.returncode == 0
+
+
+@contextmanager
+def _sources(context: Context, archive: IO[bytes]) -> Iterator[tuple[list[str], IO[bytes] | int]]:
+    """The arguments that name Dockerfile and context, and the standard input.
+
+    A Dockerfile that COPY may see comes with the archive. A hidden one cannot: the archive is unpacked, and an ignore
+    file without patterns next to the Dockerfile keeps the builder from leaving out files for a second time.
+    """
+    if context.dockerfile_path:
+        yield ["--file", context.dockerfile_path, "-"], archive
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        root, dockerfile = Path(folder, "context"), Path(folder, "Dockerfile")
+        root.mkdir()
+        with tarfile.open(fileobj=archive) as packed:
+            packed.extractall(root, filter="fully_trusted")  # noqa: S202 - our own archive; links and modes must stay
+        dockerfile.write_bytes(context.dockerfile)
+        dockerfile.with_name("Dockerfile.dockerignore").write_bytes(_NO_PATTERNS)
+        yield ["--file", str(dockerfile), str(root)], subprocess.DEVNULL
+
+
+def _follow(
+    command: list[str], environment: Mapping[str, str], stdin: IO[bytes] | int, line: Callable[[str], None]
+) -> int:
+    """Run to the end in a session of its own, so that Ctrl-C at the terminal lets the build in flight finish."""
+    process = subprocess.Popen(  # noqa: S603 - arguments are passed as a list, each with its own option name
+        command,
+        env=environment,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    with process, _terminated_on_failure(process):
+        for text in process.stdout or ():
+            if shown := text.decode(errors="replace").strip():
+                line(shown)
+    return process.returncode
+
+
+@contextmanager
+def _terminated_on_failure(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        process.terminate()
+        raise

@@ -1,0 +1,147 @@
+"""Images: found by id, tag or digest, pulled from a registry that is a table, tagged, and built without building."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from reconciler.engine.protocol import Progress
+from reconciler.engine.simulated.clock import seconds, timestamp
+from reconciler.engine.simulated.references import Reference, parse
+from reconciler.engine.simulated.state import NOT_FOUND, SERVER_ERROR, Document, Picture, World, copied, refuse
+from reconciler.model.project import Build
+
+_ID = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{1,64})")
+_FULL = 64
+_NO_TAGS = ["<none>:<none>"]
+_NO_DIGESTS = ["<none>@<none>"]
+
+
+def find_image(world: World, reference: str) -> Picture:
+    """The image of that id, tag, digest or unique short id; EngineError 404."""
+    match = _ID.fullmatch(reference)
+    if match and len(match["hex"]) == _FULL:
+        return world.images.get(f"sha256:{match['hex']}") or _no_such(reference)
+    if match and reference.startswith("sha256:"):
+        return _by_short_id(world, match["hex"]) or _no_such(reference)
+    parsed = parse(reference)
+    named = _by_name(world, parsed)
+    return named or (_by_short_id(world, match["hex"]) if match else None) or _no_such(str(parsed))
+
+
+def rows(world: World) -> list[Document]:
+    """The rows of GET /images/json, newest first."""
+    return [_row(picture) for picture in reversed(world.images.values())]
+
+
+def registry_digest(world: World, reference: str) -> str:
+    """The digest that the registry has under that reference; EngineError where it has none."""
+    parsed = parse(reference)
+    if parsed.digest:
+        return parsed.digest
+    if world.registry is None:
+        return f"sha256:{_sha256(parsed.tagged)}"
+    answers = {parse(known).key: answer for known, answer in world.registry.items()}
+    answer = answers.get(parsed.key)
+    if answer is None:
+        refuse(NOT_FOUND, f"manifest for {parsed} not found: manifest unknown: manifest unknown")
+    if answer.digest is None:
+        refuse(SERVER_ERROR, answer.error or "the registry gave no digest")
+    return answer.digest
+
+
+def pull_image(world: World, reference: str, progress: Progress) -> None:
+    """Have that image locally, under its digest and, where it was pulled by tag, under its tag."""
+    parsed = parse(reference)
+    digest = registry_digest(world, reference)
+    held = Reference(parsed.name, None, digest)
+    progress(f"Pulling from {parsed.name}")
+    picture = _by_name(world, held) or _new(world, f"{held.digested}", {})
+    _name_it(world, picture, held)
+    if not parsed.digest:
+        _name_it(world, picture, parsed)
+    progress(f"Digest: {digest}")
+
+
+def tag_image(world: World, image: str, repository: str, tag: str) -> None:
+    """Give the image that tag, taking it from the image that had it."""
+    _name_it(world, find_image(world, image), parse(f"{repository}:{tag}"))
+
+
+def build_image(world: World, build: Build, tags: tuple[str, ...], progress: Progress) -> None:
+    """The image that this build would make: the same for the same content key, and known by nothing but its labels."""
+    key = build.key or repr(build)
+    image_id = f"sha256:{_sha256(f'build:{key}')}"
+    picture = world.images.get(image_id) or _new(world, f"build:{key}", dict(build.labels))
+    for tag in tags:
+        _name_it(world, picture, parse(tag))
+    progress(f"Built {image_id}")
+
+
+def _by_name(world: World, reference: Reference) -> Picture | None:
+    field = "RepoDigests" if reference.digest else "RepoTags"
+    return next((one for one in world.images.values() if reference.key in (one.document.get(field) or [])), None)
+
+
+def _by_short_id(world: World, prefix: str) -> Picture | None:
+    found = [picture for image_id, picture in world.images.items() if image_id.startswith(f"sha256:{prefix}")]
+    return found[0] if len(found) == 1 else None
+
+
+def _no_such(reference: str) -> Picture:
+    refuse(NOT_FOUND, f"No such image: {reference}")
+
+
+def _name_it(world: World, picture: Picture, reference: Reference) -> None:
+    field = "RepoDigests" if reference.digest else "RepoTags"
+    for other in world.images.values():
+        names = other.document.get(field) or []
+        if (reference.key in names) != (other is picture):
+            kept = [name for name in names if name != reference.key]
+            other.document[field] = [*kept, reference.key] if other is picture else kept
+            other.retagged = True
+
+
+def _new(world: World, key: str, labels: dict[str, str]) -> Picture:
+    image_id = f"sha256:{_sha256(key)}"
+    document = {
+        "Id": image_id,
+        "RepoTags": [],
+        "RepoDigests": [],
+        "Parent": "",
+        "Comment": "",
+        "Created": timestamp(world.clock.now()),
+        "Config": {"Env": None, "Cmd": None, "Entrypoint": None, "Labels": labels or None},
+        "Architecture": "amd64",
+        "Os": "linux",
+        "Size": 0,
+        "Predicted": True,
+    }
+    world.images[image_id] = Picture(document, known=False)
+    return world.images[image_id]
+
+
+def _row(picture: Picture) -> Document:
+    row = copied(picture.row) if picture.row else _new_row(picture.document)
+    if picture.retagged or not picture.row:
+        tags, digests = picture.document.get("RepoTags") or [], picture.document.get("RepoDigests") or []
+        row["RepoTags"] = list(tags) or (None if digests else list(_NO_TAGS))
+        row["RepoDigests"] = list(digests) or (None if tags else list(_NO_DIGESTS))
+    return row
+
+
+def _new_row(document: Document) -> Document:
+    return {
+        "Containers": -1,
+        "Created": int(seconds(document["Created"])),
+        "Id": document["Id"],
+        "Labels": copied((document.get("Config") or {}).get("Labels")),
+        "ParentId": document.get("Parent", ""),
+        "SharedSize": -1,
+        "Size": document.get("Size", 0),
+        "VirtualSize": document.get("Size", 0),
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

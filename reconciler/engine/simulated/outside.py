@@ -1,0 +1,88 @@
+"""What somebody else does to an engine behind the controller's back: `docker pause`, `kill`, `rm -f` and the like.
+
+For simulations and tests only: the controller's own verbs are the protocol's.
+"""
+
+from __future__ import annotations
+
+from reconciler.engine.simulated import endpoints, health, lifecycle
+from reconciler.engine.simulated.containers import discard
+from reconciler.engine.simulated.engine import SimulatedEngine
+from reconciler.engine.simulated.state import (
+    LIVE,
+    OCCUPIED,
+    CONFLICT,
+    find_container,
+    find_network,
+    named_container,
+    refuse,
+)
+
+
+def pause(engine: SimulatedEngine, container: str) -> None:
+    """`docker pause`: the process freezes; its health check counts as unhealthy."""
+    box, now = find_container(engine.world, container), engine.clock.now()
+    if box.status != "running":
+        refuse(CONFLICT, f"Container {box.id} is not running")
+    health.end(box)
+    box.paused_at = now
+    box.state.update(Status="paused", Paused=True)
+    engine.world.log(now, "pause", box)
+
+
+def unpause(engine: SimulatedEngine, container: str) -> None:
+    """`docker unpause`: it goes on where it stopped."""
+    box, now = find_container(engine.world, container), engine.clock.now()
+    if box.status != "paused":
+        refuse(CONFLICT, f"Container {box.id} is not paused")
+    box.state.update(Status="running", Paused=False)
+    if box.exit_at is not None:
+        box.exit_at += now - box.paused_at
+    health.arm(engine.world, box, now)
+    engine.world.log(now, "unpause", box)
+
+
+def die(engine: SimulatedEngine, container: str, code: int = 137) -> None:
+    """The process ends, as if it crashed: the restart policy applies."""
+    box = find_container(engine.world, container)
+    if box.status in OCCUPIED:
+        lifecycle.end_process(engine.world, box, engine.clock.now(), code)
+
+
+def remove(engine: SimulatedEngine, container: str) -> None:
+    """`docker rm -f`."""
+    box, now = find_container(engine.world, container), engine.clock.now()
+    endpoints.leave_all(box)
+    discard(engine.world, box, now)
+
+
+def rename(engine: SimulatedEngine, container: str, name: str) -> None:
+    """`docker rename`; 409 where the name is taken."""
+    box = find_container(engine.world, container)
+    if named_container(engine.world, name):
+        refuse(CONFLICT, f'Error when allocating new name: Conflict. The container name "/{name}" is already in use')
+    box.document["Name"] = f"/{name}"
+    engine.world.log(engine.clock.now(), "rename", box)
+
+
+def disconnect(engine: SimulatedEngine, network: str, container: str) -> None:
+    """`docker network disconnect`."""
+    box = find_container(engine.world, container)
+    box.endpoints.pop(str(find_network(engine.world, network).document["Name"]), None)
+    box.changed = True
+
+
+def restart_engine(engine: SimulatedEngine) -> None:
+    """The engine goes down and comes up: processes end, then containers start whose policy says so.
+
+    `always` also starts one that was stopped by hand; `unless-stopped` does not.
+    """
+    world, now = engine.world, engine.clock.now()
+    before = {box.id for box in world.containers.values() if box.status in LIVE}
+    for box in [box for box in world.containers.values() if box.id in before]:
+        lifecycle.halt(world, box, now)
+    for box in world.containers.values():
+        policy = (box.document["HostConfig"].get("RestartPolicy") or {}).get("Name")
+        started = box.state["StartedAt"] != ZERO_TIME
+        if started and (policy == "always" or (box.id in before and policy in {"unless-stopped", "on-failure"})):
+            lifecycle.start_container(world, box.id)

@@ -1,0 +1,51 @@
+"""Volumes: made by POST /volumes/create and by mounts that name one; never removed by anything here."""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.engine.protocol import JSON
+from reconciler.engine.simulated.clock import timestamp
+from reconciler.engine.simulated.state import BAD_REQUEST, NOT_FOUND, Document, World, copied, refuse
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_ROOT = "/var/lib/docker/volumes"
+
+
+def create_volume(world: World, name: str, body: JSON) -> Document:
+    """The volume of that name: a new one, or the existing one as it is, labels and all."""
+    driver = body.get("Driver") or "local"
+    if driver != "local" and driver not in {volume["Driver"] for volume in world.volumes.values()}:
+        refuse(NOT_FOUND, f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
+    if not _NAME.fullmatch(name):
+        why = 'includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed'
+        refuse(
+            BAD_REQUEST, f'create {name}: "{name}" {why}. If you intended to pass a host directory, use absolute path'
+        )
+    return world.volumes.setdefault(name, _document(world, name, body))
+
+
+def anonymous_volume(world: World, body: JSON) -> Document:
+    """A new volume with a 64-digit name."""
+    labels = dict(body.get("Labels") or {})
+    if world.info.supports("1.43"):
+        labels["com.docker.volume.anonymous"] = ""
+    name = world.new_id("volume", "")
+    return create_volume(world, name, {**body, "Labels": labels or None})
+
+
+def rows(world: World) -> list[Document]:
+    """The `Volumes` of GET /volumes."""
+    return [copied(volume) for volume in world.volumes.values()]
+
+
+def _document(world: World, name: str, body: JSON) -> Document:
+    return {
+        "CreatedAt": timestamp(world.clock.now()),
+        "Driver": body.get("Driver") or "local",
+        "Labels": copied(body.get("Labels")),
+        "Mountpoint": f"{_ROOT}/{name}/_data",
+        "Name": name,
+        "Options": copied(body.get("DriverOpts")),
+        "Scope": "local",
+    }

@@ -1,0 +1,229 @@
+"""A build's context as one canonical archive: the same files give the same bytes and digest on every machine.
+
+Called by `build_key` (digest only) and by `engine.docker_build` (which sends what is hashed). Order, owner and times
+are fixed (sorted, 0, 0); names, contents, mode bits and link targets are kept; links are not followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from reconciler.errors import SpecError
+from reconciler.images.dockerignore import Ignore, Verdict, parse_ignore
+from reconciler.model.project import Build
+
+_MODE_BITS = 0o7777
+_IGNORE_FILE = ".dockerignore"
+_TYPES = {
+    stat.S_IFREG: tarfile.REGTYPE,
+    stat.S_IFDIR: tarfile.DIRTYPE,
+    stat.S_IFLNK: tarfile.SYMTYPE,
+    stat.S_IFIFO: tarfile.FIFOTYPE,
+    stat.S_IFCHR: tarfile.CHRTYPE,
+    stat.S_IFBLK: tarfile.BLKTYPE,
+}
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file, folder, link or device of the context; `path` is relative to it, with `/`."""
+
+    path: str
+    file: str
+    status: os.stat_result
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the builder gets to see.
+
+    `dockerfile` are the Dockerfile's bytes. `dockerfile_path` is where it lies among `entries`, or None where COPY must
+    not see it: outside of the context, inline in the spec, or left out by the ignore file.
+    """
+
+    entries: tuple[Entry, ...]
+    dockerfile: bytes
+    dockerfile_path: str | None
+
+
+def read_context(build: Build) -> Context:
+    """List the context of a build. SpecError where the context, the Dockerfile or the ignore file cannot be used."""
+    root = Path(build.context)
+    if not root.is_dir():
+        message = f"the build context {root} {'is not a folder' if root.exists() else 'does not exist'}"
+        raise SpecError(
+            message,
+            hint="build.context names the folder that holds what the Dockerfile copies",
+            code="BuildContextMissing",
+        )
+    dockerfile = _dockerfile(build)
+    entries = tuple(_with_parents(_scan(root, _ignore(build, root))))
+    return Context(entries, dockerfile, _visible_dockerfile(build, entries))
+
+
+def context_digest(context: Context) -> str:
+    """SHA-256, 64 hex digits, over every entry's name, kind, mode, link target and content."""
+    digest = hashlib.sha256()
+    for entry in context.entries:
+        _describe(entry, digest)
+        if stat.S_ISREG(entry.status.st_mode):
+            with _opened(entry) as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def write_archive(context: Context, sink: IO[bytes], added: tuple[tuple[str, bytes], ...] = ()) -> str:
+    """Write the context as a tar archive; return the `context_digest` of the very bytes written.
+
+    `added` are (path, content) of files that the builder needs beside the context; the digest leaves them out.
+    """
+    digest = hashlib.sha256()
+    with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for entry in context.entries:
+            _describe(entry, digest)
+            _archive(entry, archive, digest)
+        for path, content in added:
+            header = tarfile.TarInfo(path)
+            header.size = len(content)
+            archive.addfile(header, io.BytesIO(content))
+    return digest.hexdigest()
+
+
+def _dockerfile(build: Build) -> bytes:
+    if build.dockerfile_inline is not None:
+        return build.dockerfile_inline.encode()
+    try:
+        return Path(build.dockerfile).read_bytes()
+    except FileNotFoundError as error:
+        message = f"there is no Dockerfile {build.dockerfile}"
+        raise SpecError(
+            message, hint="build.dockerfile names it, relative to build.context", code="DockerfileMissing"
+        ) from error
+    except OSError as error:
+        message = f"the Dockerfile {build.dockerfile} cannot be read: {error.strerror}"
+        raise SpecError(message, hint="it must be a readable file", code="DockerfileMissing") from error
+
+
+def _ignore(build: Build, root: Path) -> Ignore:
+    candidates = [root / _IGNORE_FILE]
+    if build.dockerfile_inline is None:
+        candidates.insert(0, Path(f"{build.dockerfile}{_IGNORE_FILE}"))
+    for path in candidates:
+        if path.is_file():
+            return parse_ignore(path.read_bytes(), str(path))
+    return Ignore()
+
+
+def _scan(root: Path, ignore: Ignore) -> Iterator[tuple[Entry, bool]]:
+    """Everything below `root` in order, folders before what they hold, each with whether it is kept."""
+    stack: list[tuple[Entry, Verdict | None]] = [*reversed([(entry, None) for entry in _children(str(root), "")])]
+    while stack:
+        entry, above = stack.pop()
+        verdict = ignore.verdict(entry.path, above)
+        yield entry, not verdict.ignored
+        if stat.S_ISDIR(entry.status.st_mode) and not (verdict.ignored and ignore.prunes(entry.path)):
+            stack += reversed([(child, verdict) for child in _children(entry.file, f"{entry.path}/")])
+
+
+def _children(folder: str, prefix: str) -> list[Entry]:
+    try:
+        with os.scandir(folder) as found:
+            ordered = sorted(found, key=lambda item: os.fsencode(item.name))
+            entries = [Entry(prefix + item.name, item.path, item.stat(follow_symlinks=False)) for item in ordered]
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return [entry for entry in entries if stat.S_IFMT(entry.status.st_mode) in _TYPES]
+
+
+def _with_parents(found: Iterator[tuple[Entry, bool]]) -> Iterator[Entry]:
+    """What is kept, and each folder that was left out but holds something kept."""
+    waiting: list[Entry] = []
+    for entry, kept in found:
+        waiting = [folder for folder in waiting if entry.path.startswith(f"{folder.path}/")]
+        if kept:
+            yield from waiting
+            waiting = []
+            yield entry
+        elif stat.S_ISDIR(entry.status.st_mode):
+            waiting.append(entry)
+
+
+def _visible_dockerfile(build: Build, entries: tuple[Entry, ...]) -> str | None:
+    if build.dockerfile_inline is not None:
+        return None
+    path = os.path.relpath(build.dockerfile, build.context)
+    regular = (entry.path for entry in entries if stat.S_ISREG(entry.status.st_mode))
+    return path if path in regular else None
+
+
+def _describe(entry: Entry, digest: _Hash) -> None:
+    kind, bits = stat.S_IFMT(entry.status.st_mode), entry.status.st_mode & _MODE_BITS
+    target = _link_target(entry) if stat.S_ISLNK(entry.status.st_mode) else ""
+    fields = (os.fsencode(entry.path), b"%o" % kind, b"%o" % bits, os.fsencode(target))
+    digest.update(b"\0".join((*fields, b"")))
+
+
+def _archive(entry: Entry, archive: tarfile.TarFile, digest: _Hash) -> None:
+    header = _header(entry)
+    if not header.isreg():
+        archive.addfile(header)
+        return
+    content = hashlib.sha256()
+    with _opened(entry) as file:
+        archive.addfile(header, _HashingReader(file, content))
+    digest.update(content.digest())
+
+
+def _header(entry: Entry) -> tarfile.TarInfo:
+    """The entry's tar header; owner and time stay 0, and a hard link is a file of its own."""
+    header, mode = tarfile.TarInfo(entry.path), entry.status.st_mode
+    header.type = _TYPES[stat.S_IFMT(mode)]
+    header.mode = mode & _MODE_BITS
+    if header.isreg():
+        header.size = entry.status.st_size
+    elif header.issym():
+        header.linkname = _link_target(entry)
+    elif header.isdev() and not header.isfifo():
+        header.devmajor, header.devminor = os.major(entry.status.st_rdev), os.minor(entry.status.st_rdev)
+    return header
+
+
+def _link_target(entry: Entry) -> str:
+    return os.readlink(entry.file)  # noqa: PTH115 - Path.readlink tidies the target; the builder gets it as it is
+
+
+class _HashingReader:
+    """Reads a file for the archive and hashes what passes."""
+
+    def __init__(self, file: IO[bytes], digest: _Hash) -> None:
+        self._file = file
+        self._digest = digest
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._digest.update(data)
+        return data
+
+
+def _opened(entry: Entry) -> io.BufferedReader:
+    try:
+        return Path(entry.file).open("rb")
+    except OSError as error:
+        raise _unreadable(entry.file, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> SpecError:
+    message = f"{path} in the build context cannot be read: {error.strerror}"
+    return SpecError(message, hint="make it readable or list it in .dockerignore", code="BuildContextUnreadable")

@@ -1,0 +1,35 @@
+"""What every part of lowering is given: one service of the document, the document around it, and where its lines stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.errors import SpecError
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One service to lower. `sources` maps its field paths to `file:line`; the empty path is the service itself."""
+
+    name: str
+    spec: Mapping[str, Any]
+    document: Mapping[str, Any]
+    working_dir: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def refuse(self, path: str, message: str, hint: str | None = None) -> SpecError:
+        """The error that refuses the project because of this field, to be raised by the caller."""
+        while path and path not in self.sources:
+            path = path.rpartition(".")[0]
+        source = self.sources.get(path)
+        return SpecError(f"services.{self.name}: {message}", source=source, hint=hint)
+
+
+def compact(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body without entries that say nothing to the engine: null, "", 0, false, and empty lists and objects.
+
+    Keeps a desired hash free of what was not asked for. Not for values whose zero means something (StopTimeout, Init).
+    """
+    return {key: value for key, value in body.items() if value}

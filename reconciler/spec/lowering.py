@@ -1,0 +1,133 @@
+"""Turn a loaded project (normalised Compose document) into Engine API terms: the last step of `spec`, called by `app`.
+
+Makes of a document the containers, networks and volumes that `docker compose up` would make of it. Reads nothing but the
+document, except the seccomp profiles that `security_opt` names. Its parts are split by resource: `lower_*.py`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.project import Dependency, Network, Project, Service, Volume
+from reconciler.spec.lower_container import container_body
+from reconciler.spec.lower_image import lower_image
+from reconciler.spec.lower_mounts import named_volumes, writable_mounts
+from reconciler.spec.lower_networks import attachments, network_definition, shared_namespaces
+from reconciler.spec.lower_ports import host_ports
+from reconciler.spec.lower_rollout import is_job, lower_rollout, replicas
+from reconciler.spec.lower_scope import Scope
+from reconciler.spec.lower_volumes import volume_definition
+
+if TYPE_CHECKING:
+    from reconciler.spec.load import Loaded
+
+COMPLETED = "service_completed_successfully"
+
+
+def lower(loaded: Loaded) -> Project:
+    """The project as the planner wants it, its services in the order of their names.
+
+    Networks and volumes are those that an enabled service uses, as Compose creates them (Compose Spec, networks and
+    volumes sections). Raises SpecError where the engine would refuse what the document asks for.
+    """
+    document = loaded.document
+    sources = split_sources(loaded.sources, {*document.get("services", {}), *loaded.disabled})
+    scopes = [
+        Scope(name, spec, document, loaded.working_dir, sources.get(name, {}))
+        for name, spec in sorted(document.get("services", {}).items())
+    ]
+    completed = {name for scope in scopes for name in _awaited(scope)}
+    return Project(
+        name=loaded.name,
+        services=tuple(_service(scope, completed=scope.name in completed) for scope in scopes),
+        networks=tuple(_networks(loaded, scopes)),
+        volumes=tuple(_volumes(loaded, scopes)),
+        disabled=loaded.disabled,
+        prune=loaded.reconcile.get("prune", True),
+        allow_empty=loaded.reconcile.get("allow_empty", False),
+        working_dir=loaded.working_dir,
+        files=loaded.files,
+        source=loaded.sources.get("", ""),
+        notices=loaded.notices,
+    )
+
+
+def split_sources(sources: Mapping[str, str], services: Collection[str]) -> dict[str, dict[str, str]]:
+    """The sources of each service, with its prefix removed; "" is the service itself. Names may hold dots: longest wins."""
+    split: dict[str, dict[str, str]] = defaultdict(dict)
+    for path, place in sources.items():
+        if path.startswith("services."):
+            name, field = _owner(path.removeprefix("services."), services)
+            split[name][field] = place
+    for own in split.values():
+        _name_restart(own)
+    return split
+
+
+def _owner(path: str, services: Collection[str]) -> tuple[str, str]:
+    name = path
+    while name not in services and "." in name:
+        name = name.rpartition(".")[0]
+    return name, path[len(name) + 1 :]
+
+
+def _name_restart(sources: dict[str, str]) -> None:
+    """`deploy.restart_policy` overrides `restart`, under which name the engine's policy is explained."""
+    if "deploy.restart_policy" in sources:
+        sources["restart"] = sources["deploy.restart_policy"]
+
+
+def _service(scope: Scope, *, completed: bool) -> Service:
+    return Service(
+        name=scope.name,
+        image=lower_image(scope),
+        container=container_body(scope),
+        replicas=replicas(scope.spec),
+        networks=attachments(scope),
+        depends_on=_dependencies(scope.spec),
+        container_name=scope.spec.get("container_name"),
+        shares=shared_namespaces(scope.spec),
+        ports=host_ports(scope.spec),
+        volumes=named_volumes(scope),
+        writable_mounts=writable_mounts(scope),
+        rollout=lower_rollout(scope.spec),
+        job=completed or is_job(scope),
+        sources=scope.sources,
+    )
+
+
+def _dependencies(spec: Mapping[str, Any]) -> tuple[Dependency, ...]:
+    return tuple(
+        Dependency(
+            name,
+            entry.get("condition", "service_started"),
+            required=entry.get("required", True),
+            restart=entry.get("restart", False),
+        )
+        for name, entry in sorted((spec.get("depends_on") or {}).items())
+    )
+
+
+def _awaited(scope: Scope) -> Iterable[str]:
+    """The services that this one wants to see completed: jobs, whatever their own `restart` says."""
+    return (dependency.service for dependency in _dependencies(scope.spec) if dependency.condition == COMPLETED)
+
+
+def _networks(loaded: Loaded, scopes: list[Scope]) -> Iterable[Network]:
+    used = {key for scope in scopes for key in scope.spec.get("networks") or {}}
+    for key, spec in sorted((loaded.document.get("networks") or {}).items()):
+        if key in used:
+            external = bool(spec.get("external"))
+            definition = {} if external else network_definition(spec)
+            yield Network(key, spec["name"], external, definition, loaded.sources.get(f"networks.{key}", ""))
+
+
+def _volumes(loaded: Loaded, scopes: list[Scope]) -> Iterable[Volume]:
+    used = {name for scope in scopes for name in named_volumes(scope)}
+    for key, spec in sorted((loaded.document.get("volumes") or {}).items()):
+        if spec["name"] in used:
+            external = bool(spec.get("external"))
+            definition = {} if external else volume_definition(spec)
+            yield Volume(key, spec["name"], external, definition, loaded.sources.get(f"volumes.{key}", ""))

@@ -1,0 +1,208 @@
+"""Every spec of the gallery, run on a real engine by the command line, as its reader would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.engine
+
+SPECS = Path(__file__).parents[2] / "specs"
+RUNNING = {
+    "hello": {"web": 1},
+    "shop": {"web": 3, "api": 1, "db": 1},
+    "build": {"page": 1},
+    "edge": {"edge": 1, "web": 2},
+}
+
+
+def docker(*arguments: str) -> list[str]:
+    """The lines that the docker CLI prints."""
+    done = subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+@dataclass
+class Gallery:
+    """One spec of the gallery under a project name that nobody else uses, and what the engine has of it."""
+
+    spec: Path
+    project: str
+    said: list[str] = field(default_factory=list)
+
+    def reconcile(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Runs the program on this spec and project; what it printed is kept for the failure message."""
+        command = [sys.executable, "-m", "reconciler", "-f", str(self.spec), "-p", self.project, *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+        self.said.append(f"{' '.join(options)} -> {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """Inspected containers of the project by id, in any state."""
+        ids = docker("ps", "-aq", "--no-trunc", "--filter", f"label=io.reconciler.project={self.project}")
+        rows = json.loads("\n".join(docker("inspect", *ids))) if ids else []
+        return {row["Id"]: row for row in rows}
+
+    def of(self, service: str) -> dict[str, dict[str, Any]]:
+        """As `containers`, of one service."""
+        return {id_: row for id_, row in self.containers().items() if _service(row) == service}
+
+    def page(self, service: str, url: str) -> str:
+        """What a URL answers as seen from inside the first container of a service."""
+        return "\n".join(docker("exec", next(iter(self.of(service))), "wget", "-q", "-O-", url))
+
+    def remove(self) -> None:
+        """Removes all that carries the project's name, the volume included: it is the test's own."""
+        ours = ("--filter", f"label=io.reconciler.project={self.project}")
+        for container in docker("ps", "-aq", *ours):
+            docker("rm", "-fv", container)
+        for network in docker("network", "ls", "-q", *ours):
+            docker("network", "rm", network)
+        for volume in docker("volume", "ls", "-q", "--filter", f"name=^{self.project}_"):
+            docker("volume", "rm", volume)
+        for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"{self.project}*"):
+            docker("rmi", image)
+
+
+def _service(row: dict[str, Any]) -> str:
+    return str(row["Config"]["Labels"]["io.reconciler.service"])
+
+
+def _well(row: dict[str, Any]) -> bool:
+    state = row["State"]
+    health: str = state.get("Health", {}).get("Status", "healthy")
+    return (state["Status"], health) == ("running", "healthy")
+
+
+@pytest.fixture
+def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gallery]:
+    """A copy of the spec named by the parameter: a test may edit it."""
+    name: str = request.param
+    copy = tmp_path / name
+    shutil.copytree(SPECS / name, copy)
+    found = Gallery(copy, f"reconciler-test-{name}-{os.getpid()}")
+    try:
+        yield found
+    finally:
+        print("\n".join(found.said))  # noqa: T201  (pytest shows it when the test fails)
+        found.remove()
+
+
+each_spec = pytest.mark.parametrize("gallery", RUNNING, indirect=True)
+only_shop = pytest.mark.parametrize("gallery", ["shop"], indirect=True)
+
+
+def test_every_folder_is_covered() -> None:
+    """A spec that is added to the gallery is run by this suite."""
+    assert {folder.name for folder in SPECS.iterdir() if folder.is_dir()} == set(RUNNING)
+
+
+@each_spec
+def test_converges_and_then_rests(gallery: Gallery) -> None:
+    """One run brings all replicas up, healthy; the next finds nothing to do and leaves every container as it is."""
+    assert gallery.reconcile().returncode == 0
+    before = gallery.containers()
+    assert Counter(_service(row) for row in before.values() if _well(row)) == RUNNING[gallery.spec.name]
+
+    assert gallery.reconcile("--dry-run", "--exit-code").returncode == 0
+    assert gallery.reconcile().returncode == 0
+    after = gallery.containers()
+    assert {id_: row["State"]["StartedAt"] for id_, row in after.items()} == {
+        id_: row["State"]["StartedAt"] for id_, row in before.items()
+    }
+
+
+@each_spec
+def test_needs_no_engine_to_be_tried(gallery: Gallery) -> None:
+    """`-H simulated://` converges every spec of the gallery in memory."""
+    assert gallery.reconcile("-H", "simulated://").returncode == 0
+    assert not gallery.containers()
+
+
+@each_spec
+def test_a_dry_run_makes_nothing(gallery: Gallery) -> None:
+    """A plan of a project that is not there says so (exit 2) and leaves no container, network or volume."""
+    assert gallery.reconcile("--dry-run", "--exit-code").returncode == 2
+    assert not gallery.containers()
+    assert not docker("network", "ls", "-q", "--filter", f"name={gallery.project}")
+    assert not docker("volume", "ls", "-q", "--filter", f"name={gallery.project}")
+
+
+@each_spec
+def test_compose_reads_it_too(gallery: Gallery) -> None:
+    """Every spec of the gallery is a valid Compose file."""
+    compose = [found] if (found := os.environ.get("COMPOSE")) else ["docker", "compose"]
+    if subprocess.run([*compose, "version"], capture_output=True, check=False).returncode:
+        pytest.skip("no docker compose here (COMPOSE names a binary)")
+    read = [*compose, "-f", str(gallery.spec / "compose.yaml"), "config", "-q"]
+    assert subprocess.run(read, capture_output=True, text=True, check=False).stderr == ""
+
+
+@only_shop
+def test_a_changed_shop_rolls(gallery: Gallery) -> None:
+    """A changed image and variable replace web alone; the plan names both fields with their lines; the data stays."""
+    assert gallery.reconcile().returncode == 0
+    old, others = gallery.of("web"), gallery.containers().keys() - gallery.of("web").keys()
+    spec = gallery.spec / "compose.yaml"
+    text = spec.read_text()
+    spec.write_text(text.replace("web:1.0", "web:1.1").replace("Welcome to the shop", "The shop is open"))
+
+    planned = gallery.reconcile("--dry-run", "--exit-code", "-o", "json")
+    assert planned.returncode == 2
+    causes = {
+        (cause["field"], cause["source"].rsplit("/", 1)[-1])
+        for operation in json.loads(planned.stdout)["projects"][0]["operations"]
+        for cause in operation["cause"]
+    }
+    lines = text.splitlines()
+    for path, words in (("image", "web:1.0"), ("environment.GREETING", "Welcome")):
+        number = next(number for number, line in enumerate(lines, 1) if words in line)
+        assert (path, f"compose.yaml:{number}") in causes
+
+    assert gallery.reconcile().returncode == 0
+    new = gallery.of("web")
+    assert len(new) == 3
+    assert all(_well(row) for row in new.values())
+    assert not new.keys() & old.keys()
+    assert gallery.containers().keys() - new.keys() == others
+    page = gallery.page("web", "http://127.0.0.1:8080/")
+    assert "The shop is open" in page
+    assert "version 1.1" in page
+    assert "schema 7" in page
+
+
+@pytest.mark.parametrize("gallery", ["edge"], indirect=True)
+def test_the_edge_reaches_every_replica(gallery: Gallery) -> None:
+    """The proxy answers with the pages of both replicas, which it finds through Docker's DNS."""
+    assert gallery.reconcile().returncode == 0
+    hosts = {row["Config"]["Hostname"] for row in gallery.of("web").values()}
+    seen = [gallery.page("web", "http://edge:8080/") for _ in range(30)]
+    assert {host for host in hosts for page in seen if host in page} == hosts
+
+
+@pytest.mark.parametrize("gallery", ["build"], indirect=True)
+def test_a_changed_file_is_a_new_image(gallery: Gallery) -> None:
+    """A touched file changes nothing; a byte changed in the build context builds and replaces."""
+    assert gallery.reconcile().returncode == 0
+    (before,) = gallery.containers().values()
+    page = gallery.spec / "page" / "index.html"
+    os.utime(page, (0, 0))
+    assert gallery.reconcile("--dry-run", "--exit-code").returncode == 0
+
+    page.write_text("<p>Changed.</p>\n")
+    assert gallery.reconcile().returncode == 0
+    (after,) = gallery.containers().values()
+    assert after["Image"] != before["Image"]
+    assert gallery.page("page", "http://127.0.0.1:8080/") == "<p>Changed.</p>"

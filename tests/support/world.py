@@ -1,0 +1,70 @@
+"""A whole program on a simulated engine: load a spec's text, plan it, converge it, and let things happen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.engine.simulated import SimulatedEngine, VirtualClock
+from reconciler.images.build_key import with_key
+from reconciler.app import _with_build_keys
+from reconciler.session import Session
+from reconciler.spec.load import Request, load
+from reconciler.spec.lowering import lower
+
+if TYPE_CHECKING:
+    from reconciler.model.project import Project
+    from reconciler.model.report import Activity, ProjectReport
+
+START = 1_780_000_000.0
+
+
+class World:
+    """One simulated engine and a folder for specs."""
+
+    def __init__(self, folder: Path, engine: SimulatedEngine | None = None) -> None:
+        self.folder = folder
+        self.clock = engine.clock if engine else VirtualClock(START)
+        self.engine = engine or SimulatedEngine(self.clock)
+        self.activities: list[Activity] = []
+
+    def project(self, text: str, name: str = "shop", **environment: str) -> Project:
+        """The project that this spec asks for."""
+        path = self.folder / "compose.yaml"
+        path.write_text(text)
+        loaded = load(Request(files=(str(path),), project_name=name), environment)
+        return _with_build_keys(lower(loaded), with_key)
+
+    def plan(self, project: Project) -> ProjectReport:
+        """What a dry-run says."""
+        return Session(self.engine, "default").forecast(project).report
+
+    def converge(self, project: Project, timeout: float | None = None) -> ProjectReport:
+        """What a converge does."""
+        session = Session(self.engine, "default")
+        return session.converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
+
+    def rows(self, project: str = "shop") -> list[dict[str, Any]]:
+        """List rows of the project's containers, by name."""
+        label = "io.reconciler.project"
+        rows = [row for row in self.engine.list_containers() if (row.get("Labels") or {}).get(label) == project]
+        return sorted(rows, key=lambda row: str(row["Names"][0]))
+
+    def states(self, project: str = "shop") -> dict[str, str]:
+        """`service/slot` -> state, of the project's containers (several of one slot: joined by +)."""
+        found: dict[str, list[str]] = {}
+        for row in self.rows(project):
+            labels = row["Labels"]
+            key = f"{labels['io.reconciler.service']}/{labels['io.reconciler.slot']}"
+            found.setdefault(key, []).append(str(row["State"]))
+        return {key: "+".join(sorted(states)) for key, states in sorted(found.items())}
+
+    def container(self, replica: str, project: str = "shop") -> str:
+        """The id of the container of `service/slot` (the newest where there are several)."""
+        service, _, slot = replica.partition("/")
+        rows = [
+            row
+            for row in self.rows(project)
+            if row["Labels"]["io.reconciler.service"] == service and row["Labels"]["io.reconciler.slot"] == slot
+        ]
+        return str(max(rows, key=lambda row: row["Created"])["Id"])

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inline_snapshot import snapshot
+
+from reconciler.cli.report_text import render
+from reconciler.model.operation import Failure
+from reconciler.model.report import Report
+from tests.unit.cli.reports import EDGE, HELLO, INVALID, SHOP
+
+DONE = replace(SHOP, in_sync=True, duration=12.34)
+FAILURE = Failure(
+    "web", "hash", "Unhealthy", "web/1 was not healthy within 30 s: connection refused", "shop-web-1-bbbbbbbb"
+)
+FAILED = replace(
+    SHOP,
+    succeeded=False,
+    duration=83.2,
+    failures=(FAILURE,),
+    failed_operations=(("container.start:shop-db-1-bbbbbbbb", "host port 5432/tcp is in use"),),
+    logs=(("shop-web-1-bbbbbbbb", "listening on 80\n\x1b[31mpanic\x1b[0m: no config\n"),),
+)
+
+
+def test_a_converged_project_says_what_was_done_in_how_long() -> None:
+    """One line where everything went well."""
+    assert render(Report("converge", (DONE,))) == (
+        "shop: converged in 12.3 s: 3 created, 5 replaced, 1 removed, 1 pulled.\n"
+    )
+
+
+def test_a_project_in_sync_says_so() -> None:
+    """A second run that changes nothing says that it changed nothing."""
+    assert render(Report("converge", (HELLO,))) == "hello: in sync, nothing to do (1 service, 2 replicas).\n"
+
+
+def test_a_failure_shows_reason_log_state_and_next_step() -> None:
+    """What happened, the container's last words made safe, what still runs, what to do."""
+    assert render(Report("converge", (FAILED,), failed=True)) == snapshot("""\
+  ! container.start:shop-db-1-bbbbbbbb failed
+      host port 5432/tcp is in use
+
+  ! web: Unhealthy
+      web/1 was not healthy within 30 s: connection refused
+      last lines of shop-web-1-bbbbbbbb:
+      | listening on 80
+      | \\x1b[31mpanic\\x1b[0m: no config
+
+shop: failed after 1 min 23 s: 3 created, 5 replaced, 1 removed, 1 pulled.
+  now: api 1/2 running (1 up to date), cache 1/1 running, db 1/1 running (0 up to date), web 3/3
+  running (0 up to date)
+  next: read the log lines above, correct the spec or the image, and run reconcile again
+""")
+
+
+def test_a_project_whose_forecast_fails_was_not_touched() -> None:
+    """Operations of a forecast are never reported as done."""
+    text = render(Report("converge", (EDGE,), failed=True))
+    assert "edge: not touched: its forecast does not converge." in text
+    assert "created" not in text
+
+
+def test_a_stopped_run_is_not_a_failed_one() -> None:
+    """Ctrl-C is said to be what it was, and that the next run carries on."""
+    text = render(Report("converge", (replace(SHOP, succeeded=False, duration=1.0),), failed=True), stopped=True)
+    assert "shop: stopped on request after 1.0 s" in text
+    assert "it carries on from here" in text
+
+
+def test_several_projects_end_with_a_total() -> None:
+    """The last line names what failed and counts what was refused."""
+    report = Report("converge", (DONE, HELLO, FAILED), errors=(INVALID,), refused=True)
+    assert render(report).splitlines()[-1] == "2 projects converged, 1 failed (shop), 1 error (on stderr)."

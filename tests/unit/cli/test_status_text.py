@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inline_snapshot import snapshot
+
+from reconciler.cli.status_text import render
+from reconciler.model.report import Report
+from tests.unit.cli.reports import EDGE, HELLO, SHOP, service
+
+
+def test_a_table_per_project_with_the_reason_beneath_what_is_off() -> None:
+    """Counts, image, digest, health and sync; a service that is fine takes one line."""
+    assert render(Report("status", (SHOP, HELLO))) == snapshot("""\
+shop on lab-1 (engine 28.3.1, API 1.51): OutOfSync, Degraded
+
+  SERVICE  DESIRED  RUNNING  HEALTHY  UP-TO-DATE  IMAGE           DIGEST        HEALTH    SYNC
+  api            2        1        1           1  shop/api:1.3    a1a1a1a1a1a1  Degraded  OutOfSync
+      Exited: api/2 exited (137)
+  cache          1        1        1           1  shop/cache:1.3  a1a1a1a1a1a1  Healthy   Synced
+  db             1        1        1           0  shop/db:1.3     a1a1a1a1a1a1  Healthy   OutOfSync
+  web            3        3        3           0  shop/web:1.3    a1a1a1a1a1a1  Healthy   OutOfSync
+
+hello on lab-1 (engine 28.3.1, API 1.51): Synced, Healthy
+
+  SERVICE  DESIRED  RUNNING  HEALTHY  UP-TO-DATE  IMAGE           DIGEST        HEALTH   SYNC
+  hello          2        2        2           2  shop/hello:1.3  a1a1a1a1a1a1  Healthy  Synced
+""")
+
+
+def test_what_blocks_a_service_stands_beneath_the_table() -> None:
+    """A condition that no row's reason tells already is told."""
+    assert "! proxy: PortInUse  specs/edge.yaml:9" in render(Report("status", (EDGE,)))
+
+
+def test_a_narrow_terminal_shortens_images_only() -> None:
+    """Names, numbers and words stay whole; the end of an image's name says most."""
+    long = service("web", (1, 1, 1, 1), image="registry.example.com/very/long/path/shop/web:1.4")
+    project = replace(HELLO, services=(long,))
+    lines = render(Report("status", (project,)), width=110).splitlines()
+    assert max(map(len, lines)) <= 110
+    assert "shop/web:1.4" in lines[3]
+    assert "…" in lines[3]
+    assert "registry.example.com/very/long/path" in render(Report("status", (project,)))
+
+
+def test_what_a_service_waits_for_is_a_reason() -> None:
+    """A rollout in progress says what it waits for."""
+    waiting = service("web", (3, 2, 1, 1), health="Progressing", waiting="web/2 to become healthy")
+    assert "      web/2 to become healthy" in render(Report("status", (replace(HELLO, services=(waiting,)),)))
