@@ -47,7 +47,10 @@ class Specs:
 def validate(options: Options) -> Report:
     """Load and check the specs; no engine is asked."""
     specs = _load(options)
-    projects = tuple(ProjectReport(project.name, None, converges=True, in_sync=True, source=project.source) for project in specs.projects)
+    projects = tuple(
+        ProjectReport(project.name, None, converges=True, in_sync=True, source=project.source)
+        for project in specs.projects
+    )
     return Report("plan", projects, warnings=specs.warnings, errors=specs.errors, refused=bool(specs.errors))
 
 
@@ -90,7 +93,9 @@ def converge(
     try:
         for project in specs.projects:
             if stop.is_set():
-                errors.append(Notice("Stopped", f"project {project.name} was not reached before the stop", project.source))
+                errors.append(
+                    Notice("Stopped", f"project {project.name} was not reached before the stop", project.source)
+                )
                 continue
             try:
                 reports.append(session.converge(project, on_plan, on_activity, stop.is_set, options.timeout))
@@ -197,7 +202,9 @@ def _only(project: Project, names: tuple[str, ...]) -> Project:
         name = queue.pop()
         if name in known and name not in wanted:
             wanted.add(name)
-            queue += [dependency.service for dependency in known[name].depends_on] + [owner for _, owner in known[name].shares]
+            queue += [dependency.service for dependency in known[name].depends_on] + [
+                owner for _, owner in known[name].shares
+            ]
     kept = tuple(service for service in project.services if service.name in wanted)
     return replace(project, services=kept, disabled=project.disabled | (known.keys() - wanted), prune=False)
 

@@ -17,7 +17,9 @@ class ReconcilerError(Exception):
     exit_code = FAILED
     code = "Failed"
 
-    def __init__(self, message: str, *, source: str | None = None, hint: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, source: str | None = None, hint: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.source = source

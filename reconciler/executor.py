@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Finished:
-    """How an operation ended: `error` None is success; `inspected` the container right afterwards, where there is one."""
+    """How an operation ended: `error` None is success; `inspected` its container right afterwards, if there is one."""
 
     operation: Operation
     seconds: float
@@ -47,7 +47,7 @@ class Executor(Protocol):
         ...
 
     def wait(self, until: float | None) -> list[Finished | Happened]:
-        """Everything that ended or happened, waiting for the first until that engine time (None: as long as it takes)."""
+        """Everything that ended or happened; waits for the first until that engine time (None: for ever)."""
         ...
 
     def now(self) -> float:
@@ -96,7 +96,9 @@ def execute(engine: Engine, operation: Operation, progress: Progress) -> Finishe
 class ThreadedExecutor:
     """Runs operations on a pool of workers, each with its own connection. For real engines."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float], on_progress: Callable[[Operation, str], None]) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float], on_progress: Callable[[Operation, str], None]
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._on_progress = on_progress

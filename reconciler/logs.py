@@ -32,7 +32,7 @@ def configure(log_format: LogFormat, level: str, *, color: bool = False) -> None
 
 def get_logger(**context: Any) -> Any:
     """A structlog logger whose lines all carry `context`. Tracebacks never show local variables: secrets live there."""
-    import structlog  # noqa: PLC0415 - see above
+    import structlog
 
     if not _settings.ready:
         _set_up(structlog)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.model import labels
@@ -29,7 +29,7 @@ def engine_time(text: str | None) -> float:
         return 0.0
     trimmed = _FRACTION.sub(lambda match: f".{match.group(1)[:6]:0<6}", text)
     moment = datetime.fromisoformat(trimmed)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def container_from_inspect(raw: JSON) -> Container:
@@ -127,7 +127,9 @@ def row_signature(row: JSON) -> tuple[Any, ...]:
 
 
 def _rightful(rows: list[JSON], name: str) -> JSON:
-    return next((row for row in rows if row_name(row) == name), None) or min(rows, key=lambda row: row.get("Created", 0))
+    return next((row for row in rows if row_name(row) == name), None) or min(
+        rows, key=lambda row: row.get("Created", 0)
+    )
 
 
 def _networks(raw: JSON) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read the engine into an Observed: whole at first, then only what changed. A failed read raises; nothing is guessed."""
+"""Read the engine into an Observed: whole at first, then what changed. A failed read raises; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Observer:
             registry=dict(registry),
         )
 
-    def _changed(self, key: str, row: dict[str, Any]) -> bool:
+    def _changed(self, key: str, row: Mapping[str, Any]) -> bool:
         known = self._rows.get(key)
         return key not in self._inspects or known is None or row_signature(known) != row_signature(row)
 
@@ -149,8 +149,15 @@ class Observer:
         return running | {
             row["Id"]
             for row in self._images or ()
-            if any(_repository(name) in repositories for name in (*(row.get("RepoTags") or ()), *(row.get("RepoDigests") or ())))
-            or any(row["Id"] == name or row["Id"].startswith(f"sha256:{name.removeprefix('sha256:')}") for name in names if name)
+            if any(
+                _repository(name) in repositories
+                for name in (*(row.get("RepoTags") or ()), *(row.get("RepoDigests") or ()))
+            )
+            or any(
+                row["Id"] == name or row["Id"].startswith(f"sha256:{name.removeprefix('sha256:')}")
+                for name in names
+                if name
+            )
         }
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from reconciler.controller import Loop, Outcome
-from reconciler.engine.simulated import Behaviour, SimulatedEngine, VirtualClock
+from reconciler.engine.simulated import Behaviour, Behaviours, SimulatedEngine, VirtualClock
 from reconciler.errors import EngineError
-from reconciler.executor import Executor, Finished, ThreadedExecutor
+from reconciler.executor import Finished, ThreadedExecutor
 from reconciler.forecast import VirtualExecutor
 from reconciler.lock import project_lock
 from reconciler.model import labels
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
 
 LOG_LINES = 50
+JOB_SECONDS = 1.0
 MIN_SECRET_LENGTH = 4
 OnActivity = Callable[[Activity], None]
 
@@ -59,6 +60,7 @@ class Session:
         self._info = engine.info()
         self._instance = instance
         self._listener = _Silence()
+        self._assumes = isinstance(engine, SimulatedEngine) and engine.world.behaviours is None
         if isinstance(engine, SimulatedEngine):
             self._executor: Any = VirtualExecutor(engine)
         else:
@@ -72,6 +74,8 @@ class Session:
 
     def forecast(self, project: Project) -> Forecast:
         """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point."""
+        if self._assumes and isinstance(self._engine, SimulatedEngine):
+            self._engine.world.behaviours = _assumed_behaviours(project)
         observer = Observer(self._engine, self._info, project, self._instance, self._executor.gather)
         observer.resync()
         observed = observer.observed()
@@ -106,7 +110,12 @@ class Session:
                 self._executor.watch()
             deadline = None if timeout is None else self._executor.now() + timeout
             loop = Loop(
-                forecast.desired, forecast.observer, self._executor, listener, should_stop=should_stop, deadline=deadline
+                forecast.desired,
+                forecast.observer,
+                self._executor,
+                listener,
+                should_stop=should_stop,
+                deadline=deadline,
             )
             outcome = loop.run(Memory())
             return _outcome_report(forecast.report, outcome, listener.logs, monotonic() - began)
@@ -137,16 +146,22 @@ class Session:
 
 
 def _simulate(desired: Desired, observer: Observer, registry: dict[str, RegistryAnswer], now: float) -> Outcome:
-    jobs = {service.name for service in desired.project.services if service.job}
-
-    def behave(_image: str, config: Any) -> Behaviour:
-        is_job = (config.get("Labels") or {}).get(labels.SERVICE) in jobs
-        return Behaviour(exit_after=1.0, exit_code=0) if is_job else Behaviour()
-
-    engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behave)
+    behaviours = _assumed_behaviours(desired.project)
+    engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
     copy = Observer(engine, engine.info(), desired.project, desired.instance, executor.gather)
     return Loop(desired, copy, executor, _Silence()).run(Memory())
+
+
+def _assumed_behaviours(project: Project) -> Behaviours:
+    """What a forecast cannot know and assumes: images start and become healthy, jobs complete."""
+    jobs = {service.name for service in project.services if service.job}
+
+    def behave(_image: str, config: Mapping[str, Any]) -> Behaviour:
+        is_job = (config.get("Labels") or {}).get(labels.SERVICE) in jobs
+        return Behaviour(exit_after=JOB_SECONDS) if is_job else Behaviour()
+
+    return behave
 
 
 def _registry_answer(engine: Engine, reference: str) -> RegistryAnswer:
@@ -169,7 +184,11 @@ def _unknown(project: Project, operations: tuple[Operation, ...]) -> tuple[tuple
     result = []
     for service in project.services:
         names = {service.image.build.tag} if service.image.build else set()
-        names |= {item.service and item.resource or "" for item in operations if item.kind == "image.pull" and item.service == service.name}
+        names |= {
+            item.service and item.resource or ""
+            for item in operations
+            if item.kind == "image.pull" and item.service == service.name
+        }
         text = next((found[name] for name in sorted(names) if name in found), "")
         if text:
             result.append((service.name, text))
@@ -187,7 +206,9 @@ def _fingerprint(desired: Desired, observed: Observed) -> str:
     return keyed_hash(desired.hash_key, {"seen": seen, "wanted": wanted, "networks": names})
 
 
-def _outcome_report(plan_report: ProjectReport, outcome: Outcome, logs: dict[str, str], duration: float) -> ProjectReport:
+def _outcome_report(
+    plan_report: ProjectReport, outcome: Outcome, logs: dict[str, str], duration: float
+) -> ProjectReport:
     return replace(
         plan_report,
         operations=_with_known_order(outcome.operations),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal
 
 from reconciler import app, logs
 from reconciler.cli import failures, phrases, plan_json, plan_markdown, plan_text, report_text, status_text, terminal
@@ -11,13 +14,15 @@ from reconciler.cli.interrupt import stop_on_signal
 from reconciler.cli.options import Flags
 from reconciler.cli.progress import Progress, following, open_progress
 from reconciler.cli.verdicts import exit_code
+from reconciler.errors import USAGE, ReconcilerError
 from reconciler.model.report import ProjectReport, Report
 
 
 def plan(flags: Flags) -> int:
     """Print what a converge would do."""
     chosen = flags.format("text", "json", "markdown")
-    report = app.plan(_options(flags))
+    with _as_document("plan", chosen):
+        report = app.plan(_options(flags))
     if chosen == "text":
         palette = terminal.result_palette(no_color=flags.no_color)
         terminal.result(plan_text.render(report, width=terminal.plan_width(), palette=palette))
@@ -37,7 +42,8 @@ def converge(flags: Flags) -> int:
                 _show_plan(project, progress, flags)
             progress.plan(project)
 
-        report = app.converge(_options(flags), on_plan, progress.activity, stop)
+        with _as_document("converge", chosen):
+            report = app.converge(_options(flags), on_plan, progress.activity, stop)
         progress.finish(report)
     if chosen == "text":
         palette = terminal.result_palette(no_color=flags.no_color)
@@ -51,7 +57,8 @@ def converge(flags: Flags) -> int:
 def validate(flags: Flags) -> int:
     """Print which projects are valid, or what is wrong with them."""
     chosen = flags.format("text", "json")
-    report = app.validate(_options(flags))
+    with _as_document("plan", chosen):
+        report = app.validate(_options(flags))
     if chosen == "json":
         terminal.result(_document(report, chosen))
     else:
@@ -74,7 +81,8 @@ def config(flags: Flags) -> int:
 def status(flags: Flags) -> int:
     """Print what runs."""
     chosen = flags.format("text", "json")
-    report = app.status(_options(flags))
+    with _as_document("status", chosen):
+        report = app.status(_options(flags))
     if chosen == "json":
         terminal.result(plan_json.render_status(report))
     else:
@@ -123,6 +131,18 @@ def _show_plan(project: ProjectReport, progress: Progress, flags: Flags) -> None
 
 def _document(report: Report, chosen: str) -> str:
     return plan_json.render(report) if chosen == "json" else plan_markdown.render(report)
+
+
+@contextmanager
+def _as_document(command: Literal["plan", "converge", "status"], chosen: str) -> Iterator[None]:
+    """Where the whole run fails, `-o json` still prints a document, with the failure as its errors."""
+    try:
+        yield
+    except ReconcilerError as error:
+        if chosen == "json" and error.exit_code != USAGE:
+            report = Report(command, errors=failures.notices(error))
+            terminal.result(plan_json.render_status(report) if command == "status" else plan_json.render(report))
+        raise
 
 
 def _conclude(report: Report, flags: Flags) -> int:

@@ -17,7 +17,9 @@ _SOURCE = 36
 def sole_reason(causes: tuple[Difference, ...]) -> Difference | None:
     """The one cause that its reason says fully, so that it needs no lines of its own; None otherwise."""
     sole = causes[0] if len(causes) == 1 else None
-    return sole if sole and (sole.reason or not _has_values(sole)) and sole.before is None else None
+    if sole is None or (_has_values(sole) and not sole.reason):
+        return None
+    return sole if sole.before is None or sole.after is None else None
 
 
 def reason_text(cause: Difference) -> str:

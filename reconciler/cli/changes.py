@@ -95,6 +95,8 @@ def _key(operation: Operation) -> _Key:
     resource = operation.kind.partition(".")[0]
     if operation.slot is not None and operation.service:
         return ("container", operation.service, operation.slot)
+    if resource == "image" and operation.service:
+        return (resource, operation.service, "")
     return (resource, operation.service or "" if resource == "container" else "", operation.resource)
 
 
@@ -103,10 +105,26 @@ def _change(key: _Key, operations: list[Operation]) -> Change:
         resource=key[0],
         verb=_verb(key[0], {operation.kind.partition(".")[2] for operation in operations}),
         service=operations[0].service,
-        targets=(replica(operations[0]),),
+        targets=(_image(operations) if key[0] == "image" else replica(operations[0]),),
         impact=max((operation.impact for operation in operations), key=_IMPACTS.index),
-        causes=_distinct(cause for operation in operations for cause in operation.cause),
+        causes=_causes(operations),
     )
+
+
+def _image(operations: list[Operation]) -> str:
+    """What a service's image is called: as it is tagged after the pull, with the digest that was pulled."""
+    names = {operation.kind: operation.resource for operation in operations}
+    tag, digest = names.get("image.tag", ""), names.get("image.pull", "").partition("@")[2]
+    return f"{tag}@{digest}" if tag and digest else tag or operations[0].resource
+
+
+def _causes(operations: list[Operation]) -> tuple[Difference, ...]:
+    """Why a replica is created or an image fetched says why all that follows is done; else every operation's causes."""
+    leading = [operation for operation in operations if operation.kind in _LEADING and operation.cause]
+    return _distinct(cause for operation in leading[:1] or operations for cause in operation.cause)
+
+
+_LEADING = {"container.create", "image.pull", "image.build"}
 
 
 def _verb(resource: str, verbs: set[str]) -> Verb:
@@ -137,7 +155,12 @@ def _merged(first: Change, second: Change) -> Change:
         one if one.reason == other.reason else _impersonal(one, first.targets)
         for one, other in zip(first.causes, second.causes, strict=True)
     )
-    return replace(first, targets=first.targets + second.targets, causes=causes)
+    return replace(first, targets=tuple(sorted(first.targets + second.targets, key=_number)), causes=causes)
+
+
+def _number(target: str) -> tuple[int, str]:
+    digits = target.rpartition("/")[2]
+    return (int(digits) if digits.isdecimal() else 0, target)
 
 
 def _impersonal(cause: Difference, targets: tuple[str, ...]) -> Difference:

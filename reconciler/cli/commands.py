@@ -39,7 +39,7 @@ _SOLELY_ROOT = {"dry_run": "--dry-run", "exit_code": "--exit-code"}
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+        from importlib.metadata import version
 
         click.echo(f"reconcile {version('reconciler')}")
         ctx.exit()
@@ -113,7 +113,7 @@ def _run(name: str, ctx: click.Context) -> int:
     if misplaced:
         raise click.UsageError(f"{misplaced[0]} does not go with {name!r}, which changes nothing.", ctx)
     ctx.obj.log_level = flags.log_level
-    from reconciler.cli import actions  # noqa: PLC0415 - the whole program hangs on it; help and usage errors do not
+    from reconciler.cli import actions
 
     command: Callable[[Flags], int] = getattr(actions, name)
     return command(flags)

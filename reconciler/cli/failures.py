@@ -18,6 +18,14 @@ def error_text(error: ReconcilerError, palette: Palette) -> str:
     return "\n".join(line for one in _each(error) for line in _lines(one.source, one.message, one.hint, palette))
 
 
+def notices(error: ReconcilerError) -> tuple[Notice, ...]:
+    """The same errors as rows of a report."""
+    return tuple(
+        Notice(one.code, f"{one.message}{f' ({one.hint})' if one.hint else ''}", one.source or "")
+        for one in _each(error)
+    )
+
+
 def notice_text(notice: Notice, palette: Palette) -> str:
     """A refusal or failure out of a report, one line each."""
     return "\n".join(_lines(notice.source, notice.message, None, palette))

@@ -29,7 +29,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int | None:
     """The exit code of a command line; None where it was abandoned and threads must not be waited for."""
-    from reconciler.cli import terminal  # noqa: PLC0415
+    from reconciler.cli import terminal
 
     session = Session()
     terminal.prepare()
@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int | None:
 
 
 def _explain(error: Exception, session: Session) -> int:
-    from reconciler.cli import failures, terminal  # noqa: PLC0415
+    from reconciler.cli import failures, terminal
 
     palette = terminal.message_palette(no_color="--no-color" in sys.argv)
     if isinstance(error, click.ClickException):
@@ -60,6 +60,6 @@ def _explain(error: Exception, session: Session) -> int:
 
 
 def _traceback(error: Exception) -> str:
-    import traceback  # noqa: PLC0415
+    import traceback
 
     return "".join(traceback.format_exception(error)).rstrip()

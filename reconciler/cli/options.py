@@ -215,7 +215,7 @@ def _duration(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
     """Seconds; a bare number is seconds, anything else what a spec may write."""
     if value is None:
         return None
-    from reconciler.spec.durations import parse_duration  # noqa: PLC0415 - only where one is given
+    from reconciler.spec.durations import parse_duration
 
     try:
         seconds = float(value) if value.replace(".", "", 1).isdecimal() else parse_duration(value) / 1e9

@@ -36,7 +36,10 @@ def wrapped(message: str, width: int, indent: str) -> list[str]:
 
 def engine_text(engine: EngineInfo | None) -> str:
     """`on HOST (engine 28.3.0, API 1.51)`, or nothing where no engine was asked."""
-    return f"on {clean(engine.name)} (engine {engine.version}, API {engine.api})" if engine else ""
+    if engine is None:
+        return ""
+    version = "" if engine.version == engine.name else f"engine {engine.version}, "
+    return f"on {clean(engine.name)} ({version}API {engine.api})"
 
 
 def targets_text(targets: tuple[str, ...]) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from reconciler.cli.cause_text import reason_text
 from reconciler.cli.changes import PAST, Change, changes, tally
 from reconciler.cli.phrases import count, engine_text, in_sync_line, targets_text
-from reconciler.cli.values import clean, shorten, show
+from reconciler.cli.values import clean, name_of, shorten, show
 from reconciler.cli.verdicts import troubles
 from reconciler.model.operation import Difference
 from reconciler.model.project import Notice
+from reconciler.model.redaction import REDACTED
 from reconciler.model.report import ProjectReport, Report
 
 LIMIT = 60_000
@@ -93,7 +94,7 @@ def _table(found: tuple[Change, ...], room: int) -> list[str]:
 
 def _row(change: Change) -> str:
     kind = "" if change.resource == "container" else f"{change.resource} "
-    name = f"{kind}{_code(targets_text(change.targets))}"
+    name = f"{kind}{_code(name_of(targets_text(change.targets)))}"
     impact = f", {change.impact}" if change.impact != "none" else ""
     causes = [*map(_cause, change.causes[:_CAUSES])]
     if len(change.causes) > _CAUSES:
@@ -107,11 +108,17 @@ def _cause(cause: Difference) -> str:
 
 def _cause_parts(cause: Difference) -> Iterator[str]:
     if cause.before is not None or cause.after is not None:
-        yield f"{_code(cause.field)}: {_value(cause.before)} → {_value(cause.after)}"
+        yield f"{_code(cause.field)}: {_values(cause)}"
     if cause.reason:
         yield _text(f"({cause.reason})" if cause.after is not None else reason_text(cause))
     if cause.source:
         yield f"<sub>{_text(cause.source)}</sub>"
+
+
+def _values(cause: Difference) -> str:
+    if cause.before == cause.after == REDACTED:
+        return f"{_code(REDACTED)} (changed, not shown)"
+    return f"{_value(cause.before)} → {_value(cause.after)}"
 
 
 def _value(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reconciler.cli.cause_text import cause_lines, place, reason_text, sole_reason
 from reconciler.cli.changes import Change, changes, tally
@@ -17,12 +17,14 @@ from reconciler.cli.phrases import (
     warning_lines,
     wrapped,
 )
-from reconciler.cli.values import clean, shorten
+from reconciler.cli.values import clean, name_of, shorten
 from reconciler.cli.verdicts import troubles
 from reconciler.model.operation import ServiceStatus
 from reconciler.model.report import ProjectReport, Report
 
-_IMPACT = {"rolling": "rolling", "gap": "with a gap", "recreate": "recreated"}
+_IMPACT = {"rolling": "rolling", "gap": "with a gap"}
+_NAME = 44
+_TARGETS = 28
 
 
 def render(report: Report, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
@@ -69,13 +71,21 @@ def _changes(project: ProjectReport, found: tuple[Change, ...], width: int, pale
     services = {service.name: service for service in project.services}
     resources = [change for change in found if change.resource != "container"]
     replicas = [change for change in found if change.resource == "container"]
+    column = _column((name_of(change.targets[0]) for change in resources), _NAME)
     for change in resources:
-        yield from _change(change, _resource_text(change), "", width, palette)
+        yield from _change(change, _resource_text(change, column), "", width, palette)
     if resources and replicas:
         yield ""
+    column = _column((targets_text(change.targets) for change in replicas), _TARGETS)
     for change in replicas:
-        service = services.get(change.service or "")
-        yield from _change(change, _replica_text(change, service), _order_reason(change, service), width, palette)
+        service = services.get(change.service or "") if change.verb == "replace" else None
+        yield from _change(
+            change, _replica_text(change, service, column), _order_reason(change, service), width, palette
+        )
+
+
+def _column(names: Iterable[str], most: int) -> int:
+    return max((len(name) for name in names if len(name) <= most), default=0)
 
 
 def _change(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:
@@ -93,25 +103,25 @@ def _change(change: Change, text: str, remark: str, width: int, palette: Palette
 
 def _head(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:
     fits = 4 + len(text) + len(remark) + 1 <= width
-    line = f"  {_signed(change, shorten(text, width - 4), palette)}"
+    line = f"  {_signed(change, shorten(text.rstrip(), width - 4), palette)}"
     yield f"{line} {palette.faint(remark)}" if remark and fits else line
     if remark and not fits:
         yield from (palette.faint(part) for part in wrapped(remark, width, " " * 6))
 
 
-def _resource_text(change: Change) -> str:
-    verb = f"  {change.verb}" if change.resource == "image" or change.sign == "~" else ""
-    return f"{change.resource:<7}  {clean(change.targets[0])}{verb}"
+def _resource_text(change: Change, column: int) -> str:
+    return f"{change.resource:<7}  {name_of(change.targets[0]).ljust(column)}  {change.verb:<6}"
 
 
-def _replica_text(change: Change, service: ServiceStatus | None) -> str:
-    order = service.order if service and change.verb == "replace" else ""
+def _replica_text(change: Change, service: ServiceStatus | None, column: int) -> str:
+    verb = "recreate" if change.impact == "recreate" else change.verb
+    order = service.order if service and change.impact != "recreate" else ""
     how = ", ".join(part for part in (_IMPACT.get(change.impact, ""), order) if part)
-    return f"{targets_text(change.targets)}  {change.verb}{': ' + how if how else ''}"
+    return f"{targets_text(change.targets).ljust(column)}  {verb}{': ' + how if how else ''}"
 
 
 def _order_reason(change: Change, service: ServiceStatus | None) -> str:
-    reason = service.order_reason if service and change.verb == "replace" else ""
+    reason = service.order_reason if service and change.impact != "recreate" else ""
     return f"({clean(reason)})" if reason else ""
 
 
@@ -122,6 +132,7 @@ def _signed(change: Change, text: str, palette: Palette) -> str:
 
 def _unchanged(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> list[str]:
     touched = {change.service for change in found if change.resource == "container"}
+    touched |= {condition.service for condition in troubles(project)}
     still = [service for service in project.services if service.name not in touched]
     if not still:
         return []
@@ -131,9 +142,14 @@ def _unchanged(project: ProjectReport, found: tuple[Change, ...], width: int, pa
 
 
 def _unknown(project: ProjectReport, width: int, palette: Palette) -> list[str]:
-    declared = "what its image declares (health check, volumes, user) is"
-    texts = (f"  ? {service}: {declared} {what}" for service, what in project.unknown)
-    return [palette.faint(shorten(clean(text), width - 2)) for text in texts]
+    names: dict[str, list[str]] = {}
+    for service, when in project.unknown:
+        names.setdefault(when, []).append(service)
+    texts = (
+        f"  ? {', '.join(services)}: health check, volumes and user of the image are {when}"
+        for when, services in names.items()
+    )
+    return [palette.faint(shorten(clean(text), width)) for text in texts]
 
 
 def _total(report: Report) -> str:

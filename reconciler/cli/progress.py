@@ -14,7 +14,7 @@ from typing import Protocol
 from reconciler.cli.cause_text import cause_sentence
 from reconciler.cli.changes import PAST, Verb, redacted, replica
 from reconciler.cli.phrases import seconds
-from reconciler.cli.values import clean
+from reconciler.cli.values import clean, name_of
 from reconciler.logs import get_logger
 from reconciler.model.operation import Operation
 from reconciler.model.report import Activity, ProjectReport, Report
@@ -155,7 +155,7 @@ def subject(operation: Operation) -> str:
     """Whose line it is: `web/1`, `web` for its image, `network shop_default`."""
     if operation.service:
         return replica(operation) if operation.slot is not None else operation.service
-    return f"{operation.kind.partition('.')[0]} {operation.resource}"
+    return f"{operation.kind.partition('.')[0]} {name_of(operation.resource)}"
 
 
 def doing(operation: Operation) -> str:
@@ -178,7 +178,7 @@ def open_progress(*, logged: bool, quiet: bool, live: bool, color: bool, write: 
         return PlainProgress(lambda _: None)
     if not live:
         return PlainProgress(write)
-    from reconciler.cli.progress_live import LiveProgress  # noqa: PLC0415 - rich is heavy and only terminals need it
+    from reconciler.cli.progress_live import LiveProgress
 
     return LiveProgress(color=color)
 
@@ -197,4 +197,4 @@ def _verb(operation: Operation) -> Verb:
 
 
 def _with_object(word: str, operation: Operation) -> str:
-    return f"{word} {operation.resource}" if operation.service else word
+    return f"{word} {name_of(operation.resource)}" if operation.service else word

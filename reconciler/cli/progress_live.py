@@ -16,8 +16,8 @@ from rich.text import Text
 
 from reconciler.cli.changes import PAST, changes, tally
 from reconciler.cli.phrases import seconds
-from reconciler.cli.progress import doing, outcome
-from reconciler.cli.values import clean
+from reconciler.cli.progress import doing, outcome, subject
+from reconciler.cli.values import clean, name_of
 from reconciler.model.operation import Operation
 from reconciler.model.report import Activity, ProjectReport, Report
 
@@ -132,13 +132,13 @@ class LiveProgress:
 
 
 def _owner(operation: Operation) -> str:
-    return operation.service or f"{operation.kind.partition('.')[0]} {operation.resource}"
+    return operation.service or subject(operation)
 
 
 def _summaries(project: ProjectReport) -> dict[str, str]:
     by_owner: dict[str, list[str]] = {}
     for change in changes(project):
-        owner = change.service or f"{change.resource} {change.targets[0]}"
+        owner = change.service or f"{change.resource} {name_of(change.targets[0])}"
         by_owner.setdefault(owner, []).extend(f"{number} {PAST[verb]}" for verb, number in tally([change]).items())
     return {owner: ", ".join(texts) for owner, texts in by_owner.items()}
 

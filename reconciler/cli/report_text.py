@@ -37,6 +37,10 @@ def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: b
     if project.in_sync and not project.operations and not troubles(project):
         yield in_sync_line(project)
         return
+    if not project.converges:  # its plan has said why
+        yield palette.remove(f"{project.name}: not touched: its forecast does not converge.")
+        yield from wrapped("next: remove the cause named in its plan and run reconcile again", width, "  ")
+        return
     yield from _failed_operations(project, width, palette)
     for failure in project.failures:
         yield from _failure(project, failure, width, palette)
@@ -48,8 +52,6 @@ def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: b
 
 
 def _verdict(project: ProjectReport, palette: Palette, *, stopped: bool) -> str:
-    if not project.converges:
-        return palette.remove(f"{project.name}: not touched: its forecast does not converge.")
     done = ", ".join(f"{number} {PAST[verb]}" for verb, number in tally(changes(project)).items())
     time = seconds(project.duration)
     if project.succeeded:
@@ -77,9 +79,10 @@ def _failure(project: ProjectReport, failure: Failure, width: int, palette: Pale
 
 
 def _conditions(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
-    told = {failure.message for failure in project.failures} | {message for _, message in project.failed_operations}
+    told = [failure.message for failure in project.failures] + [message for _, message in project.failed_operations]
     for condition in troubles(project):
-        if condition.message not in told and (condition.type == "Stalled" or not told):
+        news = not any(condition.message in message for message in told)
+        if news and (condition.type == "Stalled" or not told):
             yield from condition_lines(condition, width, palette)
             yield ""
 
@@ -96,8 +99,6 @@ def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
 
 
 def _next(project: ProjectReport, *, stopped: bool) -> str:
-    if not project.converges:
-        return "next: remove the cause named above and run reconcile again"
     if project.failures:
         return "next: read the log lines above, correct the spec or the image, and run reconcile again"
     if project.failed_operations or troubles(project):

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from reconciler.cli.palette import Palette, palette_for
 from reconciler.cli.phrases import WIDTH
+from reconciler.errors import ReconcilerError
 
 _NARROWEST = 80
 
@@ -22,12 +23,14 @@ def prepare() -> None:
 
 
 def result(text: str) -> None:
-    """Write to stdout exactly this text."""
-    _write(sys.stdout, text, 1)
+    """Write to stdout exactly this text. ReconcilerError where it cannot be written, on a full disk for instance."""
+    failure = _write(sys.stdout, text, 1)
+    if failure:
+        raise ReconcilerError(f"the result cannot be written to stdout: {failure}")
 
 
 def say(text: str) -> None:
-    """Write a line to stderr."""
+    """Write a line to stderr; there is no better place to complain where that fails."""
     _write(sys.stderr, f"{text}\n", 2)
 
 
@@ -60,9 +63,12 @@ def _columns() -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
-def _write(stream: TextIO, text: str, descriptor: int) -> None:
+def _write(stream: TextIO, text: str, descriptor: int) -> str:
+    """Why the text could not be written; empty where it was, or where its reader went away."""
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        return "" if isinstance(error, BrokenPipeError) else error.strerror or type(error).__name__
+    return ""

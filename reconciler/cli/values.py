@@ -25,7 +25,12 @@ def show(value: Any) -> str:
     if value is None:
         return ABSENT
     text = value if isinstance(value, str) and _is_plain(value) else _json(value)
-    return _LONG_HEX.sub(r"\g<at>\g<short>", redact_text(text))
+    return _short_digests(redact_text(text))
+
+
+def name_of(resource: str) -> str:
+    """An object's name as it may be shown: safe, and with digests cut to 12 digits."""
+    return _short_digests(clean(resource))
 
 
 def shorten(text: str, limit: int) -> str:
@@ -55,6 +60,10 @@ def _from_first_difference(old: str, new: str, context: int = 12) -> tuple[str, 
     alike = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), 0)
     start = alike - context
     return (_ELLIPSIS + old[start:], _ELLIPSIS + new[start:]) if start > 0 else (old, new)
+
+
+def _short_digests(text: str) -> str:
+    return _LONG_HEX.sub(r"\g<at>\g<short>", text)
 
 
 def _is_plain(text: str) -> bool:

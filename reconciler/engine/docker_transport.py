@@ -195,15 +195,11 @@ class _Dialer:
             self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close(): it is read after a call failed
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(  # noqa: S603 - a list, and the host stands after --
-                self._target.ssh_command,
-                env=dict(self._target.environment),
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=self._words,
-                start_new_session=True,
-            )
-        self._processes.append(process)
+            try:
+                self._processes.append(_start_ssh(self._target, theirs, self._words))
+            except OSError:
+                ours.close()
+                raise
         return ours
 
 
@@ -262,6 +258,17 @@ def _tls_config(target: Target) -> TLSConfig | bool:
         return False
     cert = (target.tls.cert, target.tls.key) if target.tls.cert and target.tls.key else None
     return TLSConfig(client_cert=cert, ca_cert=target.tls.ca, verify=target.tls.verify)
+
+
+def _start_ssh(target: Target, connection: socket.socket, words: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - a list, and the host stands after --
+        target.ssh_command,
+        env=dict(target.environment),
+        stdin=connection.fileno(),
+        stdout=connection.fileno(),
+        stderr=words,
+        start_new_session=True,
+    )
 
 
 def _connect_unix(path: str, timeout: float | None) -> socket.socket:

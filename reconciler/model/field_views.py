@@ -1,7 +1,7 @@
 """How one payload value becomes flat spec fields, each shown as a spec writes it: the views of the table in `fields`.
 
-Every view takes the spec field's name and the value at its payload path, which is neither null nor the engine's default.
-An empty value gives no field, except where emptiness was asked for.
+Every view takes the spec field's name and the value at its payload path, which is neither null nor the engine's
+default. An empty value gives no field, except where emptiness was asked for.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The closed table between Engine payload paths and spec fields: explains what a replacement changes, never decides it.
 
 `planner` compares `asked_fields` of the new create body with `observed_fields` of the old container, or calls
-`changed_fields`, which does both. Fields are named as in the spec (`healthcheck.interval`, `environment.LOG_LEVEL`) and
-values shown as a spec writes them (`1m30s`, `64m`). Where the engine hides what was asked, a difference is left out rather
-than invented.
+`changed_fields`, which does both. Fields are named as in the spec (`healthcheck.interval`, `environment.LOG_LEVEL`)
+and values shown as a spec writes them (`1m30s`, `64m`). Where the engine hides what was asked, a difference is left
+out rather than invented.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from reconciler.model.project import JSON
 
 Path = tuple[str, ...]
 NOTHING: JSON = {}
+OFF = False
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ PAYLOAD_FIELDS: Mapping[Path, PayloadField] = {
     ("WorkingDir",): PayloadField("working_dir", "", view.directory),
     ("Hostname",): PayloadField("hostname", "", view.whole),
     ("Domainname",): PayloadField("domainname", "", view.whole),
-    ("Tty",): PayloadField("tty", False, view.whole),
-    ("OpenStdin",): PayloadField("stdin_open", False, view.whole),
+    ("Tty",): PayloadField("tty", OFF, view.whole),
+    ("OpenStdin",): PayloadField("stdin_open", OFF, view.whole),
     ("StopSignal",): PayloadField("stop_signal", "", view.whole),
     ("StopTimeout",): PayloadField("stop_grace_period", None, view.seconds),
     ("ExposedPorts",): PayloadField("expose", None, view.names),
@@ -66,8 +67,8 @@ PAYLOAD_FIELDS: Mapping[Path, PayloadField] = {
     ("HostConfig", "Ulimits"): PayloadField("ulimits", None, view.ulimits),
     ("HostConfig", "ShmSize"): PayloadField("shm_size", 67108864, view.size),
     ("HostConfig", "Init"): PayloadField("init", None, view.whole),
-    ("HostConfig", "Privileged"): PayloadField("privileged", False, view.whole),
-    ("HostConfig", "ReadonlyRootfs"): PayloadField("read_only", False, view.whole),
+    ("HostConfig", "Privileged"): PayloadField("privileged", OFF, view.whole),
+    ("HostConfig", "ReadonlyRootfs"): PayloadField("read_only", OFF, view.whole),
     ("HostConfig", "CapAdd"): PayloadField("cap_add", None, view.unordered),
     ("HostConfig", "CapDrop"): PayloadField("cap_drop", None, view.unordered),
     ("HostConfig", "SecurityOpt"): PayloadField("security_opt", None, view.security),
@@ -80,7 +81,7 @@ UNEXPLAINED: frozenset[Path] = frozenset(
     {("AttachStdout",), ("AttachStderr",), ("HostConfig", "ReadonlyPaths"), ("MacAddress",)}
 )
 
-# What an engine may set by its own configuration (daemon.json: log-driver, log-opts, default-shm-size, default-ulimits).
+# What an engine may set by its own configuration (daemon.json: log-driver, log-opts, default-ulimits and so on).
 ENGINES_CHOICE = ("logging.", "ulimits.", "shm_size")
 
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12}")
@@ -161,7 +162,7 @@ def _at(body: JSON, path: Path) -> Any:
 
 
 def _without_side_effects(fields: dict[str, Any], body: JSON) -> dict[str, Any]:
-    """Drop what follows from another field: exposed because published, named after its id or host, unlabelled as privileged."""
+    """Drop what follows from another field: exposed as published, named after id or host, unlabelled as privileged."""
     published = {f"expose.{port}" for port in _at(body, ("HostConfig", "PortBindings")) or ()}
     kept = {field: value for field, value in fields.items() if field not in published}
     if _at(body, ("HostConfig", "NetworkMode")) == "host" or _CONTAINER_ID.fullmatch(str(kept.get("hostname"))):

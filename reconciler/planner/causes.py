@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model import labels
-from reconciler.model.fields import asked_fields, observed_fields
+from reconciler.model.fields import changed_fields
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.model.redaction import redact
 from reconciler.planner.context import View
 from reconciler.planner.slots import Slot
+
+
+BUILT_IN = {"host", "none", "bridge"}
 
 
 def slot_cause(view: View, slot: Slot, observed: Observed, project: str) -> tuple[Difference, ...]:
@@ -22,7 +25,9 @@ def slot_cause(view: View, slot: Slot, observed: Observed, project: str) -> tupl
         return (_new_replica(view, slot),)
     if previous.labels.get(labels.SPEC_HASH) == view.desired_hash:
         state = slot.reason or previous.status
-        return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),)
+        return (
+            Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),
+        )
     found = [*_image_difference(view, previous), *_field_differences(view, previous, observed)]
     found += _network_differences(view, previous, project, slot.number)
     return tuple(found) or (_hidden_difference(view, previous),)
@@ -31,7 +36,9 @@ def slot_cause(view: View, slot: Slot, observed: Observed, project: str) -> tupl
 def surplus_cause(view: View) -> tuple[Difference, ...]:
     """Why a replica beyond the wanted number goes."""
     before = len(view.slots) + len({container.labels.get(labels.SLOT) for container in view.surplus})
-    return (Difference("deploy.replicas", before, view.service.replicas, _replicas_source(view.service), "scaled down"),)
+    return (
+        Difference("deploy.replicas", before, view.service.replicas, _replicas_source(view.service), "scaled down"),
+    )
 
 
 def _new_replica(view: View, slot: Slot) -> Difference:
@@ -66,12 +73,10 @@ def _short(reference: str, image_id: str) -> str:
 
 def _field_differences(view: View, previous: Container, observed: Observed) -> list[Difference]:
     image_config = next((image.config for image in observed.images if image.id == previous.image_id), {})
-    before = observed_fields(previous.config, previous.host_config, image_config)
-    after = asked_fields(view.service.container)
+    found = changed_fields(view.service.container, previous.config, previous.host_config, image_config)
     return [
-        Difference(field, redact(field, before.get(field)), redact(field, after.get(field)), view.service.source(field))
-        for field in sorted({*before, *after})
-        if before.get(field) != after.get(field)
+        Difference(field, redact(field, before), redact(field, after), view.service.source(field))
+        for field, (before, after) in sorted(found.items())
     ]
 
 
@@ -79,7 +84,7 @@ def _network_differences(view: View, previous: Container, project: str, slot: in
     service = view.service
     wanted = {item.network: item for item in service.networks}
     found = []
-    for network in sorted({*wanted, *previous.networks}):
+    for network in sorted({*wanted, *previous.networks} - BUILT_IN):
         before = _names_on(previous, network)
         item = wanted.get(network)
         after: Any = sorted(item.aliases) if item else None

@@ -1,4 +1,4 @@
-"""What stands in the way of a service: foreign containers (reported, never touched) and our own that must yield first."""
+"""What stands in a service's way: foreign containers (reported, never touched), and our own that must yield first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from reconciler.planner.slots import State
 
 def foreign_project(context: Context) -> None:
     """Stall where `docker compose` or a person runs a project of this name: it is not ours to converge."""
-    found = sorted(item.name for item in context.observed.foreign if item.compose_project == context.project and not item.claims)
+    found = sorted(
+        item.name for item in context.observed.foreign if item.compose_project == context.project and not item.claims
+    )
     if found:
         message = (
-            f"project {context.project} is run by docker compose ({', '.join(found[:3])}{', …' if len(found) > 3 else ''}): "
-            f"not touched; stop it with `docker compose -p {context.project} down` or choose another name with -p"
+            f"{found[0]} and whatever else runs under the name {context.project} was made by docker compose or "
+            f"by another instance: not touched; `docker compose -p {context.project} down` it, or choose another name with -p"
         )
         context.draft.stall("NotOurs", message, source=context.desired.project.source)
     for item in context.observed.foreign:
@@ -52,7 +54,14 @@ def published_ports(container: Container) -> tuple[HostPort, ...]:
     for inner, bindings in (json_value(container.host_config, "PortBindings") or {}).items():
         for binding in bindings or ():
             first, _, last = (binding.get("HostPort") or "0").partition("-")
-            found.append(HostPort(int(first or 0), int(last or first or 0), inner.partition("/")[2] or "tcp", binding.get("HostIp") or ""))
+            found.append(
+                HostPort(
+                    int(first or 0),
+                    int(last or first or 0),
+                    inner.partition("/")[2] or "tcp",
+                    binding.get("HostIp") or "",
+                )
+            )
     return tuple(found)
 
 
@@ -60,7 +69,9 @@ def _foreign_name(context: Context, service: Service) -> tuple[str, str] | None:
     holder = next((item for item in context.observed.foreign if item.name == service.container_name), None)
     if holder is None:
         return None
-    message = f"container_name {holder.name} is taken by a container that is not ours ({holder.id[:12]}): rename or remove it"
+    message = (
+        f"container_name {holder.name} is taken by a container that is not ours ({holder.id[:12]}): rename or remove it"
+    )
     return message, service.source("container_name")
 
 
@@ -70,8 +81,8 @@ def _foreign_port(context: Context, service: Service) -> tuple[str, str] | None:
             continue
         holder = _holder(context.observed.foreign, port)
         if holder:
-            message = f"host port {describe_port(port)} is published by container {holder.name}, which is not ours: stop it or choose another port"
-            return message, service.source(f"ports[{index}]")
+            taken = f"host port {describe_port(port)} is published by container {holder.name}, which is not ours"
+            return f"{taken}: stop it or choose another port", service.source(f"ports[{index}]")
     return None
 
 

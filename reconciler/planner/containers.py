@@ -52,7 +52,10 @@ def create(context: Context, view: View, slot: Slot, impact: Impact, after: tupl
 
 def connect(context: Context, view: View, slot: Slot, current: Container, attachment: Attachment) -> Operation:
     """Attach a created container to one more network, where the engine's create takes only one."""
-    payload = {"network": attachment.network, "endpoint": endpoint(context.desired, view.service, slot.number, attachment)}
+    payload = {
+        "network": attachment.network,
+        "endpoint": endpoint(context.desired, view.service, slot.number, attachment),
+    }
     return Operation(
         id=f"network.connect:{container_key(current)}:{attachment.network}",
         kind="network.connect",
@@ -72,7 +75,9 @@ def start(context: Context, container: Container, impact: Impact, cause: Cause, 
     return _existing(context, "start", container, impact, cause, after)
 
 
-def stop(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> Operation:
+def stop(
+    context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()
+) -> Operation:
     """Stop a container with its own signal and grace period."""
     return _existing(context, "stop", container, impact, cause, after)
 
@@ -83,8 +88,12 @@ def remove(context: Context, container: Container, impact: Impact, cause: Cause)
 
 
 def retire(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> str:
-    """The next operation towards a container's removal: stop it while it runs, then remove it. Returns a failure's message."""
-    make = stop(context, container, impact, cause, after) if container.occupied else remove(context, container, impact, cause)
+    """Add the next operation towards a removal: stop, then remove. Returns why it failed for good, or ""."""
+    make = (
+        stop(context, container, impact, cause, after)
+        if container.occupied
+        else remove(context, container, impact, cause)
+    )
     return context.draft.add(make)
 
 

@@ -38,7 +38,10 @@ def registry_questions(project: Project, images: tuple[ImageState, ...]) -> tupl
         if service.image.build is None
         and (
             service.image.pull_policy == "always"
-            or (service.image.pull_policy == "missing" and _local(parse_reference(service.image.reference), images) is None)
+            or (
+                service.image.pull_policy == "missing"
+                and _local(parse_reference(service.image.reference), images) is None
+            )
         )
     }
     return tuple(sorted(wanted))
@@ -69,22 +72,35 @@ def _bind_build(service: Service, desired: Desired, observed: Observed) -> Bound
         return BoundImage("ready", written, built, build.tag, built.id)
     tags = (build.tag, service.image.reference) if service.image.reference else (build.tag,)
     cause = Difference(
-        "build", None, build.tag, service.source("build"), "no image has been built from this context and Dockerfile yet"
+        "build",
+        None,
+        build.tag,
+        service.source("build"),
+        "no image has been built from this context and Dockerfile yet",
     )
     operation = _operation(
-        "image.build", build.tag, desired, service, cause, {"build": build, "tags": tags, "platform": service.image.platform}
+        "image.build",
+        build.tag,
+        desired,
+        service,
+        cause,
+        {"build": build, "tags": tags, "platform": service.image.platform},
     )
     return BoundImage("needs", written, operation=operation)
 
 
-def _bind_digest(service: Service, desired: Desired, observed: Observed, reference: Reference, digest: str) -> BoundImage:
+def _bind_digest(
+    service: Service, desired: Desired, observed: Observed, reference: Reference, digest: str
+) -> BoundImage:
     pinned = f"{reference.repository}@{digest}"
     present = next((image for image in observed.images if pinned in image.digests or image.id == digest), None)
     written = service.image.reference
     if present is None:
         cause = Difference("image", None, reference.pinned(digest), service.source("image"), _why_pull(service.image))
         payload = {"reference": pinned, "platform": service.image.platform}
-        return BoundImage("needs", written, operation=_operation("image.pull", pinned, desired, service, cause, payload))
+        return BoundImage(
+            "needs", written, operation=_operation("image.pull", pinned, desired, service, cause, payload)
+        )
     if reference.digest is None and reference.tagged not in present.tags:
         cause = Difference("image", None, reference.tagged, service.source("image"), "names the pulled image locally")
         payload = {"image": pinned, "repository": reference.repository, "tag": reference.tag or "latest"}

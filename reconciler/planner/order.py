@@ -1,4 +1,4 @@
-"""Choose the order in which a service's replicas are replaced, and say why (Compose Spec, deploy.update_config.order)."""
+"""Choose the order in which replicas are replaced, and say why (Compose Spec, deploy.update_config.order)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def _forbids_two(service: Service) -> tuple[str, str]:
             return f"host port {describe_port(port)} can be bound only once", service.source(f"ports[{index}]")
     for attachment in service.networks:
         if attachment.static_address:
-            return f"the static address on {attachment.key} can exist only once", service.source(f"networks.{attachment.key}")
+            return f"the static address on {attachment.key} can exist only once", service.source(
+                f"networks.{attachment.key}"
+            )
     return "", ""
 
 

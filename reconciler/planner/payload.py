@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from reconciler.model.project import JSON, Attachment, Service
 from reconciler.planner.images import BoundImage
 
 ALL_ENDPOINTS_IN_CREATE = "1.44"
+ANONYMOUS_NAME = re.compile("[0-9a-f]{64}")
 
 
 def spec_hash(desired: Desired, service: Service, image: BoundImage, shares: Mapping[str, str]) -> str:
@@ -126,7 +128,7 @@ def _with_carried_volumes(
 ) -> list[JSON]:
     """Anonymous volumes follow their slot: the new replica mounts what the old one had at the same path."""
     carried = anonymous_volumes(replaced) if replaced else {}
-    result = []
+    result: list[JSON] = []
     for mount in mounts:
         target = mount.get("Target", "")
         if mount.get("Type") == "volume" and not mount.get("Source") and target in carried:
@@ -154,4 +156,4 @@ def anonymous_volumes(container: Container) -> dict[str, str]:
 
 
 def _is_anonymous(name: str) -> bool:
-    return len(name) == 64 and all(char in "0123456789abcdef" for char in name)
+    return ANONYMOUS_NAME.fullmatch(name) is not None

@@ -26,8 +26,13 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
         return _finish(context, {})
     plan_networks(context)
     plan_volumes(context)
-    waits = {service.name: _plan_service(context, context.view(service)) for service in in_dependency_order(desired.project.services)}
-    settled = not context.draft.conditions and all(context.view(service).settled for service in desired.project.services)
+    waits = {
+        service.name: _plan_service(context, context.view(service))
+        for service in in_dependency_order(desired.project.services)
+    }
+    settled = not context.draft.conditions and all(
+        context.view(service).settled for service in desired.project.services
+    )
     prune(context, settled=settled)
     return _finish(context, waits)
 

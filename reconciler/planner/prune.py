@@ -11,7 +11,7 @@ from reconciler.planner.resources import is_our_network
 
 
 def prune(context: Context, *, settled: bool) -> None:
-    """Write the removals. `settled` says that every wanted service is up: only then does anything go that could still serve.
+    """Write the removals. `settled` says that every wanted service is up: before that, nothing goes that could serve.
 
     The exception is a removed service's container that holds a name or port which a wanted service needs.
     """
@@ -19,12 +19,16 @@ def prune(context: Context, *, settled: bool) -> None:
     wanted = {service.name for service in project.services} | project.disabled
     gone = sorted(name for name in context.services_that_run if name and name not in wanted)
     if gone and not project.services and not project.allow_empty:
-        message = "the spec has no services any more; pass --allow-empty or set x-reconcile.allow_empty to remove everything"
+        message = (
+            "the spec has no services any more; pass --allow-empty or set x-reconcile.allow_empty to remove everything"
+        )
         context.draft.stall("AllowEmpty", message, source=project.source)
         return
     if not context.desired.prune:
         for name in gone:
-            context.draft.notice("Orphan", f"service {name} is not in the spec any more and is left running (--no-prune)", name)
+            context.draft.notice(
+                "Orphan", f"service {name} is not in the spec any more and is left running (--no-prune)", name
+            )
         return
     for name in gone:
         _remove_service(context, name, settled=settled)
@@ -33,9 +37,7 @@ def prune(context: Context, *, settled: bool) -> None:
 
 
 def _remove_service(context: Context, name: str, *, settled: bool) -> None:
-    cause = Difference(
-        f"services.{name}", "defined", None, context.desired.project.source, "not in the spec any more"
-    )
+    cause = Difference(f"services.{name}", "defined", None, context.desired.project.source, "not in the spec any more")
     for container in context.containers(name):
         if settled or must_yield(context, container):
             message = containers.retire(context, container, "none", (cause,))
@@ -48,7 +50,8 @@ def _remove_networks(context: Context) -> None:
     for network in context.observed.networks:
         if network.name in wanted or not is_our_network(context, network):
             continue
-        users = sorted(item.name for item in context.observed.foreign if network.name in item.networks)
+        attached = (*context.observed.foreign, *context.observed.containers)
+        users = sorted(item.name for item in attached if network.name in item.networks)
         if users:
             message = f"network {network.name} is not in the spec any more but {users[0]} is attached to it: left alone"
             context.draft.notice("NetworkInUse", message, network.name)

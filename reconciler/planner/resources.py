@@ -34,7 +34,9 @@ def plan_volumes(context: Context) -> None:
 
 def resources_missing(context: Context, service: Service) -> str:
     """The first network or volume that this service needs and that does not exist yet, in words."""
-    networks = next((f"network {item.network}" for item in service.networks if not context.observed.network(item.network)), "")
+    networks = next(
+        (f"network {item.network}" for item in service.networks if not context.observed.network(item.network)), ""
+    )
     volumes = next((f"volume {name}" for name in service.volumes if not context.observed.volume(name)), "")
     return networks or volumes
 
@@ -52,10 +54,15 @@ def network_hash(context: Context, network: Network) -> str:
 
 def _missing_network(context: Context, network: Network) -> None:
     if network.external:
-        message = f"external network {network.name} does not exist; create it with `docker network create {network.name}`"
+        message = (
+            f"external network {network.name} does not exist; create it with `docker network create {network.name}`"
+        )
         context.draft.stall("NetworkMissing", message, source=network.source)
         return
-    body = {**network.definition, "Labels": {**(network.definition.get("Labels") or {}), **_network_labels(context, network)}}
+    body = {
+        **network.definition,
+        "Labels": {**(network.definition.get("Labels") or {}), **_network_labels(context, network)},
+    }
     cause = Difference(f"networks.{network.key}", None, network.name, network.source, "does not exist")
     operation = Operation(
         id=f"network.create:{network.name}",
@@ -88,7 +95,10 @@ def _missing_volume(context: Context, volume: Volume) -> None:
         message = f"external volume {volume.name} does not exist; create it with `docker volume create {volume.name}`"
         context.draft.stall("VolumeMissing", message, source=volume.source)
         return
-    body = {**volume.definition, "Labels": {**(volume.definition.get("Labels") or {}), **_volume_labels(context, volume)}}
+    body = {
+        **volume.definition,
+        "Labels": {**(volume.definition.get("Labels") or {}), **_volume_labels(context, volume)},
+    }
     cause = Difference(f"volumes.{volume.key}", None, volume.name, volume.source, "does not exist")
     operation = Operation(
         id=f"volume.create:{volume.name}",

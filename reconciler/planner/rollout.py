@@ -93,13 +93,19 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
         for other in slot.others:
             _or_fail(context, view, containers.retire(context, other, "gap", cause))
         return
-    after = (*_image_operations(view), *_resource_operations(view.service), *_dependency_operations(context, view.service))
+    after = (
+        *_image_operations(view),
+        *_resource_operations(view.service),
+        *_dependency_operations(context, view.service),
+    )
     operation = containers.create(context, view, slot, _impact(view, slot), after)
     _or_fail(context, view, context.draft.add(operation))
 
 
 def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> None:
-    missing = [item for item in later_networks(view.service, context.observed.engine) if item.network not in current.networks]
+    missing = [
+        item for item in later_networks(view.service, context.observed.engine) if item.network not in current.networks
+    ]
     for attachment in missing:
         _or_fail(context, view, context.draft.add(containers.connect(context, view, slot, current, attachment)))
     if missing:
@@ -194,7 +200,11 @@ def _or_fail(context: Context, view: View, message: str) -> None:
 def _impact(view: View, slot: Slot) -> Impact:
     if not slot.others:
         return "none"
-    if not slot.occupied_others and slot.state in {State.EMPTY, State.CREATED, State.WAITING} and view.order.order == "start-first":
+    if (
+        not slot.occupied_others
+        and slot.state in {State.EMPTY, State.CREATED, State.WAITING}
+        and view.order.order == "start-first"
+    ):
         return "recreate"
     several = len(view.slots) > 1 and view.limit < len(view.slots)
     return "rolling" if view.order.order == "start-first" or several else "gap"

@@ -23,7 +23,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Slot:
-    """One replica's place: `current` has the desired hash and is alive or still to be started; `others` newest first."""
+    """One replica's place: `current` has the desired hash and is no loss; `others` are the rest, newest first."""
 
     number: int
     state: State
@@ -69,7 +69,9 @@ def slot_number(container: Container) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def make_slot(service: Service, number: int, containers: list[Container], desired_hash: str, memory: Memory, now: float) -> Slot:
+def make_slot(
+    service: Service, number: int, containers: list[Container], desired_hash: str, memory: Memory, now: float
+) -> Slot:
     """The slot as it is now, out of all containers that carry its number."""
     newest_first = sorted(containers, key=lambda item: (item.created_at, item.id), reverse=True)
     same = [item for item in newest_first if item.labels.get(labels.SPEC_HASH) == desired_hash]
@@ -86,7 +88,11 @@ def make_slot(service: Service, number: int, containers: list[Container], desire
 def judge(service: Service, container: Container, memory: Memory, now: float) -> Verdict:
     """Judge a container that carries the desired hash. EMPTY means that it must be replaced by its equal."""
     attempted = container.name in memory.attempted
-    trouble = _job_trouble(service, container, now) if service.job else _trouble(service, container, attempted=attempted, now=now)
+    trouble = (
+        _job_trouble(service, container, now)
+        if service.job
+        else _trouble(service, container, attempted=attempted, now=now)
+    )
     if trouble:
         return Verdict(State.FAILED if attempted else State.EMPTY, trouble)
     if container.status == "created":

@@ -17,7 +17,7 @@ from reconciler.spec.sizes import parse_bytes
 
 SECOND = 1_000_000_000
 
-# Compose attaches to both streams of every container it creates (ContainerCreate, AttachStdout): `docker inspect` shows it.
+# Compose attaches to both streams of every container (ContainerCreate, AttachStdout), and `docker inspect` shows it.
 ATTACHED = {"AttachStdout": True, "AttachStderr": True}
 
 CONFIG = {

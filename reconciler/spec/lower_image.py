@@ -47,5 +47,5 @@ def _build(spec: Mapping[str, Any]) -> Build:
 
 
 def _pairs(mapping: Mapping[str, str | None] | None) -> tuple[tuple[str, str], ...]:
-    """Sorted pairs; a null value is an argument that the environment does not set, which leaves the Dockerfile's default."""
+    """Sorted pairs. A null value is an argument that the environment does not set: the Dockerfile's default holds."""
     return tuple((name, value) for name, value in sorted((mapping or {}).items()) if value is not None)

@@ -54,12 +54,12 @@ def _is_named(entry: Mount) -> bool:
 def _is_bind_text(entry: Mount) -> bool:
     bind, volume = entry.get("bind"), entry.get("volume") or {}
     if entry["type"] == "bind":
-        return (
-            bind is None
-            or bool(bind.get("create_host_path"))
-            and not (bind.get("propagation") or bind.get("recursive"))
-        )
+        return bind is None or _only_creates_host_path(bind)
     return _is_named(entry) and not (volume.get("nocopy") or volume.get("subpath") or volume.get("labels"))
+
+
+def _only_creates_host_path(bind: Mapping[str, Any]) -> bool:
+    return bool(bind.get("create_host_path")) and not (bind.get("propagation") or bind.get("recursive"))
 
 
 def _source(scope: Scope, entry: Mount) -> str:

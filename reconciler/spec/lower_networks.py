@@ -48,7 +48,10 @@ def mac_address(scope: Scope) -> str:
 
 
 def network_definition(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of POST /networks/create without name; of labels only the user's own. IPAM options are not sent, as in Compose."""
+    """The body of POST /networks/create without name; of labels only the user's own.
+
+    IPAM options are not sent, as in Compose.
+    """
     body = compact({field: spec.get(key) for key, field in NETWORK.items()})
     switches = {"EnableIPv4": spec.get("enable_ipv4"), "EnableIPv6": spec.get("enable_ipv6")}
     body |= {field: value for field, value in switches.items() if value is not None}

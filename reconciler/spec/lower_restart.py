@@ -13,7 +13,8 @@ COUNTED = {"", "on-failure"}
 def restart_policy(scope: Scope) -> dict[str, Any]:
     """The policy, {} where none is asked for. `deploy.restart_policy` replaces `restart` as a whole, as in Compose.
 
-    `delay` and `window` have no counterpart on a single engine. Raises SpecError for a retry count that the engine refuses.
+    `delay` and `window` have no counterpart on a single engine. Raises SpecError for a retry count that the engine
+    refuses.
     """
     deploy = (scope.spec.get("deploy") or {}).get("restart_policy")
     if deploy is None:

@@ -26,7 +26,7 @@ def replicas(spec: Mapping[str, Any]) -> int:
 
 
 def is_job(scope: Scope) -> bool:
-    """Whether the spec says that it ends: a job mode, or an explicit `restart: "no"` (also in `deploy.restart_policy`)."""
+    """Whether the spec says that it ends: a job mode, or an explicit `restart: "no"` (or `deploy.restart_policy`)."""
     mode = (scope.spec.get("deploy") or {}).get("mode")
     return mode in JOB_MODES or restart_policy(scope).get("Name") == "no"
 

@@ -1,4 +1,4 @@
-"""What every part of lowering is given: one service of the document, the document around it, and where its lines stand."""
+"""What every part of lowering is given: one service, the document around it, and where its lines stand."""
 
 from __future__ import annotations
 

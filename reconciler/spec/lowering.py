@@ -1,7 +1,7 @@
 """Turn a loaded project (normalised Compose document) into Engine API terms: the last step of `spec`, called by `app`.
 
-Makes of a document the containers, networks and volumes that `docker compose up` would make of it. Reads nothing but the
-document, except the seccomp profiles that `security_opt` names. Its parts are split by resource: `lower_*.py`.
+Makes of a document the containers, networks and volumes that `docker compose up` would make of it. Reads nothing but
+the document, except the seccomp profiles that `security_opt` names. Its parts are split by resource: `lower_*.py`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def lower(loaded: Loaded) -> Project:
 
 
 def split_sources(sources: Mapping[str, str], services: Collection[str]) -> dict[str, dict[str, str]]:
-    """The sources of each service, with its prefix removed; "" is the service itself. Names may hold dots: longest wins."""
+    """The sources of each service, its prefix removed; "" is the service itself. Names may hold dots: longest wins."""
     split: dict[str, dict[str, str]] = defaultdict(dict)
     for path, place in sources.items():
         if path.startswith("services."):

@@ -127,7 +127,7 @@ def _typed(name: str, types: tuple[type, ...]) -> Callable[[str], Scalar]:
     def convert(text: str) -> Scalar:
         value = resolve(text)
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise ValueError(f"{text[:40]!r} is not a {name}")
+            raise ValueError(f"{shown(text)} is not a {name}")
         return value
 
     return convert

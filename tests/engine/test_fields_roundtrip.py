@@ -16,9 +16,12 @@ from uuid import uuid4
 
 import docker
 import pytest
+from docker.utils import kwargs_from_env
 
 from reconciler.model.fields import asked_fields, changed_fields, observed_fields
 from tests.unit.lowering.recorded import cases
+
+pytestmark = pytest.mark.engine
 
 API = "1.41"
 # Not the same on every engine: subpaths need API 1.45; a retry count without condition is refused from Engine 25 on.
@@ -54,7 +57,7 @@ IMAGES = {"plain": PLAIN, "rich": RICH}
 class Bench:
     """An engine to create on: images by name, and a prefix by which everything made here is found again."""
 
-    client: docker.APIClient
+    client: Any
     prefix: str
     folder: Path
 
@@ -89,7 +92,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A bench on the engine of DOCKER_HOST or the default socket, cleaned up afterwards."""
-    client = docker.APIClient(version=API, **docker.utils.kwargs_from_env())
+    client: Any = docker.APIClient(version=API, **kwargs_from_env())
     made = Bench(client, f"fields{uuid4().hex[:8]}", tmp_path_factory.mktemp("project"))
     try:
         for name, dockerfile in IMAGES.items():

@@ -6,84 +6,25 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.engine.gallery import SPECS, Gallery, docker, is_well, service_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.engine
 
-SPECS = Path(__file__).parents[2] / "specs"
 RUNNING = {
     "hello": {"web": 1},
     "shop": {"web": 3, "api": 1, "db": 1},
     "build": {"page": 1},
     "edge": {"edge": 1, "web": 2},
 }
-
-
-def docker(*arguments: str) -> list[str]:
-    """The lines that the docker CLI prints."""
-    done = subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.splitlines()
-
-
-@dataclass
-class Gallery:
-    """One spec of the gallery under a project name that nobody else uses, and what the engine has of it."""
-
-    spec: Path
-    project: str
-    said: list[str] = field(default_factory=list)
-
-    def reconcile(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Runs the program on this spec and project; what it printed is kept for the failure message."""
-        command = [sys.executable, "-m", "reconciler", "-f", str(self.spec), "-p", self.project, *options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-        self.said.append(f"{' '.join(options)} -> {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
-
-    def containers(self) -> dict[str, dict[str, Any]]:
-        """Inspected containers of the project by id, in any state."""
-        ids = docker("ps", "-aq", "--no-trunc", "--filter", f"label=io.reconciler.project={self.project}")
-        rows = json.loads("\n".join(docker("inspect", *ids))) if ids else []
-        return {row["Id"]: row for row in rows}
-
-    def of(self, service: str) -> dict[str, dict[str, Any]]:
-        """As `containers`, of one service."""
-        return {id_: row for id_, row in self.containers().items() if _service(row) == service}
-
-    def page(self, service: str, url: str) -> str:
-        """What a URL answers as seen from inside the first container of a service."""
-        return "\n".join(docker("exec", next(iter(self.of(service))), "wget", "-q", "-O-", url))
-
-    def remove(self) -> None:
-        """Removes all that carries the project's name, the volume included: it is the test's own."""
-        ours = ("--filter", f"label=io.reconciler.project={self.project}")
-        for container in docker("ps", "-aq", *ours):
-            docker("rm", "-fv", container)
-        for network in docker("network", "ls", "-q", *ours):
-            docker("network", "rm", network)
-        for volume in docker("volume", "ls", "-q", "--filter", f"name=^{self.project}_"):
-            docker("volume", "rm", volume)
-        for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"{self.project}*"):
-            docker("rmi", image)
-
-
-def _service(row: dict[str, Any]) -> str:
-    return str(row["Config"]["Labels"]["io.reconciler.service"])
-
-
-def _well(row: dict[str, Any]) -> bool:
-    state = row["State"]
-    health: str = state.get("Health", {}).get("Status", "healthy")
-    return (state["Status"], health) == ("running", "healthy")
 
 
 @pytest.fixture
@@ -114,7 +55,7 @@ def test_converges_and_then_rests(gallery: Gallery) -> None:
     """One run brings all replicas up, healthy; the next finds nothing to do and leaves every container as it is."""
     assert gallery.reconcile().returncode == 0
     before = gallery.containers()
-    assert Counter(_service(row) for row in before.values() if _well(row)) == RUNNING[gallery.spec.name]
+    assert Counter(service_of(row) for row in before.values() if is_well(row)) == RUNNING[gallery.spec.name]
 
     assert gallery.reconcile("--dry-run", "--exit-code").returncode == 0
     assert gallery.reconcile().returncode == 0
@@ -174,7 +115,7 @@ def test_a_changed_shop_rolls(gallery: Gallery) -> None:
     assert gallery.reconcile().returncode == 0
     new = gallery.of("web")
     assert len(new) == 3
-    assert all(_well(row) for row in new.values())
+    assert all(is_well(row) for row in new.values())
     assert not new.keys() & old.keys()
     assert gallery.containers().keys() - new.keys() == others
     page = gallery.page("web", "http://127.0.0.1:8080/")

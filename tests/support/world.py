@@ -26,6 +26,7 @@ class World:
         self.folder = folder
         self.clock = engine.clock if engine else VirtualClock(START)
         self.engine = engine or SimulatedEngine(self.clock)
+        self.behaviours = self.engine.world.behaviours
         self.activities: list[Activity] = []
 
     def project(self, text: str, name: str = "shop", **environment: str) -> Project:
@@ -37,12 +38,15 @@ class World:
 
     def plan(self, project: Project) -> ProjectReport:
         """What a dry-run says."""
-        return Session(self.engine, "default").forecast(project).report
+        return self._session().forecast(project).report
 
     def converge(self, project: Project, timeout: float | None = None) -> ProjectReport:
         """What a converge does."""
-        session = Session(self.engine, "default")
-        return session.converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
+        return self._session().converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
+
+    def _session(self) -> Session:
+        self.engine.world.behaviours = self.behaviours
+        return Session(self.engine, "default")
 
     def rows(self, project: str = "shop") -> list[dict[str, Any]]:
         """List rows of the project's containers, by name."""
@@ -68,3 +72,10 @@ class World:
             if row["Labels"]["io.reconciler.service"] == service and row["Labels"]["io.reconciler.slot"] == slot
         ]
         return str(max(rows, key=lambda row: row["Created"])["Id"])
+
+    def foreign(self, name: str, body: dict[str, Any]) -> str:
+        """Run a container that somebody else made; its id."""
+        self.engine.pull_image(body["Image"], None, lambda _text: None)
+        container = self.engine.create_container(name, body)
+        self.engine.start_container(container)
+        return container

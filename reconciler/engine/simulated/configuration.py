@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.state import BAD_REQUEST, Document, World, copied, find_container, refuse
+from reconciler.engine.simulated.state import BAD_REQUEST, Document, World, copied, find_container, refusal
 
 RESTART_POLICIES = frozenset({"", "no", "always", "on-failure", "unless-stopped"})
 SHARED = "container:"
@@ -17,28 +17,37 @@ _HEALTHCHECK_FIELDS = ("Test", "Interval", "Timeout", "StartPeriod", "StartInter
 _OPTIONAL = ("Healthcheck", "ArgsEscaped", "NetworkDisabled", "MacAddress", "StopSignal", "StopTimeout", "Shell")
 _MASKED = ("asound", "acpi", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi")
 _READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+# fmt: off
 _NULLS = (
-    "Binds VolumesFrom CapAdd CapDrop Dns DnsOptions DnsSearch ExtraHosts GroupAdd Links SecurityOpt PortBindings"
-    " BlkioWeightDevice BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps Devices"
-    " DeviceCgroupRules DeviceRequests MemorySwappiness PidsLimit Ulimits"
-).split()
+    "Binds", "VolumesFrom", "CapAdd", "CapDrop", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd",
+    "Links", "SecurityOpt", "PortBindings", "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps",
+    "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps", "Devices", "DeviceCgroupRules", "DeviceRequests",
+    "MemorySwappiness", "PidsLimit", "Ulimits",
+)
 _ZEROS = (
-    "OomScoreAdj CpuShares Memory NanoCpus BlkioWeight CpuPeriod CpuQuota CpuRealtimePeriod CpuRealtimeRuntime"
-    " KernelMemory KernelMemoryTCP MemoryReservation MemorySwap CpuCount CpuPercent IOMaximumIOps IOMaximumBandwidth"
-).split()
-_EMPTY = "ContainerIDFile VolumeDriver Cgroup PidMode UTSMode UsernsMode Isolation CgroupParent CpusetCpus CpusetMems".split()
-_FALSE = "AutoRemove Privileged PublishAllPorts ReadonlyRootfs OomKillDisable".split()
+    "OomScoreAdj", "CpuShares", "Memory", "NanoCpus", "BlkioWeight", "CpuPeriod", "CpuQuota", "CpuRealtimePeriod",
+    "CpuRealtimeRuntime", "KernelMemory", "KernelMemoryTCP", "MemoryReservation", "MemorySwap", "CpuCount",
+    "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth",
+)
+_EMPTY = (
+    "ContainerIDFile", "VolumeDriver", "Cgroup", "PidMode", "UTSMode", "UsernsMode", "Isolation", "CgroupParent",
+    "CpusetCpus", "CpusetMems",
+)
+_FALSE = (
+    "AutoRemove", "Privileged", "PublishAllPorts", "ReadonlyRootfs", "OomKillDisable",
+)
+# fmt: on
 
 
 def check(name: str, body: JSON) -> None:
     """Refuse with 400 what the engine refuses before it looks at anything else."""
     if not _NAME.fullmatch(name):
-        refuse(BAD_REQUEST, f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+        raise refusal(BAD_REQUEST, f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
     if not body.get("Image"):
-        refuse(BAD_REQUEST, "No command specified")
+        raise refusal(BAD_REQUEST, "No command specified")
     policy = ((body.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or ""
     if policy not in RESTART_POLICIES:
-        refuse(BAD_REQUEST, f"invalid restart policy '{policy}'")
+        raise refusal(BAD_REQUEST, f"invalid restart policy '{policy}'")
 
 
 def merged_config(body: JSON, image: JSON, container_id: str) -> Document:
@@ -68,7 +77,7 @@ def merged_config(body: JSON, image: JSON, container_id: str) -> Document:
 def full_host_config(world: World, asked: JSON) -> Document:
     """HostConfig of GET /containers/{id}/json: the create body's over the engine's defaults."""
     given = {field: copied(value) for field, value in asked.items() if value is not None}
-    config = {**_defaults(world), **given}
+    config = {**_defaults(), **given}
     config["LogConfig"] = {"Type": "json-file", "Config": {}} | {k: v for k, v in config["LogConfig"].items() if v}
     config["ShmSize"] = config["ShmSize"] or _SHM_SIZE
     config["RestartPolicy"] = _restart_policy(world, config["RestartPolicy"])
@@ -88,10 +97,10 @@ def full_host_config(world: World, asked: JSON) -> Document:
 def has_probe(config: JSON) -> bool:
     """Whether a container of this Config has a health check that runs."""
     test = (config.get("Healthcheck") or {}).get("Test")
-    return bool(test) and test[0] != "NONE"
+    return test is not None and len(test) > 0 and test[0] != "NONE"
 
 
-def _defaults(world: World) -> Document:
+def _defaults() -> Document:
     return {
         **dict.fromkeys(_NULLS),
         **dict.fromkeys(_ZEROS, 0),
@@ -138,7 +147,7 @@ def _environment(ours: list[str], images: list[str]) -> list[str]:
 
 
 def _command(body: JSON, image: JSON) -> tuple[list[str] | None, list[str] | None]:
-    """Entrypoint and Cmd: an entrypoint of ours drops the image's command, and one empty string drops the image's own."""
+    """Entrypoint and Cmd: ours drops the image's command, and one empty string its entrypoint."""
     entrypoint, command = copied(body.get("Entrypoint")), copied(body.get("Cmd"))
     if isinstance(command, str):
         command = [command]
@@ -149,11 +158,11 @@ def _command(body: JSON, image: JSON) -> tuple[list[str] | None, list[str] | Non
     return (None if entrypoint == [""] else entrypoint), command
 
 
-def _healthcheck(ours: JSON | None, images: JSON | None) -> dict[str, Any] | None:
+def _healthcheck(ours: JSON | None, images: JSON | None) -> dict[str, Any]:
     if not images or not ours:
-        return copied(ours or images)
+        return dict(copied(ours or images or {}))
     merged = {field: ours.get(field) or images.get(field) for field in _HEALTHCHECK_FIELDS}
-    return copied({field: value for field, value in merged.items() if value})
+    return {field: copied(value) for field, value in merged.items() if value}
 
 
 def _united(image: JSON, body: JSON, field: str) -> dict[str, Any]:

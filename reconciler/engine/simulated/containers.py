@@ -12,13 +12,12 @@ from reconciler.engine.simulated.state import (
     LIVE,
     Box,
     Document,
-    Picture,
     World,
     copied,
     find_container,
     has_container,
     named_container,
-    refuse,
+    refusal,
 )
 from reconciler.engine.simulated.wording import status_text
 
@@ -30,13 +29,23 @@ def create_container(world: World, name: str, body: JSON) -> str:
     container_id = world.new_id("container", name)
     config = configuration.merged_config(body, picture.document.get("Config") or {}, container_id)
     if picture.known and not (config["Entrypoint"] or config["Cmd"]):
-        refuse(BAD_REQUEST, "No command specified")
+        raise refusal(BAD_REQUEST, "No command specified")
     if holder := named_container(world, name):
         message = f'Conflict. The container name "/{name}" is already in use by container "{holder.id}".'
-        refuse(CONFLICT, f"{message} You have to remove (or rename) that container to be able to reuse that name.")
+        raise refusal(
+            CONFLICT, f"{message} You have to remove (or rename) that container to be able to reuse that name."
+        )
     host_config = configuration.full_host_config(world, body.get("HostConfig") or {})
     networking = endpoints.settings(world, host_config["NetworkMode"], body.get("NetworkingConfig") or {})
-    box = Box(_document(world, container_id, name, picture, config, host_config, networking))
+    box = Box(
+        {
+            "Id": container_id,
+            "Name": f"/{name}",
+            "Image": picture.document["Id"],
+            "NetworkSettings": networking,
+            **_document(world, config, host_config),
+        }
+    )
     world.containers[container_id] = box
     world.log(world.clock.now(), "create", box)
     return container_id
@@ -50,7 +59,7 @@ def remove_container(world: World, reference: str) -> None:
     if box.status in LIVE:
         todo = "Stop the container before attempting removal or force remove"
         todo = f"Unpause and then {todo[0].lower()}{todo[1:]}" if box.status == "paused" else todo
-        refuse(CONFLICT, f"You cannot remove a {box.status} container {box.id}. {todo}")
+        raise refusal(CONFLICT, f"You cannot remove a {box.status} container {box.id}. {todo}")
     discard(world, box, world.clock.now())
 
 
@@ -71,27 +80,23 @@ def rows(world: World) -> list[Document]:
     return [_row(world, box) for box in reversed(world.containers.values())]
 
 
-def _document(
-    world: World,
-    container_id: str,
-    name: str,
-    picture: Picture,
-    config: Document,
-    host_config: Document,
-    networking: Document,
-) -> Document:
+def new_state() -> Document:
+    """State of a container that was never started."""
+    flags = dict.fromkeys(("Running", "Paused", "Restarting", "OOMKilled", "Dead"), False)
+    times = {"StartedAt": ZERO_TIME, "FinishedAt": ZERO_TIME}
+    return {"Status": "created", **flags, "Pid": 0, "ExitCode": 0, "Error": "", **times}
+
+
+def _document(world: World, config: Document, host_config: Document) -> Document:
     command = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
     if host_config["NetworkMode"] == "host":
         config["Hostname"] = world.info.name
     return {
-        "Id": container_id,
         "Created": timestamp(world.clock.now()),
         "Path": command[0] if command else "",
         "Args": command[1:],
         "State": new_state(),
-        "Image": picture.document["Id"],
         **dict.fromkeys(("ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"), ""),
-        "Name": f"/{name}",
         "RestartCount": 0,
         "Driver": "overlay2",
         "Platform": "linux",
@@ -101,15 +106,7 @@ def _document(
         "GraphDriver": {"Data": None, "Name": "overlay2"},
         "Mounts": mounts.mount_points(world, config, host_config),
         "Config": config,
-        "NetworkSettings": networking,
     }
-
-
-def new_state() -> Document:
-    """State of a container that was never started."""
-    flags = dict.fromkeys(("Running", "Paused", "Restarting", "OOMKilled", "Dead"), False)
-    times = {"StartedAt": ZERO_TIME, "FinishedAt": ZERO_TIME}
-    return {"Status": "created", **flags, "Pid": 0, "ExitCode": 0, "Error": "", **times}
 
 
 def _row(world: World, box: Box) -> Document:

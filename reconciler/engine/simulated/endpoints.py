@@ -22,7 +22,7 @@ from reconciler.engine.simulated.state import (
     find_network,
     has_container,
     holders,
-    refuse,
+    refusal,
 )
 from reconciler.errors import EngineError
 
@@ -68,8 +68,8 @@ def connect(world: World, network: str, container: str, asked: JSON) -> None:
     name = str(wire.document["Name"])
     mode = str(box.document["HostConfig"]["NetworkMode"])
     if mode == "host" or mode.startswith(SHARED):
-        why = "container sharing network namespace with another container or host cannot be connected to any other network"
-        refuse(BAD_REQUEST, why)
+        shared = "container sharing network namespace with another container or host"
+        raise refusal(BAD_REQUEST, f"{shared} cannot be connected to any other network")
     if name in box.endpoints:
         return
     box.endpoints[name] = _endpoint(world, asked)
@@ -102,7 +102,7 @@ def _at_create(world: World, mode: str, asked: JSON) -> dict[str, Document]:
     own = "bridge" if mode == "default" else _name(world, mode)
     named = {_name(world, network): _endpoint(world, endpoint or {}) for network, endpoint in asked.items()}
     if len(named) > 1 and not many_at_create(world):
-        refuse(BAD_REQUEST, f"Container cannot be connected to network endpoints: {', '.join(sorted(named))}")
+        raise refusal(BAD_REQUEST, f"Container cannot be connected to network endpoints: {', '.join(sorted(named))}")
     if named and (not many_at_create(world) or mode == "default"):
         return named
     return {own: _endpoint(world, {}), **named}
@@ -180,11 +180,11 @@ def _static(
 ) -> ipaddress.IPv4Address:
     if not wire.user_subnet:
         why = "user specified IP address is supported only when connecting to networks with user configured subnets"
-        refuse(BAD_REQUEST, why)
+        raise refusal(BAD_REQUEST, why)
     if not any(asked in pool for pool in pools):
-        refuse(SERVER_ERROR, f"Invalid address {asked}: It does not belong to any of this network's subnets")
+        raise refusal(SERVER_ERROR, f"Invalid address {asked}: It does not belong to any of this network's subnets")
     if asked in used:
-        refuse(FORBIDDEN, "Address already in use")
+        raise refusal(FORBIDDEN, "Address already in use")
     return asked
 
 
@@ -213,7 +213,7 @@ def _mirror_default(box: Box) -> None:
 
 def _check_running(world: World, container: str) -> None:
     if not has_container(world, container):
-        refuse(CONFLICT, f"No such container: {container}")
+        raise refusal(CONFLICT, f"No such container: {container}")
     other = find_container(world, container)
     if other not in holders(world):
-        refuse(CONFLICT, f"cannot join network of a non running container: {other.id}")
+        raise refusal(CONFLICT, f"cannot join network of a non running container: {other.id}")

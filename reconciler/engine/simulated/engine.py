@@ -128,7 +128,7 @@ class SimulatedEngine:
         return self._read(Call("list_images"), lambda: images.rows(self.world))
 
     def inspect_image(self, image: str) -> dict[str, Any]:
-        """The image's document, with `Predicted` true for one that was pulled or built here; 404 when it is not local."""
+        """The image's document, `Predicted` true in one that was pulled or built here; 404 when it is not local."""
         call = Call("inspect_image", (image,))
         return self._read(call, lambda: dict(copied(images.find_image(self.world, image).document)))
 

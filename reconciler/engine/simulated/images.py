@@ -7,9 +7,10 @@ import re
 
 from reconciler.engine.protocol import Progress
 from reconciler.engine.simulated.clock import seconds, timestamp
-from reconciler.engine.simulated.references import Reference, parse
-from reconciler.engine.simulated.state import NOT_FOUND, SERVER_ERROR, Document, Picture, World, copied, refuse
+from reconciler.engine.simulated.references import key, parse, spelled
+from reconciler.engine.simulated.state import NOT_FOUND, SERVER_ERROR, Document, Picture, World, copied, refusal
 from reconciler.model.project import Build
+from reconciler.model.references import Reference
 
 _ID = re.compile(r"(?:sha256:)?(?P<hex>[0-9a-f]{1,64})")
 _FULL = 64
@@ -21,12 +22,12 @@ def find_image(world: World, reference: str) -> Picture:
     """The image of that id, tag, digest or unique short id; EngineError 404."""
     match = _ID.fullmatch(reference)
     if match and len(match["hex"]) == _FULL:
-        return world.images.get(f"sha256:{match['hex']}") or _no_such(reference)
+        return _found(world.images.get(f"sha256:{match['hex']}"), reference)
     if match and reference.startswith("sha256:"):
-        return _by_short_id(world, match["hex"]) or _no_such(reference)
+        return _found(_by_short_id(world, match["hex"]), reference)
     parsed = parse(reference)
     named = _by_name(world, parsed)
-    return named or (_by_short_id(world, match["hex"]) if match else None) or _no_such(str(parsed))
+    return _found(named or (_by_short_id(world, match["hex"]) if match else None), spelled(parsed))
 
 
 def rows(world: World) -> list[Document]:
@@ -41,12 +42,12 @@ def registry_digest(world: World, reference: str) -> str:
         return parsed.digest
     if world.registry is None:
         return f"sha256:{_sha256(parsed.tagged)}"
-    answers = {parse(known).key: answer for known, answer in world.registry.items()}
-    answer = answers.get(parsed.key)
+    answers = {key(parse(known)): answer for known, answer in world.registry.items()}
+    answer = answers.get(key(parsed))
     if answer is None:
-        refuse(NOT_FOUND, f"manifest for {parsed} not found: manifest unknown: manifest unknown")
+        raise refusal(NOT_FOUND, f"manifest for {spelled(parsed)} not found: manifest unknown: manifest unknown")
     if answer.digest is None:
-        refuse(SERVER_ERROR, answer.error or "the registry gave no digest")
+        raise refusal(SERVER_ERROR, answer.error or "the registry gave no digest")
     return answer.digest
 
 
@@ -54,9 +55,9 @@ def pull_image(world: World, reference: str, progress: Progress) -> None:
     """Have that image locally, under its digest and, where it was pulled by tag, under its tag."""
     parsed = parse(reference)
     digest = registry_digest(world, reference)
-    held = Reference(parsed.name, None, digest)
-    progress(f"Pulling from {parsed.name}")
-    picture = _by_name(world, held) or _new(world, f"{held.digested}", {})
+    held = Reference(parsed.repository, None, digest)
+    progress(f"Pulling from {parsed.repository}")
+    picture = _by_name(world, held) or _new(world, key(held), {})
     _name_it(world, picture, held)
     if not parsed.digest:
         _name_it(world, picture, parsed)
@@ -70,17 +71,17 @@ def tag_image(world: World, image: str, repository: str, tag: str) -> None:
 
 def build_image(world: World, build: Build, tags: tuple[str, ...], progress: Progress) -> None:
     """The image that this build would make: the same for the same content key, and known by nothing but its labels."""
-    key = build.key or repr(build)
-    image_id = f"sha256:{_sha256(f'build:{key}')}"
-    picture = world.images.get(image_id) or _new(world, f"build:{key}", dict(build.labels))
+    content = f"build:{build.key or build!r}"
+    picture = world.images.get(f"sha256:{_sha256(content)}") or _new(world, content, dict(build.labels))
     for tag in tags:
         _name_it(world, picture, parse(tag))
-    progress(f"Built {image_id}")
+    progress(f"Built {picture.document['Id']}")
 
 
 def _by_name(world: World, reference: Reference) -> Picture | None:
     field = "RepoDigests" if reference.digest else "RepoTags"
-    return next((one for one in world.images.values() if reference.key in (one.document.get(field) or [])), None)
+    wanted = key(reference)
+    return next((one for one in world.images.values() if wanted in (one.document.get(field) or [])), None)
 
 
 def _by_short_id(world: World, prefix: str) -> Picture | None:
@@ -88,22 +89,25 @@ def _by_short_id(world: World, prefix: str) -> Picture | None:
     return found[0] if len(found) == 1 else None
 
 
-def _no_such(reference: str) -> Picture:
-    refuse(NOT_FOUND, f"No such image: {reference}")
+def _found(picture: Picture | None, reference: str) -> Picture:
+    if picture is None:
+        raise refusal(NOT_FOUND, f"No such image: {reference}")
+    return picture
 
 
 def _name_it(world: World, picture: Picture, reference: Reference) -> None:
     field = "RepoDigests" if reference.digest else "RepoTags"
+    given = key(reference)
     for other in world.images.values():
         names = other.document.get(field) or []
-        if (reference.key in names) != (other is picture):
-            kept = [name for name in names if name != reference.key]
-            other.document[field] = [*kept, reference.key] if other is picture else kept
+        if (given in names) != (other is picture):
+            kept = [name for name in names if name != given]
+            other.document[field] = [*kept, given] if other is picture else kept
             other.retagged = True
 
 
-def _new(world: World, key: str, labels: dict[str, str]) -> Picture:
-    image_id = f"sha256:{_sha256(key)}"
+def _new(world: World, content: str, labels: dict[str, str]) -> Picture:
+    image_id = f"sha256:{_sha256(content)}"
     document = {
         "Id": image_id,
         "RepoTags": [],

@@ -21,7 +21,7 @@ from reconciler.engine.simulated.state import (
     World,
     find_container,
     has_container,
-    refuse,
+    refusal,
 )
 from reconciler.errors import EngineError
 
@@ -39,7 +39,7 @@ def start_container(world: World, reference: str) -> None:
     """Start it; started already is success. On failure it stays as it was, with State.Error and an ExitCode."""
     box = find_container(world, reference)
     if box.status == "paused":
-        refuse(CONFLICT, "cannot start a paused container, try unpause instead")
+        raise refusal(CONFLICT, "cannot start a paused container, try unpause instead")
     if box.status in LIVE:
         return
     box.stopped_by_hand, box.backoff = False, 0.0
@@ -55,7 +55,7 @@ def begin_stop(world: World, reference: str) -> float:
     if box.status not in LIVE:
         return 0.0
     box.stopped_by_hand = True
-    if box.status != "running" or _stop_signal(box) == signal.SIGKILL:
+    if box.status == "restarting" or _stop_signal(box) == signal.SIGKILL:
         return 0.0
     wait = box.behaviour.stop_after
     return _grace(box) if wait is None else min(wait, _grace(box))
@@ -70,7 +70,7 @@ def finish_stop(world: World, reference: str) -> None:
         box.restart_at = None
         box.state.update(Status="exited", Running=False, Restarting=False)
     elif box.status in OCCUPIED:
-        _exit(world, box, at, _stop_code(box))
+        halt(world, box, at, _stop_code(box))
     else:
         return
     world.log(at, "stop", box)
@@ -90,7 +90,7 @@ def end_process(world: World, box: Box, at: float, code: int) -> None:
     """The process ended by itself: the restart policy decides what comes next."""
     ran = at - seconds(box.state["StartedAt"])
     again = _restarts(box, code)
-    _exit(world, box, at, code)
+    halt(world, box, at, code)
     if again:
         box.backoff = min(box.backoff * 2, _LONGEST_WAIT) if box.backoff and ran < _STEADY else _FIRST_WAIT
         box.document["RestartCount"] += 1
@@ -100,13 +100,22 @@ def end_process(world: World, box: Box, at: float, code: int) -> None:
         discard(world, box, at)
 
 
+def halt(world: World, box: Box, at: float, code: int = _KILLED) -> None:
+    """Its process is no more: addresses and ports are free again."""
+    endpoints.leave_all(box)
+    health.end(box)
+    box.clear_timers()
+    box.state.update(Status="exited", Running=False, Paused=False, Restarting=False, Pid=0, ExitCode=code)
+    box.state["FinishedAt"] = timestamp(at)
+    world.log(at, "die", box)
+
+
 def _run(world: World, box: Box, at: float) -> None:
     box.behaviour = world.behaviour(str(box.document["Config"]["Image"]), box.document["Config"])
     box.changed = True
     _attempt(box, lambda: endpoints.join_all(world, box), _NEVER_RAN)
     _attempt(box, lambda: ports.bind_all(world, box), _NEVER_RAN)
-    if message := box.behaviour.start_error:
-        _attempt(box, lambda: refuse(BAD_REQUEST, message), _NOT_FOUND)
+    _attempt(box, lambda: _execute(box), _NOT_FOUND)
     world.made += 1
     box.state.update(
         Status="running", Running=True, Restarting=False, Pid=_FIRST_PID + world.made, ExitCode=0, Error=""
@@ -116,6 +125,11 @@ def _run(world: World, box: Box, at: float) -> None:
     box.exit_at = None if box.behaviour.exit_after is None else started + box.behaviour.exit_after
     health.begin(world, box, started)
     world.log(at, "start", box)
+
+
+def _execute(box: Box) -> None:
+    if box.behaviour.start_error:
+        raise refusal(BAD_REQUEST, box.behaviour.start_error)
 
 
 def _attempt(box: Box, part: Callable[[], None], code: int) -> None:
@@ -136,15 +150,6 @@ def _restart(world: World, box: Box, at: float) -> None:
         _run(world, box, at)
     except EngineError:  # nobody called: it stays exited, and State.Error says why
         box.state.update(Status="exited", Running=False, Restarting=False, FinishedAt=timestamp(at))
-
-
-def _exit(world: World, box: Box, at: float, code: int) -> None:
-    endpoints.leave_all(box)
-    health.end(box)
-    box.clear_timers()
-    box.state.update(Status="exited", Running=False, Paused=False, Restarting=False, Pid=0, ExitCode=code)
-    box.state["FinishedAt"] = timestamp(at)
-    world.log(at, "die", box)
 
 
 def _restarts(box: Box, code: int) -> bool:
@@ -172,7 +177,7 @@ def _stop_signal(box: Box) -> int:
 
 def _stop_code(box: Box) -> int:
     wait = box.behaviour.stop_after
-    if box.status == "paused" or wait is None or wait > _grace(box):
+    if wait is None or wait > _grace(box):
         return _KILLED
     code = box.behaviour.stop_code
     sent = _stop_signal(box)

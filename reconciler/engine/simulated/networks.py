@@ -20,7 +20,7 @@ from reconciler.engine.simulated.state import (
     find_network,
     holders,
     named_network,
-    refuse,
+    refusal,
 )
 from reconciler.errors import EngineError
 
@@ -67,10 +67,10 @@ def remove_network(world: World, reference: str) -> None:
     except EngineError:
         return
     if document["Name"] in PREDEFINED:
-        refuse(FORBIDDEN, f"{document['Name']} is a pre-defined network and cannot be removed")
+        raise refusal(FORBIDDEN, f"{document['Name']} is a pre-defined network and cannot be removed")
     if attached(world, document["Id"]):
         named = f"network {document['Name']} id {document['Id']}"
-        refuse(FORBIDDEN, f"error while removing network: {named} has active endpoints")
+        raise refusal(FORBIDDEN, f"error while removing network: {named} has active endpoints")
     del world.networks[document["Id"]]
 
 
@@ -95,12 +95,12 @@ def subnets(document: JSON) -> list[ipaddress.IPv4Network]:
 
 def _check(world: World, name: str, body: JSON) -> None:
     if name in PREDEFINED:
-        refuse(FORBIDDEN, f"operation is not permitted on predefined {name} network ")
+        raise refusal(FORBIDDEN, f"operation is not permitted on predefined {name} network ")
     if not name or named_network(world, name):
-        refuse(CONFLICT, f"network with name {name} already exists")
+        raise refusal(CONFLICT, f"network with name {name} already exists")
     driver = body.get("Driver") or "bridge"
     if driver not in DRIVERS:
-        refuse(NOT_FOUND, f'plugin "{driver}" not found')
+        raise refusal(NOT_FOUND, f'plugin "{driver}" not found')
 
 
 def _document(world: World, name: str, body: JSON) -> Document:
@@ -134,7 +134,7 @@ def _taken(world: World) -> list[ipaddress.IPv4Network]:
 
 def _check_free(world: World, subnet: str) -> None:
     if "." in subnet and any(ipaddress.IPv4Network(subnet, strict=False).overlaps(other) for other in _taken(world)):
-        refuse(FORBIDDEN, "Pool overlaps with other one on this address space")
+        raise refusal(FORBIDDEN, "Pool overlaps with other one on this address space")
 
 
 def _free_subnet(world: World) -> Document:
@@ -142,7 +142,7 @@ def _free_subnet(world: World) -> Document:
     for subnet in _default_pools():
         if not any(subnet.overlaps(other) for other in taken):
             return {"Subnet": str(subnet), "Gateway": str(subnet[1])}
-    refuse(
+    raise refusal(
         FORBIDDEN,
         "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
     )

@@ -6,24 +6,27 @@ For simulations and tests only: the controller's own verbs are the protocol's.
 from __future__ import annotations
 
 from reconciler.engine.simulated import endpoints, health, lifecycle
+from reconciler.engine.simulated.clock import ZERO_TIME
 from reconciler.engine.simulated.containers import discard
 from reconciler.engine.simulated.engine import SimulatedEngine
 from reconciler.engine.simulated.state import (
+    CONFLICT,
     LIVE,
     OCCUPIED,
-    CONFLICT,
     find_container,
     find_network,
     named_container,
-    refuse,
+    refusal,
 )
+
+_KILLED = 137
 
 
 def pause(engine: SimulatedEngine, container: str) -> None:
     """`docker pause`: the process freezes; its health check counts as unhealthy."""
     box, now = find_container(engine.world, container), engine.clock.now()
     if box.status != "running":
-        refuse(CONFLICT, f"Container {box.id} is not running")
+        raise refusal(CONFLICT, f"Container {box.id} is not running")
     health.end(box)
     box.paused_at = now
     box.state.update(Status="paused", Paused=True)
@@ -34,7 +37,7 @@ def unpause(engine: SimulatedEngine, container: str) -> None:
     """`docker unpause`: it goes on where it stopped."""
     box, now = find_container(engine.world, container), engine.clock.now()
     if box.status != "paused":
-        refuse(CONFLICT, f"Container {box.id} is not paused")
+        raise refusal(CONFLICT, f"Container {box.id} is not paused")
     box.state.update(Status="running", Paused=False)
     if box.exit_at is not None:
         box.exit_at += now - box.paused_at
@@ -42,11 +45,20 @@ def unpause(engine: SimulatedEngine, container: str) -> None:
     engine.world.log(now, "unpause", box)
 
 
-def die(engine: SimulatedEngine, container: str, code: int = 137) -> None:
+def die(engine: SimulatedEngine, container: str, code: int = _KILLED) -> None:
     """The process ends, as if it crashed: the restart policy applies."""
     box = find_container(engine.world, container)
     if box.status in OCCUPIED:
         lifecycle.end_process(engine.world, box, engine.clock.now(), code)
+
+
+def kill(engine: SimulatedEngine, container: str) -> None:
+    """`docker kill`: the process ends at once, and no policy restarts it."""
+    box = find_container(engine.world, container)
+    if box.status not in OCCUPIED:
+        raise refusal(CONFLICT, f"Cannot kill container: {container}: Container {box.id} is not running")
+    box.stopped_by_hand = True
+    lifecycle.end_process(engine.world, box, engine.clock.now(), _KILLED)
 
 
 def remove(engine: SimulatedEngine, container: str) -> None:
@@ -60,7 +72,9 @@ def rename(engine: SimulatedEngine, container: str, name: str) -> None:
     """`docker rename`; 409 where the name is taken."""
     box = find_container(engine.world, container)
     if named_container(engine.world, name):
-        refuse(CONFLICT, f'Error when allocating new name: Conflict. The container name "/{name}" is already in use')
+        raise refusal(
+            CONFLICT, f'Error when allocating new name: Conflict. The container name "/{name}" is already in use'
+        )
     box.document["Name"] = f"/{name}"
     engine.world.log(engine.clock.now(), "rename", box)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.engine.simulated.endpoints import SHARED
-from reconciler.engine.simulated.state import SERVER_ERROR, Box, Document, World, holders, refuse
+from reconciler.engine.simulated.state import SERVER_ERROR, Box, Document, World, holders, refusal
+from reconciler.errors import EngineError
 
 EPHEMERAL = range(49153, 65536)
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -45,7 +46,7 @@ def _bind(box: Box, port: str, binding: Document, taken: set[tuple[str, int, str
     number = _number(str(binding.get("HostPort") or ""), address, protocol, taken)
     if number is None:
         wanted = f"{address or _EVERYWHERE[0]}:{binding.get('HostPort')}"
-        _conflict(box, wanted)
+        raise _conflict(box, wanted)
     for one in (address,) if address else _EVERYWHERE:
         taken.add((one, number, protocol))
         yield {"HostIp": one, "HostPort": str(number)}
@@ -74,7 +75,7 @@ def _taken(world: World, box: Box) -> set[tuple[str, int, str]]:
     return found
 
 
-def _conflict(box: Box, wanted: str) -> None:
-    endpoint = f"{box.name} ({box.id})"
-    message = f"driver failed programming external connectivity on endpoint {endpoint}: Bind for {wanted} failed: port is already allocated"
-    refuse(SERVER_ERROR, message, code="PortInUse", hint="free the port or publish another one")
+def _conflict(box: Box, wanted: str) -> EngineError:
+    cause = f"Bind for {wanted} failed: port is already allocated"
+    message = f"driver failed programming external connectivity on endpoint {box.name} ({box.id}): {cause}"
+    return refusal(SERVER_ERROR, message, code="PortInUse", hint="free the port or publish another one")

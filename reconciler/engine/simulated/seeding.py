@@ -14,7 +14,7 @@ from reconciler.engine.snapshot import Snapshot
 
 def fill(world: World, snapshot: Snapshot) -> None:
     """Put everything of the snapshot into an empty world."""
-    world.networks = {str(row["Id"]): Wire(copied(row)) for row in snapshot.networks}
+    _add_networks(world, snapshot)
     world.volumes = {str(row["Name"]): copied(row) for row in snapshot.volumes}
     inspects = {str(document["Id"]): document for document in snapshot.image_inspects.values()}
     rows = {str(row["Id"]): row for row in reversed(snapshot.images)}
@@ -27,9 +27,17 @@ def fill(world: World, snapshot: Snapshot) -> None:
     _complete_networks(world)
 
 
+def _add_networks(world: World, snapshot: Snapshot) -> None:
+    """The snapshot's networks, and the built-in ones where it leaves them out."""
+    given = {str(row["Id"]): Wire(copied(row)) for row in snapshot.networks}
+    names = {wire.document["Name"] for wire in given.values()}
+    kept = {key: wire for key, wire in world.networks.items() if wire.document["Name"] not in names}
+    world.networks = {**given, **kept}
+
+
 def _picture(row: JSON, inspected: JSON | None) -> Picture:
     if inspected is not None:
-        return Picture(copied(inspected), copied(row))
+        return Picture(copied(inspected), copied(row), known=not inspected.get("Predicted"))
     document: Document = {
         "Id": row["Id"],
         "RepoTags": [tag for tag in row.get("RepoTags") or [] if "<none>" not in tag],

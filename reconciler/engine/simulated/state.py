@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from reconciler.engine.simulated.behaviour import Behaviour, Behaviours, Costs
 from reconciler.engine.simulated.clock import VirtualClock
@@ -139,9 +139,9 @@ class World:
         self.event_log.append((at, action, box.name))
 
 
-def refuse(status: int, message: str, *, code: str | None = None, hint: str | None = None) -> NoReturn:
-    """Raise the engine's answer of that HTTP status; none of them passes by itself."""
-    raise EngineError(message, status=status, code=code, hint=hint)
+def refusal(status: int, message: str, *, code: str | None = None, hint: str | None = None) -> EngineError:
+    """The engine's answer of that HTTP status; none of them passes by itself."""
+    return EngineError(message, status=status, code=code, hint=hint)
 
 
 def copied(value: Any) -> Any:
@@ -157,7 +157,7 @@ def find_container(world: World, reference: str) -> Box:
     """The container of that id, name or unique id prefix; EngineError 404."""
     if box := _find_container(world, reference):
         return box
-    refuse(NOT_FOUND, f"No such container: {reference}")
+    raise refusal(NOT_FOUND, f"No such container: {reference}")
 
 
 def has_container(world: World, reference: str) -> bool:
@@ -175,7 +175,7 @@ def find_network(world: World, reference: str) -> Wire:
     wire = world.networks.get(reference) or named_network(world, reference)
     if wire := wire or _by_prefix(world.networks, reference):
         return wire
-    refuse(NOT_FOUND, f"network {reference} not found")
+    raise refusal(NOT_FOUND, f"network {reference} not found")
 
 
 def named_network(world: World, name: str) -> Wire | None:

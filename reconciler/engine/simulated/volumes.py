@@ -6,7 +6,7 @@ import re
 
 from reconciler.engine.protocol import JSON
 from reconciler.engine.simulated.clock import timestamp
-from reconciler.engine.simulated.state import BAD_REQUEST, NOT_FOUND, Document, World, copied, refuse
+from reconciler.engine.simulated.state import BAD_REQUEST, NOT_FOUND, Document, World, copied, refusal
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _ROOT = "/var/lib/docker/volumes"
@@ -16,10 +16,10 @@ def create_volume(world: World, name: str, body: JSON) -> Document:
     """The volume of that name: a new one, or the existing one as it is, labels and all."""
     driver = body.get("Driver") or "local"
     if driver != "local" and driver not in {volume["Driver"] for volume in world.volumes.values()}:
-        refuse(NOT_FOUND, f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
+        raise refusal(NOT_FOUND, f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
     if not _NAME.fullmatch(name):
         why = 'includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed'
-        refuse(
+        raise refusal(
             BAD_REQUEST, f'create {name}: "{name}" {why}. If you intended to pass a host directory, use absolute path'
         )
     return world.volumes.setdefault(name, _document(world, name, body))

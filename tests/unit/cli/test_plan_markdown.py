@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a golden document has lines as long as its tables
 from __future__ import annotations
 
 from dataclasses import replace
@@ -33,8 +34,8 @@ on lab-1 (engine 28.3.1, API 1.51)
 | --- | --- | --- | --- |
 | `+` | network `shop_backend` | create | `networks.backend`: *none* → `defined` (not on this engine) <sub>specs/shop/compose.yaml:40</sub> |
 | `+` | volume `shop_data` | create |  |
-| `+` | image `shop/web:1.4@sha256:b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2` | pull | `image`: *none* → `shop/web:1.4` (not on this engine) <sub>specs/shop/compose.yaml:12</sub> |
-| `~` | `web/1, web/2, web/3` | replace, rolling | `image`: `shop/web:1.3@a1a1a1a1a1a1` → `shop/web:1.4@b2b2b2b2b2b2` <sub>specs/shop/compose.yaml:12</sub><br>`environment.LOG_LEVEL`: `info` → `debug` <sub>specs/shop/compose.yaml:17</sub><br>`environment.DB_PASSWORD`: `***` → `***` <sub>specs/shop/compose.yaml:18</sub> |
+| `+` | image `shop/web:1.4@b2b2b2b2b2b2` | pull | `image`: *none* → `shop/web:1.4` (not on this engine) <sub>specs/shop/compose.yaml:12</sub> |
+| `~` | `web/1, web/2, web/3` | replace, rolling | `image`: `shop/web:1.3@a1a1a1a1a1a1` → `shop/web:1.4@b2b2b2b2b2b2` <sub>specs/shop/compose.yaml:12</sub><br>`environment.LOG_LEVEL`: `info` → `debug` <sub>specs/shop/compose.yaml:17</sub><br>`environment.DB_PASSWORD`: `***` (changed, not shown) <sub>specs/shop/compose.yaml:18</sub> |
 | `+` | `web/4` | create | `deploy.replicas`: `3` → `4` (web/4 does not exist) <sub>specs/shop/compose.yaml:10</sub> |
 | `~` | `db/1` | replace, gap | `volumes[0]`: `db:/data` → `db:/var/lib/data` <sub>specs/shop/compose.yaml:31</sub> |
 | `~` | `api/2` | replace | api/2 exited (137) |

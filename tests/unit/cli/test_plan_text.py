@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from inline_snapshot import snapshot
@@ -11,30 +12,32 @@ from reconciler.model.operation import Difference
 from reconciler.model.report import ProjectReport, Report
 from tests.unit.cli.reports import EDGE, HELLO, PLAN, SHOP, operation, replacement, service
 
+if TYPE_CHECKING:
+    from reconciler.model.operation import Operation
+
 
 def test_a_plan_names_every_change_with_its_cause_and_line() -> None:
     """Signs, replicas, way of replacement, causes with file:line, what a pull will tell, and the sum."""
     assert render_project(SHOP) == snapshot("""\
 shop on lab-1 (engine 28.3.1, API 1.51)  specs/shop/compose.yaml
 
-  + network  shop_backend  not on this engine  specs/shop/compose.yaml:40
-  + volume   shop_data
-  + image    shop/web:1.4@sha256:b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2  …
-      image  (none) -> shop/web:1.4 (not on this engine)  specs/shop/compose.yaml:12
+  + network  shop_backend               create  not on this engine  specs/shop/compose.yaml:40
+  + volume   shop_data                  create
+  + image    shop/web:1.4@b2b2b2b2b2b2  pull    not on this engine  specs/shop/compose.yaml:12
 
   ~ web/1, web/2, web/3  replace: rolling, start-first (nothing forbids two at once)
       image                       shop/web:1.3@a1a1a1a1a1a1  specs/shop/compose.yaml:12
                                -> shop/web:1.4@b2b2b2b2b2b2
       environment.LOG_LEVEL    info -> debug                 specs/shop/compose.yaml:17
       environment.DB_PASSWORD  *** (changed, not shown)      specs/shop/compose.yaml:18
-  + web/4  create
+  + web/4                create
       deploy.replicas  3 -> 4 (web/4 does not exist)  specs/shop/compose.yaml:10
-  ~ db/1  replace: with a gap, stop-first (one replica writes to volume db)
+  ~ db/1                 replace: with a gap, stop-first (one replica writes to volume db)
       volumes[0]  db:/data -> db:/var/lib/data  specs/shop/compose.yaml:31
-  ~ api/2  replace  api/2 exited (137)
-  - old/1  remove  not in the spec any more
+  ~ api/2                replace  api/2 exited (137)
+  - old/1                remove  not in the spec any more
   = cache  unchanged (1 replica)
-  ? web: what its image declares (health check, volumes, user) is known after pull
+  ? web: health check, volumes and user of the image are known after pull
 
 Plan: 3 to create, 5 to replace, 1 to remove, 1 to pull; converges after 27 operations (forecast on a simulated engine).
 """)
@@ -147,5 +150,5 @@ def _missing(slot: int) -> Difference:
     return Difference("deploy.replicas", 1, 3, "c.yaml:4", f"web/{slot} does not exist")
 
 
-def _project(*operations: object) -> ProjectReport:
+def _project(*operations: Operation) -> ProjectReport:
     return replace(SHOP, operations=operations, services=(service("web", (3, 3, 3, 3)),), unknown=())

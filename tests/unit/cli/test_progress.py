@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from inline_snapshot import snapshot
 
 from reconciler import logs
@@ -14,6 +14,8 @@ from reconciler.model.report import Activity, Report
 from tests.unit.cli.reports import HELLO, LEVEL, SHOP, operation
 
 if TYPE_CHECKING:
+    import pytest
+
     from reconciler.model.operation import Operation
 
 PULL = operation("image.pull", "shop/web:1.4", "web")
@@ -122,16 +124,10 @@ def test_the_live_picture_shows_a_line_per_service(monkeypatch: pytest.MonkeyPat
         stream.write("-- something else --\n")
     progress.activity(_activity("finished", "", 1.0, CREATE))
     failed = Failure("api", "hash", "Unhealthy", "no answer", "c")
-    report = Report("converge", (_with(succeeded=False, failures=(failed,)),))
+    report = Report("converge", (replace(SHOP, succeeded=False, failures=(failed,)),))
     progress.finish(report)
     progress.close()
     last = stream.getvalue().split("-- something else --")[1]
     assert "✗  api" in last
     assert "Unhealthy" in last
     assert "created shop-web-1-bbbbbbbb" in last
-
-
-def _with(**changes: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(SHOP, **changes)

@@ -1,8 +1,9 @@
 """What `docker compose up` sent to the engine for a compose text, read from `data/compose_requests.jsonl`.
 
-One line a case: `document` is what `docker compose config` prints for `compose`; `containers` the create bodies by service,
-`networks` and `volumes` the bodies of their creation by name, `endpoints` per service name, settings and listed aliases in
-connection order. Left out: what says nothing (null, zero, empty), the image, and the labels that Compose adds.
+One line a case: `document` is what `docker compose config` prints for `compose`; `containers` the create bodies by
+service, `networks` and `volumes` the bodies of their creation by name, `endpoints` per service name, settings and
+listed aliases in connection order. Left out: what says nothing (null, zero, empty), the image, and the labels that
+Compose adds.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.model.project import Project
 from reconciler.spec.load import Loaded
+
+from reconciler.model.project import Project
 from reconciler.spec.lowering import lower
 
 DATA = Path(__file__).parent / "data"

@@ -1,0 +1,302 @@
+"""Short forms -> long forms, for one document (Compose Spec, one rule per key). After interpolation, before the merge.
+
+The tables below are the map of the spec: a key that needs more than the schema's type check has its rule here. Paths
+become absolute here too, because they are relative to the file's own project directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.spec import forms
+from reconciler.spec.forms import Rule, Scope, Spot, listing, mapping, need_items, need_table, need_text, section
+from reconciler.spec.nodes import NOWHERE, Items, MalformedError, Table, shown
+from reconciler.spec.policies import check_pull_policy, check_restart, not_yet
+from reconciler.spec.ports import check_address, check_protocol, check_published, parse_port
+from reconciler.spec.shellwords import split_words
+from reconciler.spec.volumes import clean, parse_volume, resolve_path
+
+_TESTS = ("CMD", "CMD-SHELL", "NONE")
+_REMOTE_CONTEXTS = ("http://", "https://", "git://", "ssh://", "git@", "github.com/", "docker-image://", "oci-layout://", "target:", "service:")
+
+
+def canonical(document: Table, scope: Scope) -> Table:
+    """The document with every value in its one form. What is malformed is reported to `scope` and left out."""
+    converted = forms.convert(_PROJECT, document, Spot((), NOWHERE, scope))
+    return converted if isinstance(converted, Table) else Table()
+
+
+def _from_plain(value: Any, spot: Spot) -> Any:
+    """Plain data made by a grammar, marked with the place it was written at."""
+    if isinstance(value, dict):
+        table = Table()
+        for key, item in value.items():
+            table.put(key, _from_plain(item, spot), spot.mark)
+        return table
+    if isinstance(value, list):
+        items = Items()
+        for item in value:
+            items.add(_from_plain(item, spot), spot.mark)
+        return items
+    return value
+
+
+def _command(value: Any, spot: Spot) -> Any:
+    if isinstance(value, str):
+        return _from_plain(split_words(value), spot)
+    return need_items(value)
+
+
+def _test(value: Any, spot: Spot) -> Any:
+    if isinstance(value, str):
+        return _from_plain(["CMD-SHELL", value], spot)
+    items = need_items(value)
+    if items and items[0] not in _TESTS:
+        raise MalformedError(f"must begin with {', '.join(_TESTS[:-1])} or {_TESTS[-1]}", f"write [CMD, {items[0]}, ...]")
+    return items
+
+
+def _path(value: Any, spot: Spot) -> str:
+    return resolve_path(need_text(value), spot.scope.folder, spot.scope.home)
+
+
+def _context(value: Any, spot: Spot) -> str:
+    if need_text(value).startswith(_REMOTE_CONTEXTS):
+        raise MalformedError(f"a remote build context ({shown(value)}) is not supported yet")
+    return resolve_path(value, spot.scope.folder, spot.scope.home)
+
+
+def _build(value: Any, spot: Spot) -> Table:
+    if not isinstance(value, str):
+        return _BUILD(value, spot)  # type: ignore[no-any-return]
+    return _BUILD(_from_plain({"context": value}, spot), spot)  # type: ignore[no-any-return]
+
+
+def _env_file(value: Any, spot: Spot) -> Any:
+    return listing(_env_file_entry)(forms.text_list(value, spot), spot)
+
+
+def _env_file_entry(value: Any, spot: Spot) -> Any:
+    return _ENV_FILE(_from_plain({"path": value}, spot) if isinstance(value, str) else value, spot)
+
+
+def _depends_on(value: Any, spot: Spot) -> Table:
+    if not isinstance(value, Items):
+        return mapping(_DEPENDENCY)(value, spot)  # type: ignore[no-any-return]
+    return _named(value, spot, {"condition": "service_started", "required": True})
+
+
+def _networks(value: Any, spot: Spot) -> Table:
+    if not isinstance(value, Items):
+        return mapping(_ATTACHMENT)(value, spot)  # type: ignore[no-any-return]
+    return _named(value, spot, None)
+
+
+def _named(value: Items, spot: Spot, default: Mapping[str, Any] | None) -> Table:
+    """The mapping that a list of names stands for."""
+    table = Table()
+    for index, (item, mark) in enumerate(value.marked()):
+        child = spot.child(index, mark)
+        name = forms.convert(forms.text, item, child)
+        if name in table:
+            child.report(MalformedError(f"{shown(name)} is listed twice"))
+        elif name is not forms.FAILED:
+            table.put(name, _from_plain(default, child), mark)
+    return table
+
+
+def _port(value: Any, spot: Spot) -> Any:
+    if isinstance(value, Table):
+        return _PORT(value, spot)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return _from_plain(parse_port(need_text(value)), spot)
+
+
+def _published(value: Any, _: Spot) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return check_published(str(value))
+    return check_published(value) if need_text(value) else ""
+
+
+def _expose(value: Any, _: Spot) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return need_text(value)
+
+
+def _group(value: Any, spot: Spot) -> Any:
+    return forms.number_or_text(value, spot)
+
+
+def _volume(value: Any, spot: Spot) -> Table:
+    table = _from_plain(parse_volume(value), spot) if isinstance(value, str) else need_table(value)
+    mount: Table = _MOUNT(table, spot)
+    if mount.get("type") == "bind" and isinstance(mount.get("source"), str):
+        mount["source"] = resolve_path(mount["source"], spot.scope.folder, spot.scope.home)
+    return mount
+
+
+def _extra_hosts(value: Any, spot: Spot) -> Items:
+    """`HOST:ADDRESS`, `HOST=ADDRESS` or a mapping -> `HOST=ADDRESS`, brackets of IPv6 addresses removed."""
+    if isinstance(value, Items):
+        return listing(_extra_host)(value, spot)  # type: ignore[no-any-return]
+    items = Items()
+    for host, addresses in need_table(value).items():
+        child = spot.child(host, value.marks[host])
+        for address in addresses if isinstance(addresses, Items) else [addresses]:
+            line = forms.convert(forms.text, address, child)
+            if line is not forms.FAILED:
+                items.add(f"{host}={_unbracketed(line)}", child.mark)
+    return items
+
+
+def _extra_host(value: Any, _: Spot) -> str:
+    line = need_text(value)
+    host, found, address = line.partition("=" if "=" in line else ":")
+    if not found or not host or not address:
+        raise MalformedError(f"{shown(line)} is not HOST=ADDRESS")
+    return f"{host}={_unbracketed(address)}"
+
+
+def _unbracketed(address: str) -> str:
+    return address[1:-1] if address.startswith("[") and address.endswith("]") else address
+
+
+def _ulimit(value: Any, spot: Spot) -> Any:
+    return _ULIMIT(value, spot) if isinstance(value, Table) else forms.whole(value, spot)
+
+
+def _definition(rules: Mapping[str, Rule]) -> Rule:
+    """A top-level network or volume; `external: {name: x}` is the old way to write `external: true` and `name: x`."""
+    convert_section = section({**rules, "external": _external}, keep_extensions=True)
+
+    def apply(value: Any, spot: Spot) -> Table:
+        table: Table = convert_section(value, spot)
+        external = table.get("external")
+        if isinstance(external, Table):
+            mark = table.marks["external"]
+            table.put("external", value=True, mark=mark)
+            if "name" in external:
+                table.put("name", external["name"], external.marks["name"])
+        return table
+
+    return apply
+
+
+def _external(value: Any, spot: Spot) -> Any:
+    return value if isinstance(value, Table) else forms.boolean(value, spot)
+
+
+_BUILD = section(
+    {
+        "context": _context,
+        "dockerfile": forms.text,
+        "args": forms.pairs,
+        "labels": forms.labels,
+    }
+)
+_ENV_FILE = section({"path": _path, "required": forms.boolean})
+_DEPENDENCY = section({"restart": forms.boolean})
+_ATTACHMENT = section({"driver_opts": forms.options, "priority": forms.whole, "gw_priority": forms.whole})
+_PORT = section(
+    {
+        "target": forms.whole,
+        "published": _published,
+        "protocol": lambda value, _: check_protocol(need_text(value)),
+        "host_ip": lambda value, _: check_address(need_text(value)),
+    }
+)
+_MOUNT = section(
+    {
+        "target": lambda value, _: clean(need_text(value)),
+        "read_only": forms.boolean,
+        "bind": section({"create_host_path": forms.boolean}),
+        "volume": section({"nocopy": forms.boolean, "labels": forms.labels}),
+        "tmpfs": section({"size": forms.size, "mode": lambda value, _: value}),
+    }
+)
+_ULIMIT = section({"soft": forms.whole, "hard": forms.whole})
+_HEALTHCHECK = section(
+    {
+        "test": _test,
+        "disable": forms.boolean,
+        "retries": forms.whole,
+        **dict.fromkeys(("interval", "timeout", "start_period", "start_interval"), forms.duration),
+    }
+)
+_UPDATE = section(
+    {
+        "parallelism": forms.whole,
+        "delay": forms.duration,
+        "monitor": forms.duration,
+        "max_failure_ratio": forms.number,
+    }
+)
+_RESOURCES = section({"cpus": forms.number, "memory": forms.size_text, "pids": forms.whole})
+_DEPLOY = section(
+    {
+        "mode": not_yet("global", "replicated-job", "global-job"),
+        "replicas": forms.whole,
+        "labels": forms.labels,
+        "update_config": _UPDATE,
+        "rollback_config": _UPDATE,
+        "restart_policy": section({"max_attempts": forms.whole, "delay": forms.duration, "window": forms.duration}),
+        "resources": section({"limits": _RESOURCES, "reservations": _RESOURCES}),
+    }
+)
+_SERVICE_EXTENSION = section(
+    {
+        "image": section({"track": not_yet("digest", "semver")}),
+        "rollout": section({"min_running": forms.duration, "progress_deadline": forms.duration}),
+    }
+)
+_SERVICE = section(
+    {
+        **dict.fromkeys(("command", "entrypoint"), _command),
+        **dict.fromkeys(("init", "read_only", "privileged", "tty", "stdin_open", "oom_kill_disable"), forms.boolean),
+        **dict.fromkeys(("scale", "pids_limit", "oom_score_adj", "mem_swappiness", "cpu_shares", "cpu_quota", "cpu_period"), forms.whole),
+        **dict.fromkeys(("shm_size", "mem_limit", "mem_reservation", "memswap_limit"), forms.size),
+        **dict.fromkeys(("tmpfs", "dns", "dns_search"), forms.text_list),
+        **dict.fromkeys(("labels", "sysctls"), forms.labels),
+        "build": _build,
+        "cpus": forms.number,
+        "depends_on": _depends_on,
+        "deploy": _DEPLOY,
+        "env_file": _env_file,
+        "environment": forms.pairs,
+        "expose": listing(_expose),
+        "extra_hosts": _extra_hosts,
+        "group_add": listing(_group),
+        "healthcheck": _HEALTHCHECK,
+        "logging": section({"options": forms.options}),
+        "networks": _networks,
+        "ports": listing(_port),
+        "pull_policy": lambda value, _: check_pull_policy(value),
+        "restart": lambda value, _: check_restart(value),
+        "stop_grace_period": forms.duration,
+        "ulimits": mapping(_ulimit),
+        "volumes": listing(_volume),
+        "x-reconcile": _SERVICE_EXTENSION,
+    },
+    keep_extensions=True,
+)
+_NETWORK = _definition(
+    {
+        **dict.fromkeys(("internal", "attachable", "enable_ipv4", "enable_ipv6"), forms.boolean),
+        "driver_opts": forms.options,
+        "ipam": section({"config": listing(section({})), "options": forms.options}),
+        "labels": forms.labels,
+    }
+)
+_VOLUME = _definition({"driver_opts": forms.options, "labels": forms.labels})
+_PROJECT = section(
+    {
+        "services": mapping(_SERVICE),
+        "networks": mapping(_NETWORK),
+        "volumes": mapping(_VOLUME),
+        "x-reconcile": section({"prune": forms.boolean, "allow_empty": forms.boolean}),
+    },
+    keep_extensions=True,
+)

@@ -1,0 +1,132 @@
+"""Several documents of one project, merged in order (Compose Spec, "Merge and override"). After `canonical`.
+
+Mappings merge key by key, lists append, scalars replace; null leaves what is there. The tables name the exceptions.
+Lists whose items have an identity (ports, mounts, ...) keep one item each: the later one, in the earlier one's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from reconciler.errors import SpecError
+from reconciler.spec.nodes import Items, Mark, Path, Table, kind_of, path_text, source_text
+
+Pattern = tuple[str, ...]
+Identity = Callable[[Any], Hashable]
+
+_NAMED: frozenset[Pattern] = frozenset(
+    {
+        ("services",),
+        ("networks",),
+        ("volumes",),
+        ("services", "*", "networks"),
+        ("services", "*", "ulimits"),
+    }
+)
+_REPLACED: frozenset[Pattern] = frozenset(
+    {
+        ("services", "*", "command"),
+        ("services", "*", "entrypoint"),
+        ("services", "*", "healthcheck", "test"),
+        ("services", "*", "ulimits", "*"),
+    }
+)
+_NULL_IS_A_VALUE: frozenset[Pattern] = frozenset({("services", "*", "environment"), ("services", "*", "build", "args")})
+
+
+def _port_identity(port: Any) -> Hashable:
+    if not isinstance(port, Table):
+        return repr(port)
+    return (port.get("host_ip", ""), port.get("published", ""), port.get("target"), port.get("protocol", "tcp"))
+
+
+def _key(name: str) -> Identity:
+    return lambda item: item.get(name) if isinstance(item, Table) and name in item else repr(item)
+
+
+_UNIQUE: dict[Pattern, Identity] = {
+    **{("services", "*", key): repr for key in ("cap_add", "cap_drop", "dns", "dns_opt", "dns_search", "expose", "extra_hosts", "profiles", "tmpfs")},
+    ("services", "*", "networks", "*", "aliases"): repr,
+    ("services", "*", "networks", "*", "link_local_ips"): repr,
+    ("services", "*", "ports"): _port_identity,
+    ("services", "*", "volumes"): _key("target"),
+    ("services", "*", "env_file"): _key("path"),
+    ("networks", "*", "ipam", "config"): _key("subnet"),
+}
+
+
+def merge(base: Table, over: Table, resets: Sequence[Path] = ()) -> Table:
+    """A new document: `base` without the `resets`, overridden by `over`. SpecError where their shapes do not fit."""
+    kept = base
+    for path in resets:
+        kept = _without(kept, path)
+    return _merge_tables(kept, over, (), ())
+
+
+def _without(table: Table, path: Path) -> Table:
+    """A copy without the entry at the path."""
+    first, *rest = path
+    result = Table()
+    for key, value in table.items():
+        if key != first:
+            result.put(key, value, table.marks[key])
+        elif rest:
+            result.put(key, _without(value, tuple(rest)) if isinstance(value, Table) else value, table.marks[key])
+    return result
+
+
+def _merge_tables(base: Table, over: Table, pattern: Pattern, path: Path) -> Table:
+    result = Table()
+    for key, value in base.items():
+        result.put(key, value, base.marks[key])
+    for key, value in over.items():
+        mark, step = over.marks[key], (*path, key)
+        inner = (*pattern, "*" if pattern in _NAMED else key)
+        if key in base:
+            old_mark = base.marks[key]
+            merged = _merge(base[key], value, inner, step, mark)
+            result.put(key, merged, old_mark if merged is base[key] or isinstance(merged, Table) else mark)
+        else:
+            result.put(key, _merge(Table() if isinstance(value, Table) else None, value, inner, step, mark), mark)
+    return result
+
+
+def _merge(base: Any, over: Any, pattern: Pattern, path: Path, mark: Mark) -> Any:
+    if pattern in _REPLACED:
+        return over
+    if over is None and pattern[:-1] not in _NULL_IS_A_VALUE:
+        return base
+    if isinstance(base, Table) and isinstance(over, Table):
+        return _merge_tables(_same_driver(base, over, pattern), over, pattern, path)
+    if isinstance(over, Items) and (base is None or isinstance(base, Items)):
+        return _append(base or Items(), over, _UNIQUE.get(pattern), pattern)
+    if base is not None and (isinstance(base, Table | Items) or isinstance(over, Table | Items)):
+        message = f"{path_text(path)}: {kind_of(over)} cannot override {kind_of(base)}"
+        raise SpecError(message, source=source_text(mark), hint="use the same form in both files, or !override")
+    return over
+
+
+def _same_driver(base: Table, over: Table, pattern: Pattern) -> Table:
+    """Logging options of another driver are not merged."""
+    other = pattern == ("services", "*", "logging") and base.get("driver", over.get("driver")) != over.get("driver", base.get("driver"))
+    return Table() if other else base
+
+
+def _append(base: Items, over: Items, identity: Identity | None, pattern: Pattern) -> Items:
+    result = Items()
+    places: dict[Hashable, int] = {}
+    for item, mark in (*base.marked(), *over.marked()):
+        known = identity(item) if identity else None
+        if known is None or known not in places:
+            places[known] = len(result)
+            result.add(item, mark)
+        else:
+            _replace(result, places[known], item, mark, pattern)
+    return result
+
+
+def _replace(items: Items, place: int, item: Any, mark: Mark, pattern: Pattern) -> None:
+    if pattern[-1] == "config" and isinstance(item, Table):
+        item = _merge_tables(items[place], item, (*pattern, "*"), ())
+    items[place], items.marks[place] = item, mark

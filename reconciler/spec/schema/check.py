@@ -1,0 +1,133 @@
+"""Validates a document in long form against the models and says what is wrong in the words of a spec, with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from reconciler.errors import SpecError
+from reconciler.spec.nodes import NOWHERE, Items, Mark, Path, Table, kind_of, path_text, shown, source_text
+from reconciler.spec.schema.base import Section
+from reconciler.spec.schema.project import Spec
+
+_KINDS = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+}
+_CONTAINER_NAME_HINT = "two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
+
+
+def check_document(document: Table) -> list[SpecError]:
+    """All errors of the document's shape, in file order; [] where it is valid."""
+    try:
+        Spec.model_validate(document)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=True)
+        found = [_translate(document, one) for one in details]
+        return [error for _, error in sorted(found, key=lambda pair: pair[0])]
+    return []
+
+
+def model_at(path: Path) -> type[Section] | None:
+    """The model of the section that stands at a path, None where there is none."""
+    annotation: Any = Spec
+    for step in path:
+        annotation = _inside(annotation, step)
+    return next((one for one in _flat(annotation) if isinstance(one, type) and issubclass(one, Section)), None)
+
+
+def _inside(annotation: Any, step: str | int) -> Any:
+    for one in _flat(annotation):
+        if isinstance(one, type) and issubclass(one, Section):
+            return one.keys().get(str(step))
+        arguments = get_args(one)
+        if getattr(one, "__origin__", None) in (dict, list) and arguments:
+            return arguments[-1]
+    return None
+
+
+def _flat(annotation: Any) -> Iterator[Any]:
+    """The alternatives of a union and the type inside of Annotated."""
+    arguments = get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        yield from _flat(arguments[0])
+    elif arguments and getattr(annotation, "__origin__", None) not in (dict, list):
+        for one in arguments:
+            yield from _flat(one)
+    else:
+        yield annotation
+
+
+def _translate(document: Table, details: ErrorDetails) -> tuple[Mark, SpecError]:
+    path, mark = _place(document, details["loc"])
+    message, hint = _wording(path, details)
+    return mark, SpecError(f"{path_text(path)}: {message}", source=source_text(mark), hint=hint)
+
+
+def _place(document: Table, location: tuple[int | str, ...]) -> tuple[Path, Mark]:
+    """The path in the document and where it was written; steps that name a variant of a union are left out."""
+    value: Any = document
+    path: list[str | int] = []
+    mark = NOWHERE
+    for step in location:
+        if isinstance(value, Table) and isinstance(step, str) and step in value:
+            mark = value.mark(step)
+        elif isinstance(value, Items) and isinstance(step, int) and step < len(value):
+            mark = value.marks[step]
+        elif step == location[-1] and isinstance(value, Table) and step != "[key]":
+            path.append(step)
+            break
+        else:
+            continue
+        value = value[step]  # type: ignore[index]
+        path.append(step)
+    return tuple(path), mark
+
+
+def _wording(path: Path, details: ErrorDetails) -> tuple[str, str | None]:
+    kind, value = details["type"], details.get("input")
+    if kind == "extra_forbidden":
+        return _unknown_key(path)
+    if kind == "missing":
+        return "is required", None
+    if kind == "string_pattern_mismatch":
+        return f"{shown(str(value))} is not a valid name", _pattern_hint(path)
+    if kind == "literal_error":
+        return _not_one_of(str(details["ctx"]["expected"]), value)
+    if kind == "value_error":
+        return str(details["ctx"]["error"]), None
+    if kind in _KINDS:
+        quote = _KINDS[kind] == "a string" and isinstance(value, int | float)
+        return f"must be {_KINDS[kind]}, not {kind_of(value)}", "quote it" if quote else None
+    return details["msg"].replace("Input should be", "must be"), None
+
+
+def _unknown_key(path: Path) -> tuple[str, str | None]:
+    *parent, key = path
+    model = model_at(tuple(parent))
+    if model is None:
+        return "unknown key", None
+    if key in model.not_yet:
+        return f"{key!r} is not supported yet", None
+    near = get_close_matches(str(key), [*model.keys(), *model.not_yet], 1)
+    return "unknown key", f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(model.keys()))}"
+
+
+def _pattern_hint(path: Path) -> str:
+    return _CONTAINER_NAME_HINT if path[-1] == "container_name" else "use letters, digits, '.', '_' and '-'"
+
+
+def _not_one_of(expected: str, value: Any) -> tuple[str, str | None]:
+    known = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+    near = get_close_matches(str(value), known, 1)
+    what = shown(value) if isinstance(value, str) else kind_of(value)
+    return f"{what} is not one of {', '.join(known)}", f"did you mean {near[0]!r}?" if near else None

@@ -1,0 +1,137 @@
+"""A registry of one image, in this process, on 127.0.0.1: as much of the distribution API as a pull by an engine needs.
+
+Engines take 127.0.0.0/8 as insecure registries, so plain HTTP works without configuration.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIG = "application/vnd.docker.container.image.v1+json"
+_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as a registry holds it: its manifest, and every blob by digest."""
+
+    manifest: bytes
+    blobs: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """The digest that pulls name it by."""
+        return _digest(self.manifest)
+
+
+def tiny_image(content: str) -> Image:
+    """An image with one file of that content; it can be pulled, not run."""
+    plain = _layer(content.encode())
+    layer = gzip.compress(plain, mtime=0)
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Cmd": ["/none"], "Labels": {"io.reconciler.test": "1"}},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(plain)]},
+        }
+    ).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": _descriptor(_CONFIG, config),
+        "layers": [_descriptor(_LAYER, layer)],
+    }
+    return Image(json.dumps(manifest).encode(), {_digest(config): config, _digest(layer): layer})
+
+
+class Registry:
+    """Serves images by tag and digest until closed. `push` moves a tag, as a push to a real registry does."""
+
+    def __init__(self) -> None:
+        self._tags: dict[str, Image] = {}
+        self._images: dict[str, Image] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def host(self) -> str:
+        """`127.0.0.1:PORT`."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def push(self, name: str, tag: str, image: Image) -> None:
+        """Let `HOST/name:tag` be that image."""
+        self._tags[f"{name}:{tag}"] = image
+        self._images[image.digest] = image
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def find(self, path: str) -> tuple[str, bytes] | None:
+        """Content type and body of a path below /v2/, if there is such a thing."""
+        name, _, rest = path.removeprefix("/v2/").partition("/manifests/")
+        if rest:
+            image = self._images.get(rest) or self._tags.get(f"{name}:{rest}")
+            return (_MANIFEST, image.manifest) if image else None
+        digest = path.rpartition("/")[2]
+        blobs = {key: blob for image in self._images.values() for key, blob in image.blobs.items()}
+        return ("application/octet-stream", blobs[digest]) if digest in blobs else None
+
+
+def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Requests are nobody's business."""
+
+        def _answer(self, *, with_body: bool) -> None:
+            found = ("application/json", b"{}") if self.path == "/v2/" else registry.find(self.path)
+            missing = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}
+            kind, body = found or ("application/json", json.dumps(missing).encode())
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Docker-Content-Digest", _digest(body))
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+
+    return Handler
+
+
+def _layer(content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo("content")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
+    return {"mediaType": kind, "size": len(blob), "digest": _digest(blob)}
+
+
+def _digest(blob: bytes) -> str:
+    return f"sha256:{hashlib.sha256(blob).hexdigest()}"
