@@ -103,6 +103,8 @@ class Loop:
             until = self._wake_at(outcome.step)
             while not self._take_in(outcome, self._executor.wait(until)) and self._executor.now() < until:
                 pass
+            if outcome.step.wake_at is not None and self._executor.now() >= outcome.step.wake_at:
+                self._observer.refresh(outcome.step.look_at)
         outcome.endless = True
         return outcome
 
@@ -156,9 +158,10 @@ class Loop:
         self._inflight.pop(operation.id, None)
         self._observer.forget(operation.kind)
         if operation.kind == "container.remove" and result.error is None:
-            self._observer.learn(operation.target, None)
+            self._observer.learn(operation.target, None, result.seen_at)
         elif result.container and (result.inspected is not None or result.error is None):
-            self._observer.learn(result.container, dict(result.inspected) if result.inspected is not None else None)
+            inspected = dict(result.inspected) if result.inspected is not None else None
+            self._observer.learn(result.container, inspected, result.seen_at)
         if result.error is None:
             outcome.operations.append(operation)
         else:

@@ -23,13 +23,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Finished:
-    """How an operation ended: `error` None is success; `inspected` its container right afterwards, if there is one."""
+    """How an operation ended: `error` None is success; `inspected` its container at `seen_at`, right afterwards."""
 
     operation: Operation
     seconds: float
     error: EngineError | None = None
     container: str = ""
     inspected: Mapping[str, Any] | None = None
+    seen_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def perform(engine: Engine, operation: Operation, progress: Progress) -> str:
     return calls[operation.kind]() or (target if operation.kind.startswith(("container", "network.connect")) else "")
 
 
-def execute(engine: Engine, operation: Operation, progress: Progress) -> Finished:
+def execute(engine: Engine, operation: Operation, progress: Progress, clock: Callable[[], float]) -> Finished:
     """Perform an operation and look at its container once, whether or not it succeeded."""
     began = monotonic()
     error, container = None, operation.target if operation.kind.startswith("container") else ""
@@ -82,7 +83,7 @@ def execute(engine: Engine, operation: Operation, progress: Progress) -> Finishe
         container = perform(engine, operation, progress)
     except EngineError as caught:
         error = caught
-    inspected = None
+    inspected, seen_at = None, clock()
     if container and operation.kind in SETTLING:
         try:
             inspected = inspect_or_none(engine, container)
@@ -90,7 +91,7 @@ def execute(engine: Engine, operation: Operation, progress: Progress) -> Finishe
             error = error or caught
     if error is not None and operation.kind == "container.create" and inspected is None:
         container = ""
-    return Finished(operation, monotonic() - began, error, container, inspected)
+    return Finished(operation, monotonic() - began, error, container, inspected, seen_at)
 
 
 class ThreadedExecutor:
@@ -170,7 +171,7 @@ class ThreadedExecutor:
         def progress(text: str) -> None:
             self._on_progress(operation, text)
 
-        self._signals.put(execute(self._connection(), operation, progress))
+        self._signals.put(execute(self._connection(), operation, progress, self._clock))
 
 
 COALESCE = 0.002

@@ -9,6 +9,7 @@ from reconciler.engine.simulated import SimulatedEngine
 from reconciler.executor import Finished, Happened, execute
 from reconciler.model.operation import Operation
 
+SPONTANEOUS = ("die", "health_status")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -19,6 +20,7 @@ class VirtualExecutor:
     def __init__(self, engine: SimulatedEngine) -> None:
         self._engine = engine
         self._finished: list[Finished | Happened] = []
+        self._events_seen = 0
 
     def now(self) -> float:
         """The virtual time."""
@@ -27,7 +29,7 @@ class VirtualExecutor:
     def submit(self, operations: Iterable[Operation]) -> None:
         """Carry out each operation now; its end is collected by the next wait."""
         for operation in operations:
-            self._finished.append(execute(self._engine, operation, _ignore))
+            self._finished.append(execute(self._engine, operation, _ignore, self.now))
 
     def gather(self, call: Callable[[SimulatedEngine, Key], Value], keys: Iterable[Key]) -> list[Value]:
         """The call's result for each key, in order."""
@@ -38,7 +40,13 @@ class VirtualExecutor:
         if not self._finished:
             self._advance(until)
         finished, self._finished = self._finished, []
-        return finished
+        return finished + self._events()
+
+    def _events(self) -> list[Finished | Happened]:
+        """One sign that containers ended or changed their health while time passed, as the event stream would give."""
+        new = self._engine.event_log[self._events_seen :]
+        self._events_seen += len(new)
+        return [Happened("")] if any(action.startswith(SPONTANEOUS) for _, action, _ in new) else []
 
     def _advance(self, until: float | None) -> None:
         due = [time for time in (self._engine.next_event_at(), until) if time is not None]

@@ -32,8 +32,8 @@ def engine_time(text: str | None) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def container_from_inspect(raw: JSON) -> Container:
-    """A container of ours from GET /containers/{id}/json."""
+def container_from_inspect(raw: JSON, seen_at: float) -> Container:
+    """A container of ours from GET /containers/{id}/json, read at engine time `seen_at`."""
     state, config = raw.get("State") or {}, raw.get("Config") or {}
     health = state.get("Health") or {}
     status = health.get("Status")
@@ -57,6 +57,7 @@ def container_from_inspect(raw: JSON) -> Container:
         host_config=raw.get("HostConfig") or {},
         networks={name: _endpoint(value) for name, value in _networks(raw).items()},
         mounts=tuple(raw.get("Mounts") or ()),
+        seen_at=seen_at,
     )
 
 

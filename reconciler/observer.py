@@ -31,14 +31,24 @@ class Observer:
     `gather` calls a function of (engine, key) for every key, in parallel where the engine allows it.
     """
 
-    def __init__(self, engine: Engine, info: EngineInfo, project: Project, instance: str, gather: Gather) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        info: EngineInfo,
+        project: Project,
+        instance: str,
+        gather: Gather,
+        clock: Callable[[], float],
+    ) -> None:
         self._engine = engine
         self._info = info
         self._project = project
         self._instance = instance
         self._gather = gather
+        self._clock = clock
         self._rows: dict[str, dict[str, Any]] = {}
         self._inspects: dict[str, dict[str, Any]] = {}
+        self._seen_at: dict[str, float] = {}
         self._networks: list[dict[str, Any]] | None = None
         self._volumes: list[dict[str, Any]] | None = None
         self._images: list[dict[str, Any]] | None = None
@@ -61,17 +71,18 @@ class Observer:
         self._networks = self._volumes = self._images = self._parsed = None
 
     def refresh(self, containers: Iterable[str]) -> None:
-        """Inspect again what an event named."""
+        """Inspect again what an event named, or what time alone may have changed."""
         self._inspect(containers)
 
-    def learn(self, container: str, inspected: dict[str, Any] | None) -> None:
-        """Take over an inspection made right after an operation; None means that the container is gone."""
+    def learn(self, container: str, inspected: dict[str, Any] | None, seen_at: float) -> None:
+        """Take over an inspection made at that engine time; None means that the container is gone."""
         self._parsed = None
         if inspected is None:
             self._inspects.pop(container, None)
             self._rows.pop(container, None)
         else:
             self._inspects[inspected["Id"]] = inspected
+            self._seen_at[inspected["Id"]] = seen_at
 
     def forget(self, kind: str) -> None:
         """Read networks, volumes or images again on the next pass, because an operation of that kind finished."""
@@ -112,9 +123,9 @@ class Observer:
         return key not in self._inspects or known is None or row_signature(known) != row_signature(row)
 
     def _inspect(self, containers: Iterable[str]) -> None:
-        wanted = sorted(set(containers))
+        wanted, seen_at = sorted(set(containers)), self._clock()
         for key, inspected in zip(wanted, self._gather(inspect_or_none, wanted), strict=True):
-            self.learn(key, inspected)
+            self.learn(key, inspected, seen_at)
 
     def _parse(self) -> Observed:
         if self._networks is None:
@@ -126,7 +137,7 @@ class Observer:
         foreign = [row for key, row in self._rows.items() if key not in self._inspects]
         return Observed(
             engine=self._info,
-            containers=tuple(container_from_inspect(raw) for raw in self._inspects.values()),
+            containers=tuple(container_from_inspect(raw, self._seen_at[key]) for key, raw in self._inspects.items()),
             foreign=tuple(foreign_from_row(row, self._instance) for row in foreign),
             networks=tuple(network_from_row(row) for row in self._networks or ()),
             volumes=tuple(volume_from_row(row) for row in self._volumes or ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,9 @@ class Session:
         """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point."""
         if self._assumes and isinstance(self._engine, SimulatedEngine):
             self._engine.world.behaviours = _assumed_behaviours(project)
-        observer = Observer(self._engine, self._info, project, self._instance, self._executor.gather)
+        observer = Observer(
+            self._engine, self._info, project, self._instance, self._executor.gather, self._executor.now
+        )
         observer.resync()
         observed = observer.observed()
         registry = self._ask_registries(registry_questions(project, observed.images))
@@ -98,7 +101,7 @@ class Session:
         timeout: float | None,
     ) -> ProjectReport:
         """Forecast; where that converges, do it; report how it ended."""
-        with project_lock(self._info.id, project.name):
+        with self._lock(project):
             forecast = self.forecast(project)
             on_plan(forecast.report)
             if not forecast.report.converges:
@@ -119,6 +122,11 @@ class Session:
             )
             outcome = loop.run(Memory())
             return _outcome_report(forecast.report, outcome, listener.logs, monotonic() - began)
+
+    def _lock(self, project: Project) -> AbstractContextManager[None]:
+        """Nobody else can reach an engine that lives in this process."""
+        simulated = isinstance(self._engine, SimulatedEngine)
+        return nullcontext() if simulated else project_lock(self._info.id, project.name)
 
     def _ask_registries(self, references: tuple[str, ...]) -> dict[str, RegistryAnswer]:
         return dict(zip(references, self._executor.gather(_registry_answer, references), strict=True))
@@ -149,7 +157,7 @@ def _simulate(desired: Desired, observer: Observer, registry: dict[str, Registry
     behaviours = _assumed_behaviours(desired.project)
     engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
-    copy = Observer(engine, engine.info(), desired.project, desired.instance, executor.gather)
+    copy = Observer(engine, engine.info(), desired.project, desired.instance, executor.gather, executor.now)
     return Loop(desired, copy, executor, _Silence()).run(Memory())
 
 

@@ -36,6 +36,7 @@ class _Row:
     done: int = 0
     text: str = "waiting for its turn"
     began: float | None = None
+    last: float | None = None
     ended: float | None = None
     failed: bool = False
 
@@ -53,11 +54,13 @@ class LiveProgress:
         self._closed = False
 
     def plan(self, project: ProjectReport) -> None:
-        """Put up a line for everything that the forecast says will be worked on."""
+        """Put up a line for everything that the forecast says will be worked on; the project before is through."""
         with self._lock:
+            for (name, _), row in self._rows.items():
+                if name != project.name and row.done >= row.total:
+                    _settle(row, "", succeeded=True)
             for operation in project.operations:
-                row = self._row(project.name, _owner(operation))
-                row.total += 1
+                self._row(project.name, _owner(operation)).total += 1
             for name, text in _summaries(project).items():
                 self._row(project.name, name).summary = text
         self._start()
@@ -85,12 +88,11 @@ class LiveProgress:
     def finish(self, report: Report) -> None:
         """Mark what came up and what did not; nothing else tells when a service's last replica became healthy."""
         with self._lock:
-            now = time.monotonic()
             for project in report.projects:
                 failed = {failure.service: failure.reason for failure in project.failures}
                 for (name, owner), row in self._rows.items():
                     if name == project.name:
-                        _settle(row, failed.get(owner, ""), now, succeeded=project.succeeded)
+                        _settle(row, failed.get(owner, ""), succeeded=project.succeeded)
 
     def close(self) -> None:
         """Leave the last picture."""
@@ -119,7 +121,7 @@ class LiveProgress:
             for row in visible:
                 table.add_row(self._symbol(row), Text(row.name), Text(row.text), Text(_elapsed(row, now), style="dim"))
             if hidden:
-                table.add_row(Text("✓", style="green"), Text(f"{hidden} more"), Text("done"), Text(""))
+                table.add_row(Text("✓", style="green"), Text("…"), Text(f"{hidden} more are done"), Text(""))
             return table
 
     def _symbol(self, row: _Row) -> RenderableType:
@@ -145,6 +147,7 @@ def _summaries(project: ProjectReport) -> dict[str, str]:
 
 def _advance(row: _Row, activity: Activity, now: float) -> None:
     row.began = now if row.began is None else row.began
+    row.last = now
     operation = activity.operation
     if activity.state in {"finished", "failed"} and operation:
         row.done += 1
@@ -160,13 +163,13 @@ def _advance(row: _Row, activity: Activity, now: float) -> None:
         row.text = row.summary
 
 
-def _settle(row: _Row, failure: str, now: float, *, succeeded: bool) -> None:
+def _settle(row: _Row, failure: str, *, succeeded: bool) -> None:
     if failure:
         row.failed, row.text = True, failure
     elif succeeded and not row.failed:
         row.text = row.summary or row.text
     if (failure or succeeded) and row.ended is None:
-        row.ended = now
+        row.ended = row.last
 
 
 def _sentence(operation: Operation, text: str) -> str:

@@ -29,7 +29,7 @@ def render(report: Report, *, stopped: bool = False, width: int = WIDTH, palette
     for project in report.projects:
         lines += _project(project, width, palette, stopped=stopped)
     if len(report.projects) > 1 or report.errors:
-        lines += ["", palette.strong(_total(report))]
+        lines += ["", palette.strong(_total(report, stopped=stopped))]
     return "\n".join([*lines, ""])
 
 
@@ -44,7 +44,7 @@ def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: b
     yield from _failed_operations(project, width, palette)
     for failure in project.failures:
         yield from _failure(project, failure, width, palette)
-    yield from _conditions(project, width, palette)
+    yield from _conditions(project, width, palette, stopped=stopped)
     yield _verdict(project, palette, stopped=stopped)
     if not project.succeeded:
         yield from _what_runs(project, width)
@@ -78,11 +78,11 @@ def _failure(project: ProjectReport, failure: Failure, width: int, palette: Pale
     yield ""
 
 
-def _conditions(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
+def _conditions(project: ProjectReport, width: int, palette: Palette, *, stopped: bool) -> Iterator[str]:
     told = [failure.message for failure in project.failures] + [message for _, message in project.failed_operations]
     for condition in troubles(project):
         news = not any(condition.message in message for message in told)
-        if news and (condition.type == "Stalled" or not told):
+        if news and (condition.type == "Stalled" or not (told or stopped)):
             yield from condition_lines(condition, width, palette)
             yield ""
 
@@ -101,17 +101,17 @@ def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
 def _next(project: ProjectReport, *, stopped: bool) -> str:
     if project.failures:
         return "next: read the log lines above, correct the spec or the image, and run reconcile again"
-    if project.failed_operations or troubles(project):
-        return "next: remove the cause named above and run reconcile again; it carries on from here"
     if stopped:
         return "next: run reconcile again; it carries on from here"
+    if project.failed_operations or troubles(project):
+        return "next: remove the cause named above and run reconcile again; it carries on from here"
     return "next: reconcile status shows what is still off; a run with a longer --timeout waits longer"
 
 
-def _total(report: Report) -> str:
+def _total(report: Report, *, stopped: bool) -> str:
     failed = [project.name for project in report.projects if not project.succeeded]
     fine = len(report.projects) - len(failed)
     parts = [f"{count(fine, 'project')} converged"]
-    parts += [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
+    parts += [f"{len(failed)} {'not' if stopped else 'failed'} ({', '.join(failed)})"] if failed else []
     parts += [f"{count(len(report.errors), 'error')} (on stderr)"] if report.errors else []
     return ", ".join(parts) + "."

@@ -6,6 +6,7 @@ module imports the docker SDK, which takes 0.1 s: import it only to connect.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -181,9 +182,10 @@ class DockerEngine:
         query = {"fromImage": parsed.repository, "tag": parsed.digest or parsed.tag or "latest"}
         query |= {"platform": platform} if platform else {}
         headers = registry_auth(self._target, parsed.repository)
-        stream = self._transport.stream("POST", "/images/create", query=query, headers=headers, what=reference)
-        for line in readable(stream, reference, "PullFailed"):
-            progress(line)
+        answer = self._transport.stream("POST", "/images/create", query=query, headers=headers, what=reference)
+        with contextlib.closing(answer) as stream:
+            for line in readable(stream, reference, "PullFailed"):
+                progress(line)
         self.inspect_image(f"{parsed.repository}@{parsed.digest}" if parsed.digest else parsed.tagged)
 
     def tag_image(self, image: str, repository: str, tag: str) -> None:
@@ -221,10 +223,8 @@ class DockerEngine:
 
 
 def _until_lost(stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    try:
+    with contextlib.suppress(EngineUnreachableError):
         yield from stream
-    except EngineUnreachableError:
-        return
 
 
 def _segment(name: str) -> str:

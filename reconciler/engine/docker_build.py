@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections import deque
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
@@ -127,9 +128,10 @@ def _build_classic(
     headers = all_registries(transport.target) | {"Content-Type": "application/x-tar"}
     body = iter(functools.partial(archive.read, _CHUNK), b"")
     try:
-        stream = transport.stream("POST", "/build", query=query, body=body, headers=headers, what=output.name)
-        for line in readable(stream, output.name, "BuildFailed"):
-            output.line(line)
+        answer = transport.stream("POST", "/build", query=query, body=body, headers=headers, what=output.name)
+        with closing(answer) as stream:
+            for line in readable(stream, output.name, "BuildFailed"):
+                output.line(line)
     except EngineError as error:
         if error.code != "BuildFailed" and error.status is None:
             raise

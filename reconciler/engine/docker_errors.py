@@ -30,10 +30,10 @@ _PORT = re.compile(
     re.IGNORECASE,
 )
 _FINAL = re.compile(
-    r"oci runtime|executable file not found|no such (file|image|container|network|volume)|not a directory|\binvalid [a-z]"
-    r"|unsupported|not supported|permission denied|unauthorized|authentication required|access (is )?denied|denied:"
-    r"|no basic auth credentials|x509|server gave http response|manifest unknown|not found|does not exist"
-    r"|no matching manifest|address already in use|bind source path",
+    r"oci runtime|executable file not found|no such (file|image|container|network|volume)|not a directory"
+    r"|bind source path|address already in use|\binvalid [a-z]|unsupported|not supported|permission denied"
+    r"|unauthorized|authentication required|access (is )?denied|denied:|no basic auth credentials|x509"
+    r"|server gave http response|manifest unknown|not found|does not exist|no matching manifest",
     re.IGNORECASE,
 )
 _FULL_ID = re.compile(r"(?<![:\w])([0-9a-f]{12})[0-9a-f]{52}\b")

@@ -11,7 +11,7 @@ import json
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ _FIRST_ERROR = 400
 
 Dial = Callable[[float | None], socket.socket]
 Query = Mapping[str, str | list[str]]
+Stream = Generator[dict[str, Any], None, None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Transport:
         self.api = api
         self._dialer = _Dialer(target)
         self._client: APIClient | None = None
-        self._streams: set[Response] = set()
+        self._streams: dict[Response, Stream] = {}
 
     def call(
         self,
@@ -93,21 +94,24 @@ class Transport:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         what: str = "",
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Stream:
         """The JSON objects of an endless or long answer. The call is made now; only reading it is lazy.
 
-        The iterator raises EngineUnreachableError when the connection is lost in the middle.
+        The generator raises EngineUnreachableError when the connection is lost in the middle. Close it where it may
+        not be read to its end.
         """
         request = _Request(method, path, query, body, headers or {}, None, frozenset(), what)
         response = self._send(request, stream=True)
-        self._streams.add(response)
-        return self._objects(response, what)
+        self._streams[response] = self._objects(response, what)
+        return self._streams[response]
 
     def close(self) -> None:
         """Give all connections back; streams that another thread reads end."""
-        for response in tuple(self._streams):
-            with contextlib.suppress(ValueError, RuntimeError, OSError):  # the reader was faster and has closed it
+        for response, objects in tuple(self._streams.items()):
+            with contextlib.suppress(ValueError, RuntimeError, OSError):  # the reader is at it, or has closed it
                 response.raw.shutdown()
+                objects.close()
+                response.close()
         if self._client is not None:
             self._client.close()
         self._dialer.close()
@@ -132,14 +136,14 @@ class Transport:
             raise self._unreachable(error) from error
         return response
 
-    def _objects(self, response: Response, what: str) -> Iterator[dict[str, Any]]:
+    def _objects(self, response: Response, what: str) -> Stream:
         try:
             for line in _lines(response):
                 yield self.decode(line, what)
         except CONNECTION_FAILURES as error:
             raise self._unreachable(error) from error
         finally:
-            self._streams.discard(response)
+            self._streams.pop(response, None)
             response.close()
 
     def _connected(self) -> APIClient:

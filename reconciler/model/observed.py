@@ -42,6 +42,7 @@ class Container:
 
     `status` is State.Status (created, running, paused, restarting, removing, exited, dead); `health` is
     State.Health.Status or None without a health check; `health_output` the last probe's output.
+    `seen_at` is when this was read: nothing may be concluded of any later time.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Container:
     host_config: JSON = field(default_factory=dict)
     networks: Mapping[str, Endpoint] = field(default_factory=dict)
     mounts: tuple[JSON, ...] = ()
+    seen_at: float = 0.0
 
     @property
     def running(self) -> bool:

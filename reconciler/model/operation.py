@@ -133,11 +133,13 @@ class Memory:
 class Step:
     """The planner's answer. Empty when there is nothing to do and nothing to wait for.
 
-    `wake_at` is the engine time (seconds since the epoch) at which to plan again even if nothing happens.
+    `wake_at` is the engine time (seconds since the epoch) at which to plan again even if nothing happens, after reading
+    the containers `look_at` again.
     """
 
     operations: tuple[Operation, ...] = ()
     wake_at: float | None = None
+    look_at: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     services: tuple[ServiceStatus, ...] = ()
     failures: tuple[Failure, ...] = ()

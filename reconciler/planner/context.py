@@ -48,7 +48,7 @@ class Draft:
     inflight: frozenset[str]
     failed: Mapping[str, str]
     operations: list[Operation] = field(default_factory=list)
-    wakes: list[float] = field(default_factory=list)
+    wakes: list[tuple[float, str]] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)

@@ -49,9 +49,11 @@ def _plan_service(context: Context, view: View) -> str:
 
 def _finish(context: Context, waits: dict[str, str]) -> Step:
     draft = context.draft
+    wake_at = min((due for due, _ in draft.wakes), default=None)
     return Step(
         operations=tuple(draft.operations),
-        wake_at=min(draft.wakes) if draft.wakes else None,
+        wake_at=wake_at,
+        look_at=tuple(sorted(container for due, container in draft.wakes if due == wake_at)),
         conditions=tuple(draft.conditions),
         services=tuple(_statuses(context, waits)),
         failures=tuple(draft.failures),

@@ -126,11 +126,8 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
 
 
 def _wait(context: Context, view: View, slot: Slot) -> None:
-    if view.service.job:
-        started = slot.current.started_at if slot.current else context.now
-        context.draft.wakes.append(started + view.service.rollout.progress_deadline)
-    elif slot.ready_at is not None:
-        context.draft.wakes.append(slot.ready_at)
+    if slot.current and slot.ready_at is not None:
+        context.draft.wakes.append((slot.ready_at, slot.current.id))
 
 
 def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:

@@ -98,8 +98,9 @@ def judge(service: Service, container: Container, memory: Memory, now: float) ->
     if container.status == "created":
         return Verdict(State.CREATED)
     if service.job:
-        return Verdict(State.READY if container.status == "exited" else State.WAITING, ready_at=None)
-    return _gate(service, container, now)
+        ends_at = container.started_at + service.rollout.progress_deadline
+        return Verdict(State.READY if container.status == "exited" else State.WAITING, ready_at=ends_at)
+    return _gate(service, container)
 
 
 def describe_exit(container: Container) -> str:
@@ -114,7 +115,7 @@ def _job_trouble(service: Service, container: Container, now: float) -> str:
     if container.status == "exited" and container.exit_code == 0:
         return ""
     deadline = service.rollout.progress_deadline
-    if container.running and now >= container.started_at + deadline:
+    if container.running and min(now, container.seen_at) >= container.started_at + deadline:
         return f"did not complete within {deadline:g} s"
     return _dead(container)
 
@@ -139,17 +140,17 @@ def _trouble(service: Service, container: Container, *, attempted: bool, now: fl
         output = f": {container.health_output}" if container.health_output else ""
         return f"unhealthy{output}"
     deadline = service.rollout.progress_deadline
-    if container.health == "starting" and now >= container.started_at + deadline:
+    if container.health == "starting" and min(now, container.seen_at) >= container.started_at + deadline:
         return f"not healthy within {deadline:g} s"
     return ""
 
 
-def _gate(service: Service, container: Container, now: float) -> Verdict:
+def _gate(service: Service, container: Container) -> Verdict:
     if container.health == "starting":
         return Verdict(State.WAITING, "healthy", container.started_at + service.rollout.progress_deadline)
     if container.health == "healthy":
         return Verdict(State.READY)
     up_at = container.started_at + service.rollout.min_running
-    if now < up_at:
+    if container.seen_at < up_at:
         return Verdict(State.WAITING, f"running for {service.rollout.min_running:g} s", up_at)
     return Verdict(State.READY)

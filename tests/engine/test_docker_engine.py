@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
@@ -116,7 +117,7 @@ def test_info_is_asked_for_once(engine: Engine) -> None:
 
 def test_missing_socket_names_host_and_choice(tmp_path: Path) -> None:
     """The error says which host was tried, who chose it, and what to do; the engine may come back."""
-    with pytest.raises(EngineUnreachableError, match="chosen by DOCKER_HOST.*there is no socket") as caught:
+    with pytest.raises(EngineUnreachableError, match=r"chosen by DOCKER_HOST.*there is no socket") as caught:
         connect(environment={"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "HOME": str(tmp_path)})
     assert caught.value.source == f"unix://{tmp_path}/none.sock"
     assert caught.value.retryable
@@ -125,7 +126,7 @@ def test_missing_socket_names_host_and_choice(tmp_path: Path) -> None:
 
 def test_refused_connection_is_said(tmp_path: Path) -> None:
     """A port that nobody listens on is unreachable."""
-    with pytest.raises(EngineUnreachableError, match="chosen by -H.*connection refused"):
+    with pytest.raises(EngineUnreachableError, match=r"chosen by -H.*connection refused"):
         connect("tcp://127.0.0.1:1", environment={"HOME": str(tmp_path)})
 
 
@@ -265,6 +266,100 @@ def test_failing_ssh_is_quoted(ssh: Path) -> None:
         connect("ssh://me@lost", environment={**os.environ, "PATH": f"{ssh}:{os.environ['PATH']}"})
 
 
+@dataclass
+class Secured:
+    """The engine behind TLS that asks for a client certificate: its host, and the folder with all keys."""
+
+    host: str
+    keys: Path
+
+
+def certificate(keys: Path, name: str, *options: str) -> None:
+    """A key and a certificate for it, signed by the folder's own authority if that exists."""
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    names = ["-subj", f"/CN={name}", "-keyout", str(keys / f"{name}-key.pem"), "-out", str(keys / f"{name}.pem")]
+    subprocess.run([*command, *names, *options], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A TLS server in front of the engine's own socket."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://") or not shutil.which("openssl"):
+        pytest.skip("needs a local engine and openssl")
+    keys = tmp_path_factory.mktemp("keys")
+    certificate(keys, "ca")
+    signed = ("-CA", str(keys / "ca.pem"), "-CAkey", str(keys / "ca-key.pem"), "-addext", "basicConstraints=CA:FALSE")
+    certificate(keys, "server", *signed, "-addext", "subjectAltName=IP:127.0.0.1")
+    certificate(keys, "cert", *signed)
+    (keys / "cert-key.pem").rename(keys / "key.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(keys / "server.pem", keys / "server-key.pem")
+    tls.load_verify_locations(keys / "ca.pem")
+    tls.verify_mode = ssl.CERT_REQUIRED
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            refused = contextlib.suppress(OSError)
+            with (
+                refused,
+                tls.wrap_socket(self.request, server_side=True) as client,
+                socket.socket(socket.AF_UNIX) as engine,
+            ):
+                engine.connect(host.removeprefix("unix://"))
+                client.settimeout(0.01)
+                engine.settimeout(0.01)
+                while copy(client, engine) and copy(engine, client):
+                    pass
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        yield Secured(f"tcp://127.0.0.1:{server.server_address[1]}", keys)
+        server.shutdown()
+
+
+def copy(source: socket.socket, sink: socket.socket) -> bool:
+    """Pass on what is there; false when the source is at its end."""
+    try:
+        data = source.recv(65536)
+    except TimeoutError:
+        return True
+    sink.sendall(data)
+    return bool(data)
+
+
+def test_tls_with_client_certificate(secured: Secured, engine: Engine) -> None:
+    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH reach an engine that asks for a certificate."""
+    environment = {"DOCKER_HOST": secured.host, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(secured.keys)}
+    connection = connect(environment=environment)
+    assert connection.info().id == engine.info().id
+    assert connection.list_images()
+    connection.close()
+
+
+def test_unknown_authority_is_a_tls_failure(secured: Secured, tmp_path: Path) -> None:
+    """A server that our authority did not sign is not spoken to, and TLS is named as the reason."""
+    certificate(tmp_path, "ca")
+    environment = {"DOCKER_HOST": secured.host, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+    with pytest.raises(EngineUnreachableError, match="TLS failed: CERTIFICATE_VERIFY_FAILED") as caught:
+        connect(environment=environment)
+    assert not caught.value.retryable
+
+
 # --- containers and networks ------------------------------------------------------------------------------------------
 
 
@@ -368,18 +463,25 @@ def test_importing_the_package_does_not_import_the_sdk() -> None:
 # --- builds -----------------------------------------------------------------------------------------------------------
 
 
+def without_buildx() -> Engine:
+    """A connection that builds by the classic builder, because it finds no docker CLI."""
+    return connect(environment={**os.environ, "PATH": "/nonexistent"})
+
+
 def has_buildx() -> bool:
     tool = shutil.which("docker")
-    return bool(tool) and subprocess.run([tool, "buildx", "version"], capture_output=True, check=False).returncode == 0
+    return (
+        tool is not None
+        and subprocess.run([tool, "buildx", "version"], capture_output=True, check=False).returncode == 0
+    )
 
 
 @pytest.fixture(params=["classic", "buildx"])
 def builder(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """A connection that builds by one of the two ways: without a docker CLI on PATH only the classic one is left."""
+    """A connection that builds by one of the two ways."""
     if request.param == "buildx" and not has_buildx():
         pytest.skip("the docker CLI has no buildx")
-    path = os.environ["PATH"] if request.param == "buildx" else "/nonexistent"
-    connection = connect(environment={**os.environ, "PATH": path})
+    connection = connect() if request.param == "buildx" else without_buildx()
     yield connection
     connection.close()
 
@@ -436,7 +538,8 @@ def test_copy_sees_what_the_ignore_file_leaves(builder: Engine, tmp_path: Path, 
 def test_failed_build_shows_its_last_lines_without_secrets(builder: Engine, tmp_path: Path) -> None:
     """The error says what failed and what was printed last; the value of a secret argument is nowhere."""
     run = 'RUN ["/busybox", "sh", "-c", "echo token $API_TOKEN mode $MODE; echo giving up; exit 7"]\n'
-    dockerfile = f"FROM scratch\nARG API_TOKEN\nARG MODE\nCOPY busybox /busybox\n{run}"
+    rest = uuid.uuid4().hex
+    dockerfile = f"FROM scratch\nLABEL {TEST}=1 rest={rest}\nARG API_TOKEN\nARG MODE\nCOPY busybox /busybox\n{run}"
     args = (("API_TOKEN", "s3cr3t-value"), ("MODE", "fast"))
     build = keyed(replace(image_build(tmp_path / "c", dockerfile), args=args))
     lines: list[str] = []
@@ -447,12 +550,14 @@ def test_failed_build_shows_its_last_lines_without_secrets(builder: Engine, tmp_
     assert "giving up" in caught.value.message
     assert any("mode fast" in line for line in lines)
     assert "s3cr3t-value" not in "\n".join([*lines, str(caught.value), repr(caught.value)])
+    if left := docker("images", "--quiet", "--filter", f"label=rest={rest}"):
+        docker("image", "rm", *left.split())
 
 
 def test_broken_dockerfile_is_a_failed_build(builder: Engine, tmp_path: Path) -> None:
     """An instruction that does not exist is refused by the builder with its own words."""
     build = keyed(image_build(tmp_path / "c", "FROM scratch\nCOPPY a b\n"))
-    with pytest.raises(EngineError, match="(?i)unknown instruction") as caught:
+    with pytest.raises(EngineError, match=r"(?i)unknown instruction") as caught:
         builder.build_image(build, (build.tag,), None, lambda _: None)
     assert caught.value.code == "BuildFailed"
 
@@ -557,21 +662,26 @@ def registry(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Registr
         yield running
 
 
-def pushed(engine: Engine, registry: Registry, root: Path, **environment: str) -> tuple[str, str]:
-    """A reference with a layer that nobody else has, in the registry and not on the engine; and its digest."""
+def pushed(registry: Registry, root: Path, **environment: str) -> tuple[str, str]:
+    """A reference with a layer that nobody else has, in the registry and not on the engine; and its digest.
+
+    Built classically: the build cache of buildx would keep the layer on the engine.
+    """
     reference = f"{registry.address}/rcdk/{uuid.uuid4().hex[:8]}:1"
     build = image_build(root, "FROM scratch\nCOPY unique /\n", unique=uuid.uuid4().hex * 1000)
+    engine = without_buildx()
     engine.build_image(build, (reference,), None, lambda _: None)
     docker("push", reference, **environment)
     digest = str(engine.inspect_image(reference)["RepoDigests"][0]).partition("@")[2]
     docker("image", "rm", reference)
+    engine.close()
     return reference, digest
 
 
 @pytest.mark.registry
 def test_pull_by_tag_and_by_digest(engine: Engine, registry: Registry, tmp_path: Path, cleanup: list[str]) -> None:
     """Both bring the image the registry has, and say so in a few lines; the digest is the one asked for."""
-    reference, digest = pushed(engine, registry, tmp_path / "c")
+    reference, digest = pushed(registry, tmp_path / "c")
     assert engine.registry_digest(reference) == digest
     lines: list[str] = []
     engine.pull_image(reference, None, lines.append)
@@ -586,7 +696,7 @@ def test_pull_by_tag_and_by_digest(engine: Engine, registry: Registry, tmp_path:
 @pytest.mark.registry
 def test_layer_missing_in_the_middle_of_a_pull_is_an_error(engine: Engine, registry: Registry, tmp_path: Path) -> None:
     """The engine answers 200 and fails later inside the stream: that is a failed pull, not the old image."""
-    reference, _ = pushed(engine, registry, tmp_path / "c")
+    reference, _ = pushed(registry, tmp_path / "c")
     blobs = (registry.folder / "data/docker/registry/v2/blobs").rglob("data")
     max(blobs, key=lambda path: path.read_bytes().startswith(b"\x1f\x8b")).unlink()
     with pytest.raises(EngineError) as caught:
@@ -602,7 +712,7 @@ def test_layer_missing_in_the_middle_of_a_pull_is_an_error(engine: Engine, regis
 def test_unknown_tag_is_final(engine: Engine, registry: Registry) -> None:
     """A tag that the registry does not have will not appear by trying again."""
     for ask in (engine.registry_digest, lambda name: engine.pull_image(name, None, lambda _: None)):
-        with pytest.raises(EngineError, match="(?i)unknown|not found") as caught:
+        with pytest.raises(EngineError, match=r"(?i)unknown|not found") as caught:
             ask(f"{registry.address}/rcdk/none:1")
         assert not caught.value.retryable
 
@@ -622,14 +732,14 @@ def config_with_helper(folder: Path, address: str) -> None:
 @pytest.mark.parametrize("registry", [True], indirect=True)
 @pytest.mark.parametrize("write", [config_with_auths, config_with_helper])
 def test_credentials_are_those_of_the_docker_cli(
-    engine: Engine, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cleanup: list[str], write: Any
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cleanup: list[str], write: Any
 ) -> None:
     """A private registry is asked with what config.json or its credential helper holds, and refuses without."""
     config_with_auths(tmp_path, registry.address)
-    reference, digest = pushed(engine, registry, tmp_path / "c", DOCKER_CONFIG=str(tmp_path))
+    reference, digest = pushed(registry, tmp_path / "c", DOCKER_CONFIG=str(tmp_path))
     (tmp_path / "empty").mkdir()
     stranger = connect(environment={**os.environ, "DOCKER_CONFIG": str(tmp_path / "empty")})
-    with pytest.raises(EngineError, match="(?i)unauthorized|no basic auth") as caught:
+    with pytest.raises(EngineError, match=r"(?i)unauthorized|no basic auth") as caught:
         stranger.registry_digest(reference)
     assert not caught.value.retryable
     stranger.close()

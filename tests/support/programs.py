@@ -35,7 +35,7 @@ STAY = Program(("sleep", "600"))
 EXIT_0 = _shell("exit 0", exit_after=0.0)
 EXIT_3 = _shell("exit 3", exit_after=0.0, exit_code=3)
 BRIEF = _shell("sleep 0.5; exit 7", exit_after=0.5, exit_code=7)
-TALK = _shell("echo one; echo two >&2; echo three; sleep 600", logs="one\ntwo\nthree\n")
+TALK = _shell("echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three; sleep 600", logs="one\ntwo\nthree\n")
 OBEY = _shell("trap 'exit 5' TERM; while :; do sleep 0.05; done", stop_code=5)
 STUBBORN = _shell("trap '' TERM; while :; do sleep 0.05; done", stop_after=None)
 ABSENT = Program(

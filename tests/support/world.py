@@ -9,8 +9,6 @@ from reconciler.engine.simulated import SimulatedEngine, VirtualClock
 from reconciler.images.build_key import with_key
 from reconciler.app import _with_build_keys
 from reconciler.session import Session
-from reconciler.spec.load import Request, load
-from reconciler.spec.lowering import lower
 
 if TYPE_CHECKING:
     from reconciler.model.project import Project
@@ -31,6 +29,9 @@ class World:
 
     def project(self, text: str, name: str = "shop", **environment: str) -> Project:
         """The project that this spec asks for."""
+        from reconciler.spec.load import Request, load
+        from reconciler.spec.lowering import lower
+
         path = self.folder / "compose.yaml"
         path.write_text(text)
         loaded = load(Request(files=(str(path),), project_name=name), environment)

@@ -63,9 +63,12 @@ def settings(world: World, network_mode: str, networking: JSON) -> Document:
 
 
 def connect(world: World, network: str, container: str, asked: JSON) -> None:
-    """Name one more network for a container; naming one it has already changes nothing."""
-    wire, box = find_network(world, network), find_container(world, container)
-    name = str(wire.document["Name"])
+    """Name one more network for a container; naming one it has already changes nothing.
+
+    Of a container that does not run, a missing network is noticed at start only.
+    """
+    box = find_container(world, container)
+    name = str(find_network(world, network).document["Name"]) if box.state["Running"] else _name(world, network)
     mode = str(box.document["HostConfig"]["NetworkMode"])
     if mode == "host" or mode.startswith(SHARED):
         shared = "container sharing network namespace with another container or host"

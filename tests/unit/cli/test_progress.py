@@ -1,21 +1,21 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from inline_snapshot import snapshot
 
 from reconciler import logs
-from reconciler.cli.progress import LoggedProgress, PlainProgress
+from reconciler.cli.progress import LoggedProgress, PlainProgress, following, open_progress
 from reconciler.cli.progress_live import LiveProgress
 from reconciler.model.operation import Failure
 from reconciler.model.report import Activity, Report
 from tests.unit.cli.reports import HELLO, LEVEL, SHOP, operation
 
 if TYPE_CHECKING:
-    import pytest
-
     from reconciler.model.operation import Operation
 
 PULL = operation("image.pull", "shop/web:1.4", "web")
@@ -131,3 +131,63 @@ def test_the_live_picture_shows_a_line_per_service(monkeypatch: pytest.MonkeyPat
     assert "✗  api" in last
     assert "Unhealthy" in last
     assert "created shop-web-1-bbbbbbbb" in last
+
+
+def test_what_shows_progress_is_chosen_by_the_command_line() -> None:
+    """Logs before quiet, quiet before live, live before plain."""
+    choice: dict[str, Any] = {"color": False, "write": print}
+    assert isinstance(open_progress(logged=True, quiet=True, live=True, **choice), LoggedProgress)
+    assert isinstance(open_progress(logged=False, quiet=True, live=True, **choice), PlainProgress)
+    assert isinstance(open_progress(logged=False, quiet=False, live=True, **choice), LiveProgress)
+    assert isinstance(open_progress(logged=False, quiet=False, live=False, **choice), PlainProgress)
+
+
+def test_quiet_writes_nothing() -> None:
+    """`--log-level warning` keeps progress off stderr."""
+    lines: list[str] = []
+    progress = open_progress(logged=False, quiet=True, live=False, color=False, write=lines.append)
+    progress.activity(_activity("finished", "", 0.1, NETWORK))
+    assert lines == []
+
+
+def test_progress_is_closed_whatever_happens() -> None:
+    """A failing converge does not leave the terminal to a spinner."""
+    closed: list[bool] = []
+
+    class Watched(PlainProgress):
+        def close(self) -> None:
+            closed.append(True)
+
+    with pytest.raises(KeyError), following(Watched(print)):
+        raise KeyError
+    assert closed == [True]
+
+
+def test_a_failed_operation_is_logged_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever filters logs by level finds it, with the engine's words."""
+    logs.configure("json", "error")
+    progress = LoggedProgress()
+    progress.plan(SHOP)
+    progress.activity(_activity("progress", "waiting", 0.1, "web"))
+    progress.activity(_activity("failed", "port taken", 0.2, CREATE))
+    progress.finish(Report("converge", (SHOP,)))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "port taken"
+
+
+def test_more_services_than_lines_hide_the_finished_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What still works or failed stays in sight."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "10")
+    stream = io.StringIO()
+    progress = LiveProgress(color=False)
+    progress._console.file = stream
+    creations = [operation("container.create", f"shop-s{number}-1-b", f"s{number}", 1) for number in range(12)]
+    progress.plan(replace(SHOP, operations=tuple(creations)))
+    for number, creation in enumerate(creations[:9]):
+        progress.activity(_activity("failed" if number == 4 else "finished", "port taken", 0.1, creation))
+    progress.close()
+    text = stream.getvalue()
+    assert "8 more are done" in text
+    assert "✗  s4" in text
+    assert "s11" in text

@@ -1,0 +1,212 @@
+"""What must hold between keys and between services (Compose Spec). After the merge and profiles, before defaults.
+
+Every check returns its errors; `check_consistency` runs them all, so that one load names everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.errors import SpecError
+from reconciler.spec.nodes import Table, source_text
+
+_SERVICE_PREFIX = "service:"
+_TWICE_WRITTEN = (
+    ("scale", ("replicas",)),
+    ("cpus", ("resources", "limits", "cpus")),
+    ("mem_limit", ("resources", "limits", "memory")),
+    ("pids_limit", ("resources", "limits", "pids")),
+    ("mem_reservation", ("resources", "reservations", "memory")),
+)
+
+
+@dataclass(frozen=True)
+class _Site:
+    """One service and the document around it."""
+
+    name: str
+    service: Table
+    document: Table
+    disabled: frozenset[str]
+
+    def error(self, key: str, message: str, hint: str | None = None) -> SpecError:
+        """An error at a key of the service, or at the service where it does not have the key."""
+        mark = self.service.marks.get(key) or self.document["services"].mark(self.name)
+        path = f"services.{self.name}.{key}" if key else f"services.{self.name}"
+        return SpecError(f"{path}: {message}", source=source_text(mark), hint=hint)
+
+
+def check_consistency(document: Table, disabled: frozenset[str]) -> list[SpecError]:
+    """All errors between the parts of a valid document, in the order of its services."""
+    errors: list[SpecError] = []
+    for name, service in document["services"].items():
+        site = _Site(name, service, document, disabled)
+        for check in _CHECKS:
+            errors += check(site)
+    errors += _shared_names(document, disabled)
+    errors += _external_volumes(document)
+    return errors + _cycles(document, disabled)
+
+
+def replicas(service: Table) -> int:
+    """How many containers the service asks for: `scale`, else `deploy.replicas`, else 1."""
+    deploy = service.get("deploy") or {}
+    return int(service.get("scale", deploy.get("replicas", 1)))
+
+
+def dependencies(service: Table) -> dict[str, bool]:
+    """The services that must be there before this one; whether each is required. `network_mode: service:x` implies x."""
+    found = {name: entry.get("required", True) for name, entry in (service.get("depends_on") or {}).items()}
+    joined = str(service.get("network_mode") or "")
+    if joined.startswith(_SERVICE_PREFIX):
+        found[joined.removeprefix(_SERVICE_PREFIX)] = True
+    return found
+
+
+def _has_image(site: _Site) -> Iterator[SpecError]:
+    if not site.service.get("image") and site.service.get("build") is None:
+        yield site.error("", "has neither image nor build", "say what it runs: image: name:tag, or build: ./folder")
+
+
+def _one_dockerfile(site: _Site) -> Iterator[SpecError]:
+    build = site.service.get("build") or {}
+    if build.get("dockerfile") and build.get("dockerfile_inline"):
+        yield site.error("build", "has both dockerfile and dockerfile_inline", "remove one of the two")
+
+
+def _known_dependencies(site: _Site) -> Iterator[SpecError]:
+    for name, required in dependencies(site.service).items():
+        if name in site.document["services"] or (name in site.disabled and not required):
+            continue
+        key = "depends_on" if name in (site.service.get("depends_on") or ()) else "network_mode"
+        if name in site.disabled:
+            hint = "enable its profile, or set required: false"
+            yield site.error(key, f"service {name!r} belongs to a profile that is not enabled", hint)
+        else:
+            yield site.error(key, f"there is no service {name!r}", "declare it under services:")
+
+
+def _known_networks(site: _Site) -> Iterator[SpecError]:
+    networks, declared = site.service.get("networks") or {}, site.document.get("networks") or {}
+    if networks and site.service.get("network_mode"):
+        yield site.error("network_mode", "cannot stand together with networks", "remove one of the two")
+    for name in networks:
+        if name not in declared and name != "default":
+            yield site.error("networks", f"there is no network {name!r}", "declare it under the top-level networks:")
+
+
+def _known_volumes(site: _Site) -> Iterator[SpecError]:
+    declared = site.document.get("volumes") or {}
+    for mount in site.service.get("volumes") or ():
+        source = mount.get("source")
+        if mount["type"] == "volume" and source and source not in declared:
+            hint = "declare it under the top-level volumes:, or begin a path with ./"
+            yield site.error("volumes", f"there is no volume {source!r}", hint)
+        if mount["type"] == "bind" and source is None:
+            yield site.error("volumes", f"the bind mount at {mount['target']} has no source", "say which host path")
+
+
+def _one_mount_each(site: _Site) -> Iterator[SpecError]:
+    seen: dict[str, str] = {line.partition(":")[0]: "tmpfs" for line in site.service.get("tmpfs") or ()}
+    for mount in site.service.get("volumes") or ():
+        if mount["target"] in seen:
+            yield site.error("volumes", f"{mount['target']} is also mounted by {seen[mount['target']]}", "remove one of the two")
+
+
+def _agreeing_twins(site: _Site) -> Iterator[SpecError]:
+    """Keys that `deploy` says in its own way must say the same there."""
+    for key, path in _TWICE_WRITTEN:
+        other = _at(site.service.get("deploy"), path)
+        if key in site.service and other is not None and site.service[key] != other:
+            other_key = ".".join(("deploy", *path))
+            yield site.error(key, f"is {site.service[key]}, but {other_key} is {other}", "remove one of the two")
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, Table) else None
+    return value
+
+
+def _replicas_fit(site: _Site) -> Iterator[SpecError]:
+    count = replicas(site.service)
+    if count <= 1:
+        return
+    if site.service.get("container_name"):
+        hint = "remove container_name, or run one replica"
+        yield site.error("container_name", f"{count} replicas cannot share one container name", hint)
+    for port in site.service.get("ports") or ():
+        published = port.get("published", "")
+        if published not in ("", "0") and "-" not in published:
+            message = f"{count} replicas cannot share host port {published}"
+            wide = f"{published}-{int(published) + count - 1}:{port['target']}"
+            yield site.error("ports", message, f'publish a range ("{wide}") or no host port ("{port["target"]}")')
+
+
+def _shared_names(document: Table, disabled: frozenset[str]) -> Iterator[SpecError]:
+    owners: dict[str, str] = {}
+    for name, service in document["services"].items():
+        chosen = service.get("container_name")
+        if chosen and chosen in owners:
+            site = _Site(name, service, document, disabled)
+            yield site.error("container_name", f"{chosen!r} is also the name of service {owners[chosen]!r}", "rename one")
+        elif chosen:
+            owners[chosen] = name
+
+
+def _external_volumes(document: Table) -> Iterator[SpecError]:
+    for name, volume in (document.get("volumes") or {}).items():
+        if not volume or not volume.get("external"):
+            continue
+        for key in sorted(set(volume) & {"driver", "driver_opts", "labels"}):
+            message = f"volumes.{name}.{key}: an external volume is not ours to define"
+            yield SpecError(message, source=source_text(volume.mark(key)), hint="remove it, or external")
+
+
+def _cycles(document: Table, disabled: frozenset[str]) -> list[SpecError]:
+    """One error for each cycle of dependencies, at its first service."""
+    services = document["services"]
+    done: set[str] = set()
+    errors: list[SpecError] = []
+    for start in services:
+        cycle = _cycle_from(start, services, done)
+        if cycle:
+            site = _Site(cycle[0], services[cycle[0]], document, disabled)
+            key = "depends_on" if "depends_on" in site.service else "network_mode"
+            errors.append(site.error(key, f"dependency cycle: {' -> '.join(cycle)}", "remove one of these dependencies"))
+    return errors
+
+
+def _cycle_from(start: str, services: Table, done: set[str]) -> list[str]:
+    """The first cycle met from `start`, [] where there is none. Adds what it has visited to `done`."""
+    trail: list[str] = []
+    stack = [] if start in done else [(start, iter(dependencies(services[start])))]
+    while stack:
+        name, ahead = stack[-1]
+        if not trail or trail[-1] != name:
+            trail.append(name)
+        following = next((one for one in ahead if one in services and one not in done), None)
+        if following is None:
+            done.add(name)
+            stack.pop()
+            trail.pop()
+        elif following in trail:
+            done.update(trail)
+            return [*trail[trail.index(following) :], following]
+        else:
+            stack.append((following, iter(dependencies(services[following]))))
+    return []
+
+
+_CHECKS = (
+    _has_image,
+    _one_dockerfile,
+    _known_dependencies,
+    _known_networks,
+    _known_volumes,
+    _one_mount_each,
+    _agreeing_twins,
+    _replicas_fit,
+)

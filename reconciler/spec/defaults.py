@@ -1,0 +1,173 @@
+"""What a merged document says without saying it (Compose Spec): defaults, default network, names, implied dependencies.
+
+Also leaves out what Compose does not print: values that mean nothing, networks and volumes that no service uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.spec.nodes import NOWHERE, Items, Mark, Table
+from reconciler.spec.volumes import resolve_path
+
+_KEPT_ZEROS = frozenset({"init", "scale", "stop_grace_period", "command", "entrypoint"})
+_ZERO_SIZES = ("shm_size", "mem_limit", "mem_reservation", "memswap_limit")
+_KEPT_SECTIONS = frozenset({"deploy", "healthcheck", "logging", "build"})
+_KEPT_IN_HEALTHCHECK = frozenset({"retries"})
+_SERVICE_PREFIX = "service:"
+
+
+def apply_service_defaults(service: Table, folder: str, environment: Mapping[str, str]) -> None:
+    """Complete one service in place. `environment` gives build arguments without a value theirs."""
+    for key in ("command", "entrypoint"):
+        if key not in service:
+            service.put(key, None, NOWHERE)
+    for port in service.get("ports") or ():
+        _default(port, "mode", "ingress")
+        _default(port, "protocol", "tcp")
+    for mount in service.get("volumes") or ():
+        _complete_mount(mount, folder)
+    _complete_build(service, folder, environment)
+    _complete_deploy(service)
+    _complete_dependencies(service)
+    for key, kept in (("healthcheck", _KEPT_IN_HEALTHCHECK), ("logging", frozenset[str]())):
+        _drop_nothing(service.get(key) or Table(), kept)
+    _sort_hosts(service)
+    _default_network(service)
+    _drop_nothing(service, _KEPT_ZEROS | _KEPT_SECTIONS)
+    for key in _ZERO_SIZES:
+        if service.get(key) == "0":
+            service.drop(key)
+
+
+def complete_definitions(document: Table, section: str, project: str, used: frozenset[str]) -> None:
+    """Keep the used networks or volumes of the document and give each its name: `<project>_<key>`, or the key if external."""
+    definitions = document.get(section) or Table()
+    completed = Table()
+    for key in sorted(used):
+        definition = definitions.get(key)
+        table = Table() if definition is None else definition
+        if "name" not in table:
+            table.put("name", key if table.get("external") else f"{project}_{key}", definitions.mark(key))
+        if section == "networks":
+            _default(table, "ipam", Table())
+            _drop_nothing(table["ipam"], frozenset())
+        _drop_nothing(table, frozenset({"ipam"}))
+        completed.put(key, table, definitions.mark(key))
+    document.drop(section)
+    if completed:
+        document.put(section, completed, NOWHERE)
+
+
+def used_networks(services: Table) -> frozenset[str]:
+    """Keys of the networks that services are attached to."""
+    return frozenset(key for service in services.values() for key in service.get("networks") or ())
+
+
+def used_volumes(services: Table) -> frozenset[str]:
+    """Keys of the named volumes that services mount."""
+    return frozenset(
+        mount["source"]
+        for service in services.values()
+        for mount in service.get("volumes") or ()
+        if mount["type"] == "volume" and mount.get("source")
+    )
+
+
+def _default(table: Table, key: str, value: Any) -> None:
+    if key not in table:
+        table.put(key, value, NOWHERE)
+
+
+def _complete_mount(mount: Table, folder: str) -> None:
+    if mount["type"] == "bind" and mount.get("source") == "":
+        mount["source"] = folder
+    for kind in ("bind", "volume", "tmpfs"):
+        if kind in mount:
+            _drop_nothing(mount[kind], frozenset())
+            if mount[kind].get("size") == "0":
+                mount[kind].drop("size")
+    _drop_nothing(mount, frozenset({"bind", "volume", "tmpfs"}))
+
+
+def _complete_build(service: Table, folder: str, environment: Mapping[str, str]) -> None:
+    build = service.get("build")
+    if build is None:
+        return
+    _default(build, "context", resolve_path(".", folder, ""))
+    if not build.get("dockerfile_inline"):
+        _default(build, "dockerfile", "Dockerfile")
+    args = build.get("args") or Table()
+    for key in [key for key, value in args.items() if value is None]:
+        if key in environment:
+            args[key] = environment[key]
+        else:
+            args.drop(key)
+    _drop_nothing(build, frozenset())
+
+
+def _complete_deploy(service: Table) -> None:
+    deploy = service.get("deploy")
+    if deploy is None:
+        service.drop("deploy")
+        return
+    _default(deploy, "resources", Table())
+    for part in deploy["resources"].values():
+        _drop_nothing(part, frozenset())
+        if part.get("memory") == "0":
+            part.drop("memory")
+    for key in ("update_config", "rollback_config"):
+        if key in deploy:
+            _drop_durations(deploy[key])
+            _drop_nothing(deploy[key], frozenset({"parallelism"}))
+    if "restart_policy" in deploy:
+        _drop_nothing(deploy["restart_policy"], frozenset({"max_attempts"}))
+    _drop_nothing(deploy, frozenset({"replicas", "resources", "update_config", "rollback_config", "restart_policy"}))
+
+
+def _drop_durations(config: Table) -> None:
+    for key in ("delay", "monitor"):
+        if config.get(key) == "0s":
+            config.drop(key)
+
+
+def _complete_dependencies(service: Table) -> None:
+    for dependency in (service.get("depends_on") or {}).values():
+        _default(dependency, "required", value=True)
+        _drop_nothing(dependency, frozenset({"required"}))
+    joined = str(service.get("network_mode") or "")
+    if not joined.startswith(_SERVICE_PREFIX):
+        return
+    dependencies = service.setdefault("depends_on", Table())
+    if joined.removeprefix(_SERVICE_PREFIX) not in dependencies:
+        implied = Table()
+        for key, value in (("condition", "service_started"), ("restart", True), ("required", True)):
+            implied.put(key, value, NOWHERE)
+        dependencies.put(joined.removeprefix(_SERVICE_PREFIX), implied, service.mark("network_mode"))
+
+
+def _sort_hosts(service: Table) -> None:
+    hosts = service.get("extra_hosts")
+    if hosts:
+        ordered = Items()
+        by_host: Callable[[tuple[str, Mark]], str] = lambda pair: pair[0].partition("=")[0]  # noqa: E731
+        for line, mark in sorted(hosts.marked(), key=by_host):
+            ordered.add(line, mark)
+        service["extra_hosts"] = ordered
+
+
+def _default_network(service: Table) -> None:
+    if not service.get("network_mode") and not service.get("networks"):
+        networks = Table()
+        networks.put("default", None, NOWHERE)
+        service.put("networks", networks, service.mark("networks"))
+    for attachment in (service.get("networks") or {}).values():
+        if attachment:
+            _drop_nothing(attachment, frozenset())
+
+
+def _drop_nothing(table: Table, kept: frozenset[str]) -> None:
+    """Remove entries that say nothing: null, "", 0, false, empty lists and mappings."""
+    for key in [key for key, value in table.items() if not value and key not in kept and not key.startswith("x-")]:
+        table.drop(key)

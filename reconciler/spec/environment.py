@@ -1,0 +1,93 @@
+"""Where variables come from: the shell, `.env` and `--env-file`, and the `env_file` of services.
+
+The shell wins over `.env` (Compose Spec, "Interpolation"); a service's `environment` wins over its `env_file`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.errors import SpecError
+from reconciler.model.project import Notice
+from reconciler.spec.dotenv import MAX_BYTES, EnvFileError, parse_env_file, parse_raw_file
+from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.forms import Spot
+from reconciler.spec.nodes import NOWHERE, Items, Table, source_text
+
+Variables = dict[str, str]
+
+
+class EnvFiles:
+    """Reads the env files of one load, and keeps what there is to say about them."""
+
+    def __init__(self, cwd: str) -> None:
+        self._cwd = cwd
+        self.notices: list[Notice] = []
+
+    def read(self, path: str, inherited: Mapping[str, str], *, named_at: str = "", raw: bool = False) -> Variables:
+        """The variables of one file; SpecError at `named_at` where it is missing, and at its own line where it is malformed."""
+        name = display_path(path, self._cwd)
+        data = read_bytes(path, MAX_BYTES, what=f"env file {name}", source=named_at or name, hint="create it, or correct the path")
+        if len(data) > MAX_BYTES:
+            raise SpecError(f"env file {name} is larger than 1 MB", source=named_at or name)
+        try:
+            text = data.decode()
+            return parse_raw_file(text, inherited) if raw else parse_env_file(text, inherited, lambda key: self._unset(key, name))
+        except UnicodeDecodeError:
+            raise SpecError("an env file must be UTF-8", source=name) from None
+        except EnvFileError as error:
+            raise SpecError(str(error), source=f"{name}:{error.line}", hint=error.hint) from None
+
+    def _unset(self, key: str, name: str) -> None:
+        notice = Notice("VariableUnset", f'variable {key} is not set: it becomes ""', name)
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+
+def project_environment(
+    folder: str, env_files: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles
+) -> dict[str, str]:
+    """The variables that a project is interpolated with: the env files (default `.env`, where it exists), then the shell."""
+    paths = env_files or ((f"{folder}/.env",) if Path(folder, ".env").is_file() else ())
+    variables: Variables = {}
+    for path in paths:
+        variables |= reader.read(path, {**variables, **shell})
+    return {**variables, **shell}
+
+
+def resolve_environment(service: Table, spot: Spot, environment: Mapping[str, str], reader: EnvFiles) -> None:
+    """Give `environment` the content of the service's env files, which then are no longer named in it.
+
+    A variable without a value takes it from `environment`, or stays null: removed from the container.
+    """
+    own = service.get("environment") or Table()
+    merged = Table()
+    for key, value, mark in _from_files(service, spot, environment, reader):
+        merged.put(key, value, mark)
+    for key, value in own.items():
+        merged.put(key, environment.get(key) if value is None else value, own.mark(key))
+    service.drop("env_file")
+    if merged:
+        service.put("environment", merged, service.mark("environment"))
+
+
+def _from_files(
+    service: Table, spot: Spot, environment: Mapping[str, str], reader: EnvFiles
+) -> list[tuple[str, str, tuple[str, int]]]:
+    files = service.get("env_file") or Items()
+    found: Variables = {}
+    marks = {}
+    for entry, mark in files.marked():
+        path, required, raw = entry["path"], entry.get("required", True), entry.get("format") == "raw"
+        if not required and not Path(path).exists():
+            continue
+        try:
+            fresh = reader.read(path, {**found, **environment}, named_at=source_text(mark), raw=raw)
+        except SpecError as error:
+            error.message = f"services.{spot.path[-1]}.env_file: {error.message}"
+            spot.scope.errors.append(error)
+            continue
+        found |= fresh
+        marks |= dict.fromkeys(fresh, mark if mark != NOWHERE else spot.mark)
+    return [(key, value, marks[key]) for key, value in found.items()]

@@ -1,0 +1,42 @@
+"""Marked data -> what leaves this package: a plain document, and `file:line` by path."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from reconciler.spec.nodes import Items, Table
+from reconciler.spec.scalars import number_text
+
+
+def plain(value: Any) -> Any:
+    """The value without marks: plain dicts, lists and scalars, shared with nothing."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not isfinite(value):
+        return number_text(value)
+    return str(value) if isinstance(value, str) else value
+
+
+def source_map(document: Table, root: str) -> dict[str, str]:
+    """Path -> `file:line` of everything that was written; the empty path is `root`. Defaults have no entry."""
+    sources = {"": root}
+    _collect(document, "", sources)
+    return sources
+
+
+def _collect(value: Any, path: str, sources: dict[str, str]) -> None:
+    if isinstance(value, Table):
+        prefix = f"{path}." if path else ""
+        entries = [(f"{prefix}{key}", item, value.marks.get(key)) for key, item in value.items()]
+    elif isinstance(value, Items):
+        entries = [(f"{path}[{index}]", item, mark) for index, (item, mark) in enumerate(value.marked())]
+    else:
+        return
+    for inner, item, mark in entries:
+        if mark and mark[1]:
+            sources[inner] = f"{mark[0]}:{mark[1]}"
+        if isinstance(item, Table | Items):
+            _collect(item, inner, sources)

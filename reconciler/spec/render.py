@@ -1,0 +1,57 @@
+"""Prints a loaded document as `docker compose config` does: `$` doubled, so that it loads again to the same model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import yaml
+
+from reconciler.spec.scalars import resolve
+
+_EXTENDED = ("services", "networks", "volumes")
+_KEPT_EXTENSION = "x-reconcile"
+
+
+def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
+    """The document as text that ends in a newline, keys sorted. JSON leaves out nested `x-*`, as Compose's does."""
+    if fmt == "yaml":
+        return yaml.dump(
+            _escaped(document), Dumper=_Dumper, sort_keys=True, allow_unicode=True, default_flow_style=False, width=10_000
+        )
+    shown = {key: _without_extensions(value) if key in _EXTENDED else value for key, value in document.items()}
+    return json.dumps(_escaped(shown), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _without_extensions(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: _own_keys(entry) if isinstance(entry, dict) else entry for name, entry in section.items()}
+
+
+def _own_keys(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return value
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes no anchors, and quotes what Compose's YAML (not only PyYAML's) would read as something else than text."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        """Always: the document is a tree."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    bare = type(resolve(text)) is str and text != "<<"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if bare else '"')
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,119 @@
+"""Images: names, tags, pulls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.errors import EngineError
+from tests.support import image
+
+if TYPE_CHECKING:
+    from tests.contract.lab import Lab
+
+
+def nothing(_line: str) -> None:
+    """Progress that nobody watches."""
+
+
+def test_an_image_is_found_by_all_its_names(lab: Lab) -> None:
+    """Id, short id, with and without `sha256:`, tag, and the hub's full name for it."""
+    image_id = lab.engine.inspect_image(image.NAME)["Id"]
+    digits = image_id.removeprefix("sha256:")
+    for reference in (image_id, digits, digits[:12], f"sha256:{digits[:12]}", f"docker.io/library/{image.NAME}"):
+        assert lab.engine.inspect_image(reference)["Id"] == image_id, reference
+
+
+def test_an_image_that_is_not_there_is_not_found(lab: Lab) -> None:
+    """404 `No such image`, also for a tag of another digest."""
+    for reference in ("rct-none:1", image.REPOSITORY, f"{image.NAME}@sha256:{'0' * 64}"):
+        with pytest.raises(EngineError, match="No such image") as caught:
+            lab.engine.inspect_image(reference)
+        assert caught.value.status == 404
+
+
+def test_images_are_listed_with_tags_and_labels(lab: Lab) -> None:
+    """One row each."""
+    image_id = lab.engine.inspect_image(image.NAME)["Id"]
+    row = next(row for row in lab.engine.list_images() if row["Id"] == image_id)
+    assert image.NAME in row["RepoTags"]
+    assert row["Labels"][image.LABEL] == "1"
+
+
+def test_a_tag_is_added_and_moves(lab: Lab) -> None:
+    """A tag names one image: the next one that gets it takes it away."""
+    reference, digest = lab.hands.push("1", lab.prefix)
+    lab.engine.pull_image(reference, None, nothing)
+    lab.engine.tag_image(image.NAME, lab.name("app"), "1")
+    ours = lab.engine.inspect_image(image.NAME)["Id"]
+    assert lab.engine.inspect_image(lab.name("app:1"))["Id"] == ours
+    lab.engine.tag_image(reference, lab.name("app"), "1")
+    pulled = lab.engine.inspect_image(lab.name("app:1"))
+    assert pulled["Id"] == lab.engine.inspect_image(reference)["Id"] != ours
+    assert lab.name("app:1") not in lab.engine.inspect_image(image.NAME)["RepoTags"]
+    assert digest in "".join(pulled["RepoDigests"])
+
+
+def test_tagging_what_is_not_there_is_refused(lab: Lab) -> None:
+    """404."""
+    with pytest.raises(EngineError, match="No such image") as caught:
+        lab.engine.tag_image("rct-none:1", lab.name("app"), "1")
+    assert caught.value.status == 404
+
+
+def test_a_pull_by_tag_leaves_tag_and_digest(lab: Lab) -> None:
+    """The image answers to `name:tag`, `name@digest` and `name:tag@digest`."""
+    reference, digest = lab.hands.push("tagged", f"{lab.prefix}tagged")
+    name = reference.rpartition(":")[0]
+    assert lab.engine.registry_digest(reference) == digest
+    lab.engine.pull_image(reference, None, nothing)
+    found = lab.engine.inspect_image(reference)
+    assert reference in found["RepoTags"]
+    assert f"{name}@{digest}" in found["RepoDigests"]
+    for other in (f"{name}@{digest}", f"{reference}@{digest}"):
+        assert lab.engine.inspect_image(other)["Id"] == found["Id"]
+
+
+@pytest.mark.parametrize("form", ["{name}@{digest}", "{name}:pinned@{digest}"])
+def test_a_pull_by_digest_leaves_no_tag(lab: Lab, form: str) -> None:
+    """Whether or not a tag stands beside the digest."""
+    reference, digest = lab.hands.push("pinned", f"{lab.prefix}{form}")
+    pinned = form.format(name=reference.rpartition(":")[0], digest=digest)
+    lab.engine.pull_image(pinned, None, nothing)
+    found = lab.engine.inspect_image(pinned)
+    assert found["RepoTags"] == []
+    assert any(digest in name for name in found["RepoDigests"])
+    with pytest.raises(EngineError):
+        lab.engine.inspect_image(reference)
+
+
+def test_a_moved_tag_is_another_image(lab: Lab) -> None:
+    """The registry's digest changes at once; the local tag with the next pull, and the old image stays by digest."""
+    reference, old = lab.hands.push("moving", f"{lab.prefix}old")
+    lab.engine.pull_image(reference, None, nothing)
+    first = lab.engine.inspect_image(reference)["Id"]
+    _, new = lab.hands.push("moving", f"{lab.prefix}new")
+    assert lab.engine.registry_digest(reference) == new
+    assert lab.engine.inspect_image(reference)["Id"] == first
+    lab.engine.pull_image(reference, None, nothing)
+    assert lab.engine.inspect_image(reference)["Id"] != first
+    assert lab.engine.inspect_image(f"{reference.rpartition(':')[0]}@{old}")["Id"] == first
+
+
+def test_what_the_registry_does_not_have_cannot_be_pulled(lab: Lab) -> None:
+    """Neither pulled nor asked for."""
+    reference, _ = lab.hands.push("known", f"{lab.prefix}known")
+    unknown = f"{reference.rpartition(':')[0]}:unknown"
+    for call in (lambda: lab.engine.pull_image(unknown, None, nothing), lambda: lab.engine.registry_digest(unknown)):
+        with pytest.raises(EngineError, match="manifest unknown"):
+            call()
+
+
+def test_a_pulled_image_can_be_created_from_by_tag_and_digest(lab: Lab) -> None:
+    """`name:tag@digest` is what `docker ps` shows then."""
+    reference, digest = lab.hands.push("run", f"{lab.prefix}run")
+    lab.engine.pull_image(reference, None, nothing)
+    container = lab.engine.create_container(lab.name("one"), {"Image": f"{reference}@{digest}"})
+    assert lab.row(container)["Image"] == f"{reference}@{digest}"
+    assert lab.row(container)["ImageID"] == lab.engine.inspect_image(reference)["Id"]
