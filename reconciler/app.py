@@ -130,7 +130,7 @@ def _report(
     return Report(
         command,
         tuple(reports),
-        warnings=specs.warnings,
+        warnings=(*specs.warnings, *(notice for report in reports for notice in report.notices)),
         errors=specs.errors,
         refused=bool(specs.errors) if refused is None else refused,
         failed=failed,

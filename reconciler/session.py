@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from reconciler.controller import Loop, Outcome
@@ -106,8 +106,8 @@ class Session:
             on_plan(forecast.report)
             if not forecast.report.converges:
                 return forecast.report
-            began = monotonic()
-            listener = _Reporter(self._engine, project, on_activity, began)
+            began = self._executor.now()
+            listener = _Reporter(self._engine, project, on_activity, self._executor.now)
             self._listener = listener
             if isinstance(self._executor, ThreadedExecutor) and forecast.report.operations:
                 self._executor.watch()
@@ -121,7 +121,7 @@ class Session:
                 deadline=deadline,
             )
             outcome = loop.run(Memory())
-            return _outcome_report(forecast.report, outcome, listener.logs, monotonic() - began)
+            return _outcome_report(forecast.report, outcome, listener.logs, self._executor.now() - began)
 
     def _lock(self, project: Project) -> AbstractContextManager[None]:
         """Nobody else can reach an engine that lives in this process."""
@@ -146,6 +146,7 @@ class Session:
             succeeded=outcome.succeeded,
             fingerprint=_fingerprint(desired, observed),
             unknown=_unknown(desired.project, operations),
+            notices=tuple(dict.fromkeys((*first.notices, *outcome.step.notices))),
             source=desired.project.source,
         )
 
@@ -253,11 +254,12 @@ class _Silence:
 class _Reporter(_Silence):
     """Turns what the loop does into activities, and keeps the last log lines of containers that failed."""
 
-    def __init__(self, engine: Engine, project: Project, on_activity: OnActivity, began: float) -> None:
+    def __init__(self, engine: Engine, project: Project, on_activity: OnActivity, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._project = project
         self._on_activity = on_activity
-        self._began = began
+        self._clock = clock
+        self._began = clock()
         self._waiting: dict[str, str] = {}
         self.logs: dict[str, str] = {}
 
@@ -293,7 +295,7 @@ class _Reporter(_Silence):
         self._say(operation.service, "progress", text, operation)
 
     def _say(self, service: str | None, state: Any, text: str, operation: Operation | None = None) -> None:
-        seconds = monotonic() - self._began
+        seconds = self._clock() - self._began
         self._on_activity(Activity(self._project.name, service, state, redact_text(text), seconds, operation))
 
 

@@ -24,7 +24,9 @@ def docker_engine() -> Iterator[Engine]:
     try:
         engine = connect()
     except ReconcilerError as error:
-        pytest.fail(f"this test needs a Docker Engine: {error}; without one, run: pytest -m 'not engine'", pytrace=False)
+        pytest.fail(
+            f"this test needs a Docker Engine: {error}; without one, run: pytest -m 'not engine'", pytrace=False
+        )
     yield engine
     engine.close()
 

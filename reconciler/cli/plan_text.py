@@ -29,10 +29,9 @@ _TARGETS = 28
 
 def render(report: Report, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
     """The whole plan, ending in a line break; empty where there is no project to speak of."""
-    blocks = [render_project(project, width=width, palette=palette) for project in report.projects]
     warnings = warning_lines(report.warnings, width, palette)
-    if warnings:
-        blocks.append("\n".join(warnings) + "\n")
+    blocks = ["\n".join(warnings) + "\n"] if warnings else []
+    blocks += [render_project(project, width=width, palette=palette) for project in report.projects]
     if len(report.projects) > 1:
         blocks.append(_total(report) + "\n")
     return "\n".join(blocks)
@@ -90,15 +89,16 @@ def _column(names: Iterable[str], most: int) -> int:
 
 def _change(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:
     sole = sole_reason(change.causes)
-    if sole and not remark:
-        remark = reason_text(sole)
-        where = place(sole)
-        if 4 + len(text) + len(remark) + len(where) + 4 <= width:
-            yield f"  {_signed(change, text, palette)}  {palette.faint('  '.join(filter(None, (remark, where))))}"
-            return
-        remark = ""
-    yield from _head(change, text, remark, width, palette)
-    yield from cause_lines(change.causes, width, palette)
+    if sole is None or remark:
+        yield from _head(change, text, remark, width, palette)
+        yield from cause_lines(change.causes, width, palette)
+        return
+    because = "  ".join(part for part in (reason_text(sole), place(sole)) if part)
+    if 4 + len(text) + 2 + len(because) <= width:
+        yield f"  {_signed(change, text, palette)}  {palette.faint(because)}"
+        return
+    yield from _head(change, text, "", width, palette)
+    yield from (palette.faint(line) for line in wrapped(because, width, " " * 6))
 
 
 def _head(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:

@@ -77,5 +77,5 @@ def _mood(service: ServiceStatus, palette: Palette) -> Callable[[str], str]:
 def _reason(service: ServiceStatus, width: int) -> list[str]:
     text = ": ".join(part for part in (service.reason, service.message) if part)
     if service.waiting:
-        text = f"{text}; {service.waiting}" if text else service.waiting
+        text = "; ".join(part for part in (text, f"waiting for {service.waiting}") if part)
     return wrapped(text, width, "      ") if text else []

@@ -107,12 +107,14 @@ class Memory:
 
     `failures` are definitions known to be bad, by (service, hash); `failed_operations` messages of operations that
     failed for good, by id; `attempted` names of containers that this run created or started, so that one which dies is
-    a failed rollout and not a replica that died since.
+    a failed rollout and not a replica that died since; `causes` why this run began with a slot, by (service, slot),
+    because the container that showed it may be gone by now.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
     failed_operations: Mapping[str, str] = field(default_factory=dict)
     attempted: frozenset[str] = frozenset()
+    causes: Mapping[tuple[str, int], tuple[Difference, ...]] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept."""
@@ -124,9 +126,10 @@ class Memory:
         return replace(self, failed_operations={**self.failed_operations, operation_id: message})
 
     def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
-        """This memory and the containers that these operations bring up."""
+        """This memory, the containers that these operations bring up, and why their slots were begun with."""
         names = {op.resource for op in operations if op.kind in {"container.create", "container.start"}}
-        return replace(self, attempted=self.attempted | names)
+        causes = {(op.service, op.slot): op.cause for op in operations if op.service and op.slot}
+        return replace(self, attempted=self.attempted | names, causes={**causes, **self.causes})
 
 
 @dataclass(frozen=True)

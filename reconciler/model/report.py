@@ -36,6 +36,7 @@ class ProjectReport:
     duration: float = 0.0
     unknown: tuple[tuple[str, str], ...] = ()
     logs: tuple[tuple[str, str], ...] = ()
+    notices: tuple[Notice, ...] = ()
     source: str = ""
 
 

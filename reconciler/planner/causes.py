@@ -10,15 +10,20 @@ from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.model.redaction import redact
-from reconciler.planner.context import View
+from reconciler.planner.context import Context, View
 from reconciler.planner.slots import Slot
 
 
 BUILT_IN = {"host", "none", "bridge"}
+SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ipc"}
 
 
-def slot_cause(view: View, slot: Slot, observed: Observed, project: str) -> tuple[Difference, ...]:
-    """Why this slot's container is created or replaced."""
+def slot_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
+    """Why this slot's container is created or replaced: as found when this run began with it, else as it shows now."""
+    return context.memory.causes.get((view.service.name, slot.number)) or _present_cause(context, view, slot)
+
+
+def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
     service = view.service
     previous = slot.previous
     if previous is None:
@@ -28,8 +33,9 @@ def slot_cause(view: View, slot: Slot, observed: Observed, project: str) -> tupl
         return (
             Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),
         )
-    found = [*_image_difference(view, previous), *_field_differences(view, previous, observed)]
-    found += _network_differences(view, previous, project, slot.number)
+    found = [*_image_difference(view, previous), *_field_differences(view, previous, context.observed)]
+    found += _network_differences(view, previous, context.project, slot.number)
+    found += _share_differences(view, previous)
     return tuple(found) or (_hidden_difference(view, previous),)
 
 
@@ -94,6 +100,21 @@ def _network_differences(view: View, previous: Container, project: str, slot: in
             field = f"networks.{item.key}" if item else "networks"
             found.append(Difference(field, _shown(network, before), _shown(network, after), service.source(field)))
     return found
+
+
+def _share_differences(view: View, previous: Container) -> list[Difference]:
+    """Namespaces joined whose container is another one now."""
+    return [
+        Difference(
+            SHARED_FIELDS[host_field],
+            str(previous.host_config.get(host_field, ""))[:22],
+            f"container:{view.shares[host_field][:12]}",
+            view.service.source(SHARED_FIELDS[host_field]),
+            f"the container of {owner} is another one",
+        )
+        for host_field, owner in view.service.shares
+        if previous.host_config.get(host_field) != f"container:{view.shares[host_field]}"
+    ]
 
 
 def _names_on(container: Container, network: str) -> list[str] | None:

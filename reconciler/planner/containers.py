@@ -45,7 +45,7 @@ def create(context: Context, view: View, slot: Slot, impact: Impact, after: tupl
         target=name,
         after=after,
         impact=impact,
-        cause=slot_cause(view, slot, context.observed, context.project),
+        cause=slot_cause(context, view, slot),
         payload={"name": name, "body": body, "platform": view.service.image.platform},
     )
 
@@ -65,7 +65,7 @@ def connect(context: Context, view: View, slot: Slot, current: Container, attach
         slot=slot.number,
         target=current.id,
         after=(f"container.create:{container_key(current)}",),
-        cause=slot_cause(view, slot, context.observed, context.project),
+        cause=slot_cause(context, view, slot),
         payload=payload,
     )
 

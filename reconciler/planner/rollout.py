@@ -88,7 +88,7 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
     under_way = f"container.create:{view.service.name}/{slot.number}/"
     if any(operation.startswith(under_way) for operation in context.observed.inflight):
         return
-    cause = slot_cause(view, slot, context.observed, context.project)
+    cause = slot_cause(context, view, slot)
     if view.service.container_name and slot.others:
         for other in slot.others:
             _or_fail(context, view, containers.retire(context, other, "gap", cause))
@@ -119,7 +119,7 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
     connected = tuple(
         f"network.connect:{key}:{item.network}" for item in later_networks(view.service, context.observed.engine)
     )
-    cause = slot_cause(view, slot, context.observed, context.project)
+    cause = slot_cause(context, view, slot)
     after = (f"container.create:{key}", *connected, *before)
     operation = containers.start(context, current, _impact(view, slot), cause, after)
     _or_fail(context, view, context.draft.add(operation))
@@ -131,7 +131,7 @@ def _wait(context: Context, view: View, slot: Slot) -> None:
 
 
 def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:
-    cause = slot_cause(view, slot, context.observed, context.project)
+    cause = slot_cause(context, view, slot)
     for other in slot.occupied_others:
         message = context.draft.add(containers.stop(context, other, _impact(view, slot), cause, after))
         if message:
@@ -140,7 +140,7 @@ def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...
 
 def _remove_others(context: Context, view: View) -> None:
     for slot in view.slots:
-        cause = slot_cause(view, slot, context.observed, context.project)
+        cause = slot_cause(context, view, slot)
         for other in slot.others:
             message = context.draft.add(containers.remove(context, other, _impact(view, slot), cause))
             if message:
@@ -162,7 +162,7 @@ def _after_failure(context: Context, view: View, failure: Failure) -> str:
 
 
 def _go_back(context: Context, view: View, slot: Slot) -> None:
-    cause = slot_cause(view, slot, context.observed, context.project)
+    cause = slot_cause(context, view, slot)
     current = slot.current
     if current and current.occupied:
         context.draft.add(containers.stop(context, current, "none", cause))

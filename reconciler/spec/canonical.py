@@ -18,7 +18,18 @@ from reconciler.spec.shellwords import split_words
 from reconciler.spec.volumes import clean, parse_volume, resolve_path
 
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
-_REMOTE_CONTEXTS = ("http://", "https://", "git://", "ssh://", "git@", "github.com/", "docker-image://", "oci-layout://", "target:", "service:")
+_REMOTE_CONTEXTS = (
+    "http://",
+    "https://",
+    "git://",
+    "ssh://",
+    "git@",
+    "github.com/",
+    "docker-image://",
+    "oci-layout://",
+    "target:",
+    "service:",
+)
 
 
 def canonical(document: Table, scope: Scope) -> Table:
@@ -53,7 +64,9 @@ def _test(value: Any, spot: Spot) -> Any:
         return _from_plain(["CMD-SHELL", value], spot)
     items = need_items(value)
     if items and items[0] not in _TESTS:
-        raise MalformedError(f"must begin with {', '.join(_TESTS[:-1])} or {_TESTS[-1]}", f"write [CMD, {items[0]}, ...]")
+        raise MalformedError(
+            f"must begin with {', '.join(_TESTS[:-1])} or {_TESTS[-1]}", f"write [CMD, {items[0]}, ...]"
+        )
     return items
 
 
@@ -256,10 +269,13 @@ _SERVICE = section(
     {
         **dict.fromkeys(("command", "entrypoint"), _command),
         **dict.fromkeys(("init", "read_only", "privileged", "tty", "stdin_open", "oom_kill_disable"), forms.boolean),
-        **dict.fromkeys(("scale", "pids_limit", "oom_score_adj", "mem_swappiness", "cpu_shares", "cpu_quota", "cpu_period"), forms.whole),
+        **dict.fromkeys(
+            ("scale", "pids_limit", "oom_score_adj", "mem_swappiness", "cpu_shares", "cpu_quota", "cpu_period"),
+            forms.whole,
+        ),
         **dict.fromkeys(("shm_size", "mem_limit", "mem_reservation", "memswap_limit"), forms.size),
         **dict.fromkeys(("tmpfs", "dns", "dns_search"), forms.text_list),
-        **dict.fromkeys(("labels", "sysctls"), forms.labels),
+        **dict.fromkeys(("annotations", "labels", "sysctls"), forms.labels),
         "build": _build,
         "cpus": forms.number,
         "depends_on": _depends_on,

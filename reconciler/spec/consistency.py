@@ -112,7 +112,9 @@ def _one_mount_each(site: _Site) -> Iterator[SpecError]:
     seen: dict[str, str] = {line.partition(":")[0]: "tmpfs" for line in site.service.get("tmpfs") or ()}
     for mount in site.service.get("volumes") or ():
         if mount["target"] in seen:
-            yield site.error("volumes", f"{mount['target']} is also mounted by {seen[mount['target']]}", "remove one of the two")
+            yield site.error(
+                "volumes", f"{mount['target']} is also mounted by {seen[mount['target']]}", "remove one of the two"
+            )
 
 
 def _agreeing_twins(site: _Site) -> Iterator[SpecError]:
@@ -151,7 +153,9 @@ def _shared_names(document: Table, disabled: frozenset[str]) -> Iterator[SpecErr
         chosen = service.get("container_name")
         if chosen and chosen in owners:
             site = _Site(name, service, document, disabled)
-            yield site.error("container_name", f"{chosen!r} is also the name of service {owners[chosen]!r}", "rename one")
+            yield site.error(
+                "container_name", f"{chosen!r} is also the name of service {owners[chosen]!r}", "rename one"
+            )
         elif chosen:
             owners[chosen] = name
 
@@ -175,7 +179,9 @@ def _cycles(document: Table, disabled: frozenset[str]) -> list[SpecError]:
         if cycle:
             site = _Site(cycle[0], services[cycle[0]], document, disabled)
             key = "depends_on" if "depends_on" in site.service else "network_mode"
-            errors.append(site.error(key, f"dependency cycle: {' -> '.join(cycle)}", "remove one of these dependencies"))
+            errors.append(
+                site.error(key, f"dependency cycle: {' -> '.join(cycle)}", "remove one of these dependencies")
+            )
     return errors
 
 

@@ -42,7 +42,7 @@ def apply_service_defaults(service: Table, folder: str, environment: Mapping[str
 
 
 def complete_definitions(document: Table, section: str, project: str, used: frozenset[str]) -> None:
-    """Keep the used networks or volumes of the document and give each its name: `<project>_<key>`, or the key if external."""
+    """Keep the used networks or volumes and give each its name: `<project>_<key>`, or the key if it is external."""
     definitions = document.get(section) or Table()
     completed = Table()
     for key in sorted(used):

@@ -1,7 +1,7 @@
 """Env files: the text of `.env`, `--env-file` and a service's `env_file` (Compose Spec, "Env_file format").
 
-`KEY=value`, `KEY: value`, `export KEY=value`, a bare `KEY` inherited from the shell, `#` comments, single quotes literal,
-double quotes with escapes, both over several lines; `$VAR` is substituted except inside single quotes.
+`KEY=value`, `KEY: value`, `export KEY=value`, a bare `KEY` inherited from the shell, `#` comments,
+single quotes literal, double quotes with escapes, both over several lines; `$VAR` is substituted except inside single quotes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def parse_env_file(text: str, inherited: Mapping[str, str], unset: Unset) -> dic
 
 
 def parse_raw_file(text: str, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an env file of `format: raw`: everything after the first `=` is the value, unquoted, unexpanded."""
+    """The variables of an env file of `format: raw`: all after the first `=` is the value, unquoted, unexpanded."""
     found: dict[str, str] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

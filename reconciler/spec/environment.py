@@ -13,7 +13,7 @@ from reconciler.model.project import Notice
 from reconciler.spec.dotenv import MAX_BYTES, EnvFileError, parse_env_file, parse_raw_file
 from reconciler.spec.files import display_path, read_bytes
 from reconciler.spec.forms import Spot
-from reconciler.spec.nodes import NOWHERE, Items, Table, source_text
+from reconciler.spec.nodes import NOWHERE, Items, Mark, Table, source_text
 
 Variables = dict[str, str]
 
@@ -26,14 +26,20 @@ class EnvFiles:
         self.notices: list[Notice] = []
 
     def read(self, path: str, inherited: Mapping[str, str], *, named_at: str = "", raw: bool = False) -> Variables:
-        """The variables of one file; SpecError at `named_at` where it is missing, and at its own line where it is malformed."""
+        """The variables of one file; SpecError at `named_at` if it is missing, at its own line if it is malformed."""
         name = display_path(path, self._cwd)
-        data = read_bytes(path, MAX_BYTES, what=f"env file {name}", source=named_at or name, hint="create it, or correct the path")
+        data = read_bytes(
+            path, MAX_BYTES, what=f"env file {name}", source=named_at or name, hint="create it, or correct the path"
+        )
         if len(data) > MAX_BYTES:
             raise SpecError(f"env file {name} is larger than 1 MB", source=named_at or name)
         try:
             text = data.decode()
-            return parse_raw_file(text, inherited) if raw else parse_env_file(text, inherited, lambda key: self._unset(key, name))
+            return (
+                parse_raw_file(text, inherited)
+                if raw
+                else parse_env_file(text, inherited, lambda key: self._unset(key, name))
+            )
         except UnicodeDecodeError:
             raise SpecError("an env file must be UTF-8", source=name) from None
         except EnvFileError as error:
@@ -48,7 +54,7 @@ class EnvFiles:
 def project_environment(
     folder: str, env_files: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles
 ) -> dict[str, str]:
-    """The variables that a project is interpolated with: the env files (default `.env`, where it exists), then the shell."""
+    """The variables that a project is interpolated with: env files (default `.env`, if it exists), then the shell."""
     paths = env_files or ((f"{folder}/.env",) if Path(folder, ".env").is_file() else ())
     variables: Variables = {}
     for path in paths:
@@ -74,10 +80,10 @@ def resolve_environment(service: Table, spot: Spot, environment: Mapping[str, st
 
 def _from_files(
     service: Table, spot: Spot, environment: Mapping[str, str], reader: EnvFiles
-) -> list[tuple[str, str, tuple[str, int]]]:
+) -> list[tuple[str, str, Mark]]:
     files = service.get("env_file") or Items()
     found: Variables = {}
-    marks = {}
+    marks: dict[str, Mark] = {}
     for entry, mark in files.marked():
         path, required, raw = entry["path"], entry.get("required", True), entry.get("format") == "raw"
         if not required and not Path(path).exists():

@@ -10,7 +10,7 @@ from reconciler.errors import SpecError
 
 
 def read_bytes(path: str, limit: int, *, what: str, source: str, hint: str | None = None) -> bytes:
-    """The file's content, of which at most `limit` bytes plus one are read; SpecError at `source` where it cannot be read.
+    """The file's content, of which at most `limit` + 1 bytes are read; SpecError at `source` if it cannot be read.
 
     `what` is how the message calls the file. Only regular files are read: a pipe or device could block for ever.
     """

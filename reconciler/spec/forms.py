@@ -46,7 +46,9 @@ class Spot:
     def report(self, error: ValueError) -> None:
         """Keep an error of this value for the end of the load."""
         hint = getattr(error, "hint", None)
-        self.scope.errors.append(SpecError(f"{path_text(self.path)}: {error}", source=source_text(self.mark), hint=hint))
+        self.scope.errors.append(
+            SpecError(f"{path_text(self.path)}: {error}", source=source_text(self.mark), hint=hint)
+        )
 
     def notice(self, code: str, message: str) -> None:
         """Tell the user something about this value."""
@@ -162,7 +164,9 @@ def boolean(value: Any, spot: Spot) -> Any:
         raise MalformedError(f"must be true or false, not {shown(value)}")
     meant = lowered in _TRUE
     if lowered not in ("true", "false"):
-        spot.notice("YamlBoolean", f"{shown(value)} is read as {str(meant).lower()}; YAML 1.2 knows only true and false")
+        spot.notice(
+            "YamlBoolean", f"{shown(value)} is read as {str(meant).lower()}; YAML 1.2 knows only true and false"
+        )
     return meant
 
 
@@ -187,7 +191,9 @@ def number(value: Any, _: Spot) -> Any:
 def size(value: Any, _: Spot) -> Any:
     """Bytes as a decimal string: from `64m`, or a whole number of bytes."""
     if isinstance(value, float):
-        raise MalformedError(f"must be a whole number of bytes, not {number_text(value)}", "write it with a unit, such as 512m")
+        raise MalformedError(
+            f"must be a whole number of bytes, not {number_text(value)}", "write it with a unit, such as 512m"
+        )
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return size_text(value, _)

@@ -35,7 +35,7 @@ def interpolate(text: str, lookup: Callable[[str], str | None], unset: Unset, de
         raise MalformedError(f"${{...}} is nested more than {MAX_NESTING} levels deep")
     parts: list[str] = []
     at = 0
-    for match in iter(lambda: _TOKEN.search(text, at), None):
+    while match := _TOKEN.search(text, at):
         parts.append(text[at : match.start()])
         at = match.end()
         if match[1]:
@@ -45,8 +45,7 @@ def interpolate(text: str, lookup: Callable[[str], str | None], unset: Unset, de
         else:
             value, at = _braced(text, match.end(), lookup, unset, depth)
             parts.append(value)
-    parts.append(text[at:])
-    return "".join(parts)
+    return "".join((*parts, text[at:]))
 
 
 def _value(name: str, lookup: Callable[[str], str | None], unset: Unset) -> str:
@@ -128,13 +127,15 @@ class Interpolation:
     def text(self, text: str, path: Path, mark: Mark) -> str:
         """The interpolated string; an error is kept, with its place, and gives ""."""
         try:
-            result = interpolate(text, self.environment.get, lambda name: self._unset(name, mark))
-            self._output += len(result)
-            if self._output > MAX_OUTPUT:
-                raise MalformedError(f"interpolation produces more than {MAX_OUTPUT // 1024 // 1024} MB")
+            return self._counted(interpolate(text, self.environment.get, lambda name: self._unset(name, mark)))
         except MalformedError as error:
             self.errors.append(SpecError(f"{path_text(path)}: {error}", source=source_text(mark), hint=error.hint))
             return ""
+
+    def _counted(self, result: str) -> str:
+        self._output += len(result)
+        if self._output > MAX_OUTPUT:
+            raise MalformedError(f"interpolation produces more than {MAX_OUTPUT // 1024 // 1024} MB")
         return result
 
     def _unset(self, name: str, mark: Mark) -> None:

@@ -24,7 +24,7 @@ from reconciler.spec.forms import Scope, Spot
 from reconciler.spec.interpolation import Interpolation, interpolate_values
 from reconciler.spec.merge import merge
 from reconciler.spec.names import chosen_name, default_name, normalise_name
-from reconciler.spec.nodes import NOWHERE, Table, kind_of, source_text
+from reconciler.spec.nodes import Table, kind_of, source_text
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
 from reconciler.spec.schema.check import check_document
@@ -55,7 +55,7 @@ class Request:
 class Loaded:
     """One project as Compose normalises it.
 
-    `document` is what `docker compose config --format json` prints, before `$` is doubled, with `x-*` kept. `sources`
+    `document` is what `docker compose config --format json` prints before `$` is doubled, with `x-*` kept. `sources`
     maps paths in it (`services.web.ports[0]`, "" for the whole) to `file:line`; what nobody wrote has no entry.
     `disabled` names the services of profiles that are not enabled. `reconcile` is the top-level `x-reconcile`, complete.
     """
@@ -225,12 +225,12 @@ def _place(error: SpecError, order: dict[str, int]) -> tuple[int, int]:
 
 def _null_errors(document: Table) -> list[SpecError]:
     """Sections and services that stand there with nothing in them."""
-    errors = []
-    for section in ("services", "networks", "volumes"):
-        if section in document and document[section] is None:
-            errors.append(_must_be_mapping(section, document, section))
+    sections = [name for name in ("services", "networks", "volumes") if name in document and document[name] is None]
+    errors = [_must_be_mapping(name, document, name) for name in sections]
     services = document.get("services") or Table()
-    errors += [_must_be_mapping(f"services.{name}", services, name) for name, service in services.items() if service is None]
+    errors += [
+        _must_be_mapping(f"services.{name}", services, name) for name, service in services.items() if service is None
+    ]
     return errors
 
 

@@ -46,7 +46,10 @@ def _key(name: str) -> Identity:
 
 
 _UNIQUE: dict[Pattern, Identity] = {
-    **{("services", "*", key): repr for key in ("cap_add", "cap_drop", "dns", "dns_opt", "dns_search", "expose", "extra_hosts", "profiles", "tmpfs")},
+    **{
+        ("services", "*", key): repr
+        for key in ("cap_add", "cap_drop", "dns", "dns_opt", "dns_search", "expose", "extra_hosts", "profiles", "tmpfs")
+    },
     ("services", "*", "networks", "*", "aliases"): repr,
     ("services", "*", "networks", "*", "link_local_ips"): repr,
     ("services", "*", "ports"): _port_identity,
@@ -109,7 +112,9 @@ def _merge(base: Any, over: Any, pattern: Pattern, path: Path, mark: Mark) -> An
 
 def _same_driver(base: Table, over: Table, pattern: Pattern) -> Table:
     """Logging options of another driver are not merged."""
-    other = pattern == ("services", "*", "logging") and base.get("driver", over.get("driver")) != over.get("driver", base.get("driver"))
+    other = pattern == ("services", "*", "logging") and base.get("driver", over.get("driver")) != over.get(
+        "driver", base.get("driver")
+    )
     return Table() if other else base
 
 

@@ -40,5 +40,7 @@ def default_name(files: tuple[str, ...], folder: str) -> str:
     lone = len(files) == 1 and not _FOLDER_FILES.search(stem)
     name = normalise_name(stem if lone else PurePosixPath(folder).name)
     if not name:
-        raise SpecError("no project name can be made of the folder's name", source=files[0], hint="set name: at the top level")
+        raise SpecError(
+            "no project name can be made of the folder's name", source=files[0], hint="set name: at the top level"
+        )
     return name

@@ -29,7 +29,8 @@ def parse_port(text: str) -> list[LongPort]:
         raise MalformedError(f"port {shown(text)}: the container port must be 1 to {_HIGHEST}", _HINT)
     published = _published(host, last - first + 1, text)
     return [
-        _long(target, published[index] if published else "", ip, protocol) for index, target in enumerate(range(first, last + 1))
+        _long(target, published[index] if published else "", ip, protocol)
+        for index, target in enumerate(range(first, last + 1))
     ]
 
 
@@ -45,7 +46,9 @@ def check_address(address: str) -> str:
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        raise MalformedError(f"{shown(address)} is not an IP address", "a published port takes an address, not a name") from None
+        raise MalformedError(
+            f"{shown(address)} is not an IP address", "a published port takes an address, not a name"
+        ) from None
     return address
 
 
@@ -63,7 +66,9 @@ def _split_protocol(text: str) -> tuple[str, str]:
 def _split_address(address: str, text: str) -> tuple[str, str, str]:
     match = _SPEC.fullmatch(address)
     if match is None:
-        raise MalformedError(f"port {shown(text)} has too many colons", "put an IPv6 address in brackets: [::1]:8080:80")
+        raise MalformedError(
+            f"port {shown(text)} has too many colons", "put an IPv6 address in brackets: [::1]:8080:80"
+        )
     ip, host, container = match["ip6"] or match["ip"] or "", match["host"], match["container"]
     if host is None:
         if match["ip6"]:
@@ -81,7 +86,9 @@ def _published(host: str, targets: int, text: str) -> list[str]:
         return [str(port) for port in range(first, last + 1)]
     if targets == 1:
         return [f"{first}-{last}"]
-    raise MalformedError(f"port {shown(text)}: the host and container ranges differ in length", "make both ranges equally long")
+    raise MalformedError(
+        f"port {shown(text)}: the host and container ranges differ in length", "make both ranges equally long"
+    )
 
 
 def _port_range(text: str, name: str, spec: str) -> tuple[int, int]:

@@ -17,7 +17,12 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
     """The document as text that ends in a newline, keys sorted. JSON leaves out nested `x-*`, as Compose's does."""
     if fmt == "yaml":
         return yaml.dump(
-            _escaped(document), Dumper=_Dumper, sort_keys=True, allow_unicode=True, default_flow_style=False, width=10_000
+            _escaped(document),
+            Dumper=_Dumper,
+            sort_keys=True,
+            allow_unicode=True,
+            default_flow_style=False,
+            width=10_000,
         )
     shown = {key: _without_extensions(value) if key in _EXTENDED else value for key, value in document.items()}
     return json.dumps(_escaped(shown), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
 """What a bare YAML word means, as Compose reads it (YAML 1.2 core schema with the leftovers of 1.1 that go-yaml keeps).
 
-`yes`, `on`, `22:22` stay strings; `017`, `0o17`, `0b11`, `1_000` are whole numbers; `1e3` is a number; `2024-01-01` is a
-timestamp. Called by `yaml_nodes` for every scalar; `number_text` by whatever turns a number into a string.
+`yes`, `on`, `22:22` stay strings; `017`, `0o17`, `0b11`, `1_000` are whole numbers; `1e3` is a number; `2024-01-01` is
+a timestamp. Called by `yaml_nodes` for every scalar; `number_text` by whatever turns a number into a string.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from reconciler.spec.nodes import Timestamp
+from reconciler.spec.nodes import Timestamp, shown
 
 Scalar = str | int | float | bool | None
 
@@ -29,10 +29,8 @@ _WORDS: dict[str, Scalar] = {
 _WHOLE = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]([0-7]+)|0([0-7]+)|(0|[1-9][0-9]*))", re.ASCII)
 _BASES = (16, 2, 8, 8, 10)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?(Z|[-+]\d\d:\d\d))|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?))?",
-    re.ASCII,
-)
+_CLOCK = r"(\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?"
+_TIMESTAMP = re.compile(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?:[Tt]{_CLOCK}(Z|[-+]\d\d:\d\d)| {_CLOCK})?", re.ASCII)
 _MAX_INT, _MIN_INT, _MAX_UINT = 2**63 - 1, -(2**63), 2**64 - 1
 _LONGEST_NUMBER = 400
 _PLAIN_EXPONENTS = range(-4, 6)
@@ -95,7 +93,9 @@ def _whole(text: str) -> int | None:
     match = _WHOLE.fullmatch(text)
     if match is None:
         return None
-    digits, base = next((digits, base) for digits, base in zip(match.groups()[1:], _BASES, strict=True) if digits is not None)
+    digits, base = next(
+        (digits, base) for digits, base in zip(match.groups()[1:], _BASES, strict=True) if digits is not None
+    )
     value = int(digits, base)
     if not match[1]:
         return value if value <= _MAX_UINT else None
@@ -115,9 +115,11 @@ def _timestamp(text: str) -> Timestamp | None:
     if match is None:
         return None
     year, month, day, *clock = match.groups()
-    hour, minute, second, fraction = clock[:3] + [clock[3]] if clock[0] else clock[5:]
+    hour, minute, second, fraction = clock[:4] if clock[0] else clock[5:]
     try:
-        moment = datetime(*(int(part or 0) for part in (year, month, day, hour, minute, second)), tzinfo=UTC)
+        moment = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC
+        )
     except ValueError:
         return None
     return Timestamp(f"{moment:%Y-%m-%dT%H:%M:%S}{(fraction or '').rstrip('0').rstrip('.')}{clock[4] or 'Z'}")

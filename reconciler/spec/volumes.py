@@ -66,7 +66,7 @@ def _sections(text: str) -> tuple[str, str, str]:
 
 
 def _split(text: str) -> list[str]:
-    """The sections between colons; the colon of a Windows drive (`C:\\`) is part of its path."""
+    """The sections between colons; the colon of a Windows drive (`C:`) is part of its path."""
     parts: list[str] = []
     rest = text
     while True:

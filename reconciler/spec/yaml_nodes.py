@@ -39,7 +39,7 @@ _BOMB_HINT = "aliases (*name) and merge keys (<<) may not multiply a file beyond
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document: its value, and the paths whose earlier value (from files before this one) is to be forgotten."""
+    """One YAML document: its value, and the paths whose value from files before this one is to be forgotten."""
 
     value: Any
     resets: tuple[Path, ...] = ()
@@ -116,7 +116,8 @@ class _Reader:
 
     def documents(self) -> list[Document]:
         found: list[Document] = []
-        for event in iter(self._loader.get_event, None):
+        while True:
+            event: Any = self._loader.get_event()
             kind = type(event)
             if kind is ScalarEvent:
                 self._scalar(event)
@@ -229,7 +230,9 @@ class _Reader:
     def _merge_key(self, line: int) -> None:
         frame = self._stack[-1]
         if frame.merges:
-            raise self._error(f"key '<<' is already set at line {frame.merges[0][1][1]}", line, "give it a list: <<: [*a, *b]")
+            raise self._error(
+                f"key '<<' is already set at line {frame.merges[0][1][1]}", line, "give it a list: <<: [*a, *b]"
+            )
         frame.key, frame.key_mark, frame.merging = _MERGE, self._mark(line), True
 
     def _merge(self, frame: _Frame, source: Any, mark: Mark) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,10 @@ from tests.support.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.model.observed import EngineInfo
 
-@pytest.fixture(params=["simulated", pytest.param("docker", marks=pytest.mark.engine)])
+
+@pytest.fixture(params=["simulated", "modern", pytest.param("docker", marks=pytest.mark.engine)])
 def lab(request: pytest.FixtureRequest) -> Lab:
     """One engine with the test image on it, and the means to play with it."""
     found: Lab = request.getfixturevalue(f"{request.param}_lab")
@@ -25,8 +28,19 @@ def lab(request: pytest.FixtureRequest) -> Lab:
 
 @pytest.fixture
 def simulated_lab(prefix: str) -> Lab:
-    """A simulated engine that has the test image and nothing else."""
-    snapshot = Snapshot(INFO, images=(image.listed(),), image_inspects={image.NAME: image.inspected()})
+    """A simulated engine of the oldest API, with the test image and nothing else."""
+    return simulated(INFO, prefix)
+
+
+@pytest.fixture
+def modern_lab(prefix: str) -> Lab:
+    """A simulated engine of the newest API that was tested."""
+    return simulated(replace(INFO, api="1.51"), prefix)
+
+
+def simulated(info: EngineInfo, prefix: str) -> Lab:
+    """A simulated engine that has the test image."""
+    snapshot = Snapshot(info, images=(image.listed(),), image_inspects={image.NAME: image.inspected()})
     engine = SimulatedEngine.seeded(snapshot, VirtualClock(), behaviours=programs.behaviour_of)
     return Lab(engine, SimulatedHands(engine), prefix)
 

@@ -97,7 +97,17 @@ def test_host_defaults_are_the_engines(lab: Lab) -> None:
     assert found["RestartPolicy"]["Name"] in {"", "no"}
     assert (found["Memory"], found["NanoCpus"], found["CpuShares"], found["MemorySwap"]) == (0, 0, 0, 0)
     assert (found["Privileged"], found["ReadonlyRootfs"], found["AutoRemove"]) == (False, False, False)
-    for field in ("Binds", "PortBindings", "CapAdd", "CapDrop", "ExtraHosts", "Dns", "Devices", "Ulimits", "SecurityOpt"):
+    for field in (
+        "Binds",
+        "PortBindings",
+        "CapAdd",
+        "CapDrop",
+        "ExtraHosts",
+        "Dns",
+        "Devices",
+        "Ulimits",
+        "SecurityOpt",
+    ):
         assert found[field] is None, field
 
 

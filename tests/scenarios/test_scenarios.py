@@ -10,6 +10,7 @@ that appear nowhere. Every plan that converges is carried out too, and must then
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 
 from reconciler.cli import plan_json, plan_text
 from reconciler.engine.simulated import outside
+from reconciler.model.observed import RegistryAnswer
 from reconciler.model.report import ProjectReport, Report
 from tests.support.world import World
 
@@ -34,7 +36,7 @@ def test_plan(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     _set_the_scene(world, case)
     project = world.project(case["spec"])
     report = world.plan(project)
-    text = plan_text.render(Report("plan", (report,)))
+    text = plan_text.render(Report("plan", (report,), warnings=report.notices))
     if os.environ.get("UPDATE_PLANS"):
         _record(path, text)
     else:
@@ -50,6 +52,9 @@ def test_plan(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _set_the_scene(world: World, case: dict[str, Any]) -> None:
+    if "registry" in case:
+        known = (*IMAGES, *case["registry"])
+        world.engine.world.registry = {f"example/{name}": RegistryAnswer(f"sha256:{sha256(name.encode()).hexdigest()}") for name in known}
     if "before" in case:
         assert world.converge(world.project(case["before"])).succeeded
     for happening in case.get("happens", []):
@@ -58,7 +63,8 @@ def _set_the_scene(world: World, case: dict[str, Any]) -> None:
 
 def _happen(world: World, verb: str, name: str, port: str = "") -> None:
     if verb == "foreign":
-        body = {"Image": "example/web:1.0", "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": port}]}}}
+        body: dict[str, Any] = {"Image": "example/web:1.0", "ExposedPorts": {"80/tcp": {}}}
+        body["HostConfig"] = {"PortBindings": {"80/tcp": [{"HostPort": port}]}}
         world.foreign(name, body)
     elif verb == "compose":
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}

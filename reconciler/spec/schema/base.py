@@ -6,6 +6,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+# The default of keys that are not there. Nobody reads it: validated documents stay mappings, whose defaults
+# stand in `spec.defaults`; it keeps the models from inventing any.
+ABSENT: Any = None
+
 
 class Section(BaseModel):
     """One section of a spec. `not_yet` are keys of the Compose Spec that are refused by name until they are honoured."""

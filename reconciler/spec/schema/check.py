@@ -1,18 +1,21 @@
-"""Validates a document in long form against the models and says what is wrong in the words of a spec, with its place."""
+"""Validates a document in long form against the models, and says in the words of a spec what is wrong and where."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from reconciler.errors import SpecError
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Path, Table, kind_of, path_text, shown, source_text
+from reconciler.spec.scalars import number_text
 from reconciler.spec.schema.base import Section
 from reconciler.spec.schema.project import Spec
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _KINDS = {
     "string_type": "a string",
@@ -88,7 +91,7 @@ def _place(document: Table, location: tuple[int | str, ...]) -> tuple[Path, Mark
             break
         else:
             continue
-        value = value[step]  # type: ignore[index]
+        value = value[step]
         path.append(step)
     return tuple(path), mark
 
@@ -103,12 +106,15 @@ def _wording(path: Path, details: ErrorDetails) -> tuple[str, str | None]:
         return f"{shown(str(value))} is not a valid name", _pattern_hint(path)
     if kind == "literal_error":
         return _not_one_of(str(details["ctx"]["expected"]), value)
-    if kind == "value_error":
-        return str(details["ctx"]["error"]), None
     if kind in _KINDS:
-        quote = _KINDS[kind] == "a string" and isinstance(value, int | float)
-        return f"must be {_KINDS[kind]}, not {kind_of(value)}", "quote it" if quote else None
-    return details["msg"].replace("Input should be", "must be"), None
+        return _wrong_type(kind, value)
+    return details["msg"].removeprefix("Value error, ").replace("Input should be", "must be"), None
+
+
+def _wrong_type(kind: str, value: Any) -> tuple[str, str | None]:
+    quote = kind == "string_type" and isinstance(value, int | float)
+    what = number_text(value) if kind == "int_type" and isinstance(value, float) else kind_of(value)
+    return f"must be {_KINDS[kind]}, not {what}", "quote it" if quote else None
 
 
 def _unknown_key(path: Path) -> tuple[str, str | None]:

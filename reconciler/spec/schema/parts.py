@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from reconciler.spec.schema.base import Section
+from reconciler.spec.schema.base import ABSENT, Section
 
 Options = dict[str, str]
 
@@ -14,12 +14,12 @@ Options = dict[str, str]
 class Build(Section):
     """`build`: absolute paths; an argument without a value comes from the environment."""
 
-    context: str = "."
-    dockerfile: str = "Dockerfile"
-    dockerfile_inline: str = ""
-    args: dict[str, str | None] = {}
-    target: str = ""
-    labels: dict[str, str] = {}
+    context: str = ABSENT
+    dockerfile: str = ABSENT
+    dockerfile_inline: str = ABSENT
+    args: dict[str, str | None] = ABSENT
+    target: str = ABSENT
+    labels: dict[str, str] = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
             "additional_contexts",
@@ -49,61 +49,61 @@ class Port(Section):
     """One entry of `ports`; `published` may be a range."""
 
     target: Annotated[int, Field(ge=1, le=65535)]
-    published: str = ""
-    host_ip: str = ""
-    protocol: str = "tcp"
-    mode: Literal["ingress", "host"] = "ingress"
-    name: str = ""
-    app_protocol: str = ""
+    published: str = ABSENT
+    host_ip: str = ABSENT
+    protocol: str = ABSENT
+    mode: Literal["ingress", "host"] = ABSENT
+    name: str = ABSENT
+    app_protocol: str = ABSENT
 
 
 class BindOptions(Section):
     """`volumes[].bind`."""
 
-    propagation: Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"] = "rprivate"
-    create_host_path: bool = False
-    selinux: Literal["z", "Z"] | None = None
+    propagation: Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"] = ABSENT
+    create_host_path: bool = ABSENT
+    selinux: Literal["z", "Z"] = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset({"recursive"})
 
 
 class VolumeOptions(Section):
     """`volumes[].volume`."""
 
-    nocopy: bool = False
+    nocopy: bool = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset({"subpath", "labels"})
 
 
 class TmpfsOptions(Section):
     """`volumes[].tmpfs`: size in bytes as a decimal string, mode as a number."""
 
-    size: str = ""
-    mode: int = 0
+    size: str = ABSENT
+    mode: int = ABSENT
 
 
 class Mount(Section):
     """One entry of `volumes`."""
 
     type: Literal["bind", "volume", "tmpfs"]
-    source: str = ""
+    source: str = ABSENT
     target: Annotated[str, Field(min_length=1)]
-    read_only: bool = False
-    consistency: str = ""
-    bind: BindOptions = BindOptions()
-    volume: VolumeOptions = VolumeOptions()
-    tmpfs: TmpfsOptions = TmpfsOptions()
+    read_only: bool = ABSENT
+    consistency: str = ABSENT
+    bind: BindOptions = ABSENT
+    volume: VolumeOptions = ABSENT
+    tmpfs: TmpfsOptions = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset({"image"})
 
 
 class Attachment(Section):
     """One entry of a service's `networks`."""
 
-    aliases: list[str] = []
-    ipv4_address: str = ""
-    ipv6_address: str = ""
-    link_local_ips: list[str] = []
-    mac_address: str = ""
-    driver_opts: Options = {}
-    priority: int = 0
+    aliases: list[str] = ABSENT
+    ipv4_address: str = ABSENT
+    ipv6_address: str = ABSENT
+    link_local_ips: list[str] = ABSENT
+    mac_address: str = ABSENT
+    driver_opts: Options = ABSENT
+    priority: int = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset({"gw_priority", "interface_name"})
 
 
@@ -111,27 +111,27 @@ class Dependency(Section):
     """One entry of `depends_on`."""
 
     condition: Literal["service_started", "service_healthy", "service_completed_successfully"]
-    required: bool = True
-    restart: bool = False
+    required: bool = ABSENT
+    restart: bool = ABSENT
 
 
 class Healthcheck(Section):
     """`healthcheck`: durations in Go's form."""
 
-    test: list[str] = []
-    interval: str = ""
-    timeout: str = ""
-    start_period: str = ""
-    start_interval: str = ""
-    retries: Annotated[int, Field(ge=0)] = 0
-    disable: bool = False
+    test: list[str] = ABSENT
+    interval: str = ABSENT
+    timeout: str = ABSENT
+    start_period: str = ABSENT
+    start_interval: str = ABSENT
+    retries: Annotated[int, Field(ge=0)] = ABSENT
+    disable: bool = ABSENT
 
 
 class Logging(Section):
     """`logging`."""
 
-    driver: str = ""
-    options: dict[str, str | None] = {}
+    driver: str = ABSENT
+    options: dict[str, str | None] = ABSENT
 
 
 class UlimitPair(Section):
@@ -152,5 +152,5 @@ class EnvFile(Section):
     """One entry of `env_file`: an absolute path."""
 
     path: str
-    required: bool = True
-    format: Literal["raw"] | None = None
+    required: bool = ABSENT
+    format: Literal["raw"] = ABSENT

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from reconciler.spec.schema.base import Section
+from reconciler.spec.schema.base import ABSENT, Section
 from reconciler.spec.schema.extension import ProjectRules
 from reconciler.spec.schema.parts import Options
 from reconciler.spec.schema.service import Labels, Service
@@ -17,52 +17,52 @@ _NAME = Field(pattern=r"^[a-zA-Z0-9._-]+$")
 class AddressPool(Section):
     """One entry of `networks.*.ipam.config`."""
 
-    subnet: str = ""
-    ip_range: str = ""
-    gateway: str = ""
-    aux_addresses: dict[str, str] = {}
+    subnet: str = ABSENT
+    ip_range: str = ABSENT
+    gateway: str = ABSENT
+    aux_addresses: dict[str, str] = ABSENT
 
 
 class Ipam(Section):
     """`networks.*.ipam`."""
 
-    driver: str = ""
-    config: list[AddressPool] = []
-    options: Options = {}
+    driver: str = ABSENT
+    config: list[AddressPool] = ABSENT
+    options: Options = ABSENT
 
 
 class Network(Section):
     """`networks.*`."""
 
-    name: str = ""
-    driver: str = ""
-    driver_opts: Options = {}
-    ipam: Ipam = Ipam()
-    external: bool = False
-    internal: bool = False
-    attachable: bool = False
-    enable_ipv6: bool = False
-    labels: Labels = {}
+    name: str = ABSENT
+    driver: str = ABSENT
+    driver_opts: Options = ABSENT
+    ipam: Ipam = ABSENT
+    external: bool = ABSENT
+    internal: bool = ABSENT
+    attachable: bool = ABSENT
+    enable_ipv6: bool = ABSENT
+    labels: Labels = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset({"enable_ipv4"})
 
 
 class Volume(Section):
     """`volumes.*`."""
 
-    name: str = ""
-    driver: str = ""
-    driver_opts: Options = {}
-    external: bool = False
-    labels: Labels = {}
+    name: str = ABSENT
+    driver: str = ABSENT
+    driver_opts: Options = ABSENT
+    external: bool = ABSENT
+    labels: Labels = ABSENT
 
 
 class Spec(Section):
     """The top level."""
 
-    name: str = ""
-    version: str = ""
-    services: dict[Annotated[str, _NAME], Service] = {}
-    networks: dict[Annotated[str, _NAME], Network | None] = {}
-    volumes: dict[Annotated[str, _NAME], Volume | None] = {}
-    x_reconcile: Annotated[ProjectRules, Field(alias="x-reconcile")] = ProjectRules()
+    name: str = ABSENT
+    version: str = ABSENT
+    services: dict[Annotated[str, _NAME], Service] = ABSENT
+    networks: dict[Annotated[str, _NAME], Network | None] = ABSENT
+    volumes: dict[Annotated[str, _NAME], Volume | None] = ABSENT
+    x_reconcile: Annotated[ProjectRules, Field(alias="x-reconcile")] = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset({"configs", "include", "models", "secrets"})

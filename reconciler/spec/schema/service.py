@@ -6,11 +6,20 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from reconciler.spec.schema.base import Section
+from reconciler.spec.schema.base import ABSENT, Section
 from reconciler.spec.schema.deploy import Deploy
 from reconciler.spec.schema.extension import ServiceRules
-from reconciler.spec.schema.parts import Attachment, Build, Dependency, EnvFile, Healthcheck, Logging, Mount, Port, Ulimit
-
+from reconciler.spec.schema.parts import (
+    Attachment,
+    Build,
+    Dependency,
+    EnvFile,
+    Healthcheck,
+    Logging,
+    Mount,
+    Port,
+    Ulimit,
+)
 
 
 def _distinct(texts: list[str]) -> list[str]:
@@ -28,58 +37,58 @@ Labels = dict[str, str]
 class Service(Section):
     """One service in long form: durations as Go prints them, bytes as decimal strings, paths absolute."""
 
-    annotations: Labels = {}
-    build: Build = Build()
-    cap_add: Texts = []
-    cap_drop: Texts = []
+    annotations: Labels = ABSENT
+    build: Build = ABSENT
+    cap_add: Texts = ABSENT
+    cap_drop: Texts = ABSENT
     command: Texts | None = None
-    container_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] = ""
-    cpus: Annotated[float, Field(ge=0)] = 0
-    depends_on: dict[str, Dependency] = {}
+    container_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] = ABSENT
+    cpus: Annotated[float, Field(ge=0)] = ABSENT
+    depends_on: dict[str, Dependency] = ABSENT
     deploy: Deploy | None = None
-    dns: Texts = []
-    dns_opt: Texts = []
-    dns_search: Texts = []
-    domainname: str = ""
+    dns: Texts = ABSENT
+    dns_opt: Texts = ABSENT
+    dns_search: Texts = ABSENT
+    domainname: str = ABSENT
     entrypoint: Texts | None = None
-    env_file: list[EnvFile] = []
-    environment: dict[str, str | None] = {}
-    expose: Texts = []
-    extra_hosts: Texts = []
-    group_add: Distinct = []
-    healthcheck: Healthcheck = Healthcheck()
-    hostname: str = ""
-    image: str = ""
-    init: bool = False
-    labels: Labels = {}
-    logging: Logging = Logging()
-    mem_limit: str = ""
-    mem_reservation: str = ""
-    memswap_limit: str = ""
-    network_mode: str = ""
-    networks: dict[str, Attachment | None] = {}
-    pids_limit: int = 0
-    platform: str = ""
-    ports: list[Port] = []
-    privileged: bool = False
-    profiles: Texts = []
-    pull_policy: str = ""
-    read_only: bool = False
-    restart: str = ""
-    scale: Annotated[int, Field(ge=0)] = 1
-    security_opt: Distinct = []
-    shm_size: str = ""
-    stdin_open: bool = False
-    stop_grace_period: str = ""
-    stop_signal: str = ""
-    sysctls: Labels = {}
-    tmpfs: Texts = []
-    tty: bool = False
-    ulimits: dict[str, Ulimit] = {}
-    user: str = ""
-    volumes: list[Mount] = []
-    working_dir: str = ""
-    x_reconcile: Annotated[ServiceRules, Field(alias="x-reconcile")] = ServiceRules()
+    env_file: list[EnvFile] = ABSENT
+    environment: dict[str, str | None] = ABSENT
+    expose: Texts = ABSENT
+    extra_hosts: Texts = ABSENT
+    group_add: Distinct = ABSENT
+    healthcheck: Healthcheck = ABSENT
+    hostname: str = ABSENT
+    image: str = ABSENT
+    init: bool = ABSENT
+    labels: Labels = ABSENT
+    logging: Logging = ABSENT
+    mem_limit: str = ABSENT
+    mem_reservation: str = ABSENT
+    memswap_limit: str = ABSENT
+    network_mode: str = ABSENT
+    networks: dict[str, Attachment | None] = ABSENT
+    pids_limit: int = ABSENT
+    platform: str = ABSENT
+    ports: list[Port] = ABSENT
+    privileged: bool = ABSENT
+    profiles: Texts = ABSENT
+    pull_policy: str = ABSENT
+    read_only: bool = ABSENT
+    restart: str = ABSENT
+    scale: Annotated[int, Field(ge=0)] = ABSENT
+    security_opt: Distinct = ABSENT
+    shm_size: str = ABSENT
+    stdin_open: bool = ABSENT
+    stop_grace_period: str = ABSENT
+    stop_signal: str = ABSENT
+    sysctls: Labels = ABSENT
+    tmpfs: Texts = ABSENT
+    tty: bool = ABSENT
+    ulimits: dict[str, Ulimit] = ABSENT
+    user: str = ABSENT
+    volumes: list[Mount] = ABSENT
+    working_dir: str = ABSENT
+    x_reconcile: Annotated[ServiceRules, Field(alias="x-reconcile")] = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
             "attach",

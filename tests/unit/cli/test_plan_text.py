@@ -10,7 +10,7 @@ from reconciler.cli.palette import Palette
 from reconciler.cli.plan_text import render, render_project
 from reconciler.model.operation import Difference
 from reconciler.model.report import ProjectReport, Report
-from tests.unit.cli.reports import EDGE, HELLO, PLAN, SHOP, operation, replacement, service
+from tests.unit.cli.reports import DIGEST_A, EDGE, HELLO, PLAN, SHOP, operation, replacement, service
 
 if TYPE_CHECKING:
     from reconciler.model.operation import Operation
@@ -63,15 +63,22 @@ Plan: 1 to create; does not converge, see ! above.
 """)
 
 
-def test_several_projects_end_with_warnings_and_a_total() -> None:
+def test_several_projects_begin_with_warnings_and_end_with_a_total() -> None:
     """The last line of a run over several projects counts them."""
-    assert render(PLAN).splitlines()[-3:] == snapshot(
-        [
-            "warning: specs/notes.yaml: skipped: neither services nor include in it",
-            "",
-            "3 projects: 2 with changes, 1 in sync; 1 error (on stderr).",
-        ]
-    )
+    lines = render(PLAN).splitlines()
+    assert lines[0] == "warning: specs/notes.yaml: skipped: neither services nor include in it"
+    assert lines[-1] == "3 projects: 2 with changes, 1 in sync; 1 error (on stderr)."
+
+
+def test_a_reason_too_long_for_its_line_stands_beneath() -> None:
+    """A long image name pushes its reason to the next line instead of cutting it."""
+    name = f"registry.example.com/a/rather/long/path/to/web@{DIGEST_A}"
+    cause = Difference("image", None, name, "specs/shop/compose.yaml:12", "not on this engine")
+    text = render_project(_project(operation("image.pull", name, "web", None, cause)))
+    assert text.splitlines()[2:4] == [
+        "  + image    registry.example.com/a/rather/long/path/to/web@a1a1a1a1a1a1  pull",
+        "      not on this engine  specs/shop/compose.yaml:12",
+    ]
 
 
 def test_one_cause_of_many_replicas_is_printed_once() -> None:

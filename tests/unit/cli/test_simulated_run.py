@@ -17,7 +17,7 @@ services:
   web:
     image: shop/web:1.4
     environment: {LOG_LEVEL: debug, DB_PASSWORD: hunter2}
-    deploy: {replicas: 3, update_config: {monitor: 0s}}
+    deploy: {replicas: 3}
     depends_on: [db]
   db:
     image: postgres:16

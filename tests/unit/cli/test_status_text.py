@@ -47,4 +47,6 @@ def test_a_narrow_terminal_shortens_images_only() -> None:
 def test_what_a_service_waits_for_is_a_reason() -> None:
     """A rollout in progress says what it waits for."""
     waiting = service("web", (3, 2, 1, 1), health="Progressing", waiting="web/2 to become healthy")
-    assert "      web/2 to become healthy" in render(Report("status", (replace(HELLO, services=(waiting,)),)))
+    assert "      waiting for web/2 to become healthy" in render(
+        Report("status", (replace(HELLO, services=(waiting,)),))
+    )
