@@ -13,7 +13,7 @@ context() { # IMAGE : a build context in a temporary folder: the image's own fil
   local folder
   folder=$(mktemp -d "$CACHE/context.XXXXXX")
   cp -r "$IMAGES/$1/." "$folder"
-  if [ "$1" = base ]; then cp "$BUSYBOX" "$folder/busybox"; else cp "$IMAGES/serve" "$folder/serve"; fi
+  if [ "$1" = base ]; then cp -L "$BUSYBOX" "$folder/busybox"; else cp "$IMAGES/serve" "$folder/serve"; fi
   find "$folder" -exec touch -h -d @0 {} + # the same bytes give the same image, whenever they were checked out
   echo "$folder"
 }

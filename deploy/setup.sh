@@ -190,11 +190,12 @@ setup_engine() {
 
 is_static() { [ -x "$1" ] && ! ldd "$1" 2>/dev/null | grep -q '=>'; }
 
-setup_busybox() {
+setup_busybox() { # also on PATH: the tests make images of their own
   BUSYBOX=$(command -v busybox || true)
   if [ -z "$BUSYBOX" ] || ! is_static "$BUSYBOX"; then
     unpack busybox-static || die "no package busybox-static: the demo images are made of it"
-    BUSYBOX=$(find "$CACHE/packages/busybox-static" -type f -path '*bin/busybox' | head -n 1)
+    BUSYBOX=$CACHE/bin/busybox
+    ln -sf "$(find "$CACHE/packages/busybox-static" -type f -path '*bin/busybox' | head -n 1)" "$BUSYBOX"
   fi
   export BUSYBOX
 }

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import ReconcilerError, SpecError, SpecErrors
@@ -68,11 +69,8 @@ def config(options: Options, fmt: Literal["json", "yaml"]) -> str:
 def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
     specs = _load(options)
-    session = _session(options)
-    try:
+    with _session(options) as session:
         reports = [session.forecast(project).report for project in specs.projects]
-    finally:
-        session.close()
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
 
@@ -87,22 +85,18 @@ def converge(
     specs = _load(options)
     if specs.errors and options.all_or_nothing:
         return Report("converge", (), warnings=specs.warnings, errors=specs.errors, refused=True)
-    session = _session(options)
     reports: list[ProjectReport] = []
     errors: list[Notice] = []
-    try:
+    with _session(options) as session:
         for project in specs.projects:
             if stop.is_set():
-                errors.append(
-                    Notice("Stopped", f"project {project.name} was not reached before the stop", project.source)
-                )
+                message = f"project {project.name} was not reached before the stop"
+                errors.append(Notice("Stopped", message, project.source))
                 continue
             try:
                 reports.append(session.converge(project, on_plan, on_activity, stop.is_set, options.timeout))
             except ReconcilerError as error:
                 errors.append(Notice(error.code, str(error), project.source))
-    finally:
-        session.close()
     failed = bool(errors) or any(not report.succeeded for report in reports)
     specs = replace(specs, errors=(*specs.errors, *errors))
     return _report("converge", specs, reports, failed=failed, refused=len(specs.errors) > len(errors))
@@ -111,11 +105,8 @@ def converge(
 def status(options: Options) -> Report:
     """What runs of each project, compared with its spec. Writes nothing."""
     specs = _load(options)
-    session = _session(options)
-    try:
+    with _session(options) as session:
         reports = [session.status(project) for project in specs.projects]
-    finally:
-        session.close()
     return _report("status", specs, reports, failed=False)
 
 
@@ -163,7 +154,7 @@ def _documents(options: Options) -> tuple[list[Loaded], list[Notice], list[SpecE
     from reconciler.source.directory import discover, duplicate_names
     from reconciler.spec.load import load
 
-    found = discover(options.files, os.getcwd())
+    found = discover(options.files, str(Path.cwd()))
     loaded, errors = [], []
     for request in found.requests:
         asked = replace(

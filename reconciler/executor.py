@@ -144,9 +144,9 @@ class ThreadedExecutor:
         stream = self._events.events()
         threading.Thread(target=self._follow, args=(stream,), name="events", daemon=True).start()
 
-    def close(self) -> None:
-        """Wait for the operations in flight and give the connections back."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, wait: bool) -> None:
+        """Give the connections back, after the operations in flight where `wait` says so."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
         for engine in [*self._clones, *([self._events] if self._events else [])]:
             engine.close()
 

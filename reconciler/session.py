@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reconciler.controller import Loop, Outcome
 from reconciler.engine.simulated import Behaviour, Behaviours, SimulatedEngine, VirtualClock
@@ -18,7 +18,7 @@ from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, RegistryAnswer
-from reconciler.model.operation import Failure, Memory, Operation, Step
+from reconciler.model.operation import Condition, Failure, Memory, Operation, Step
 from reconciler.model.project import Project
 from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
 from reconciler.model.report import Activity, ProjectReport
@@ -67,10 +67,14 @@ class Session:
         else:
             self._executor = ThreadedExecutor(engine, time, self._on_progress)
 
-    def close(self) -> None:
-        """Wait for what is in flight and close the connections."""
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the connections, after what is in flight unless a person insists on leaving."""
         if isinstance(self._executor, ThreadedExecutor):
-            self._executor.close()
+            self._executor.close(wait=kind is not KeyboardInterrupt)
         self._engine.close()
 
     def forecast(self, project: Project) -> Forecast:
@@ -105,7 +109,7 @@ class Session:
             forecast = self.forecast(project)
             on_plan(forecast.report)
             if not forecast.report.converges:
-                return forecast.report
+                return replace(forecast.report, operations=())
             began = self._executor.now()
             listener = _Reporter(self._engine, project, on_activity, self._executor.now)
             self._listener = listener
@@ -138,7 +142,7 @@ class Session:
             engine=self._info,
             operations=operations,
             services=first.services,
-            conditions=outcome.step.conditions,
+            conditions=(*outcome.step.conditions, *_ended_early(outcome)),
             failures=tuple(outcome.failures),
             failed_operations=tuple(outcome.failed_operations),
             in_sync=not operations and not outcome.step.conditions,
@@ -222,7 +226,7 @@ def _outcome_report(
         plan_report,
         operations=_with_known_order(outcome.operations),
         services=outcome.step.services,
-        conditions=outcome.step.conditions,
+        conditions=(*outcome.step.conditions, *_ended_early(outcome)),
         failures=tuple(outcome.failures),
         failed_operations=tuple(outcome.failed_operations),
         succeeded=outcome.succeeded,
@@ -230,6 +234,14 @@ def _outcome_report(
         duration=duration,
         logs=tuple(sorted(logs.items())),
     )
+
+
+def _ended_early(outcome: Outcome) -> tuple[Condition, ...]:
+    if outcome.timed_out and not outcome.step.empty:
+        return (Condition("Stalled", "True", "Timeout", "not converged in the time that --timeout gives"),)
+    if outcome.endless:
+        return (Condition("Stalled", "True", "Endless", "the plan does not come to an end; please report this spec"),)
+    return ()
 
 
 class _Silence:

@@ -1,4 +1,7 @@
-"""Fixtures for every suite: the real engine, and what cleans up behind a test that used it."""
+"""Fixtures for every suite: the real engine, and what cleans up behind a test that used it.
+
+The Docker SDK is imported by the fixtures that need it, never by the fast suites.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[Engine]:
     """The engine that DOCKER_HOST, DOCKER_CONTEXT or the default socket mean; a test that asks for it fails without."""
-    from reconciler.engine.docker import connect  # noqa: PLC0415 - the fast suites never load the Docker SDK
+    from reconciler.engine.docker import connect
 
     try:
         engine = connect()
@@ -33,8 +36,8 @@ def docker_engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def janitor(docker_engine: Engine) -> Iterator[Janitor]:
-    """Cleaning up and playing other people on the real engine; at the end nothing named `rct-*` of ours is left."""
-    from tests.support.janitor import Janitor  # noqa: PLC0415 - the fast suites never load the Docker SDK
+    """Cleaning up and playing other people on the real engine."""
+    from tests.support.janitor import Janitor
 
     found = Janitor(docker_engine.info())
     yield found
@@ -42,12 +45,13 @@ def janitor(docker_engine: Engine) -> Iterator[Janitor]:
 
 
 @pytest.fixture(scope="session")
-def test_image(janitor: Janitor) -> str:
-    """The name of the test image, built on the real engine. It stays there: the next run finds it in the cache."""
-    from tests.support import image  # noqa: PLC0415
+def test_image(janitor: Janitor) -> Iterator[str]:
+    """The name of the test image, built on the real engine and removed at the end."""
+    from tests.support import image
 
     janitor.build_image()
-    return image.NAME
+    yield image.NAME
+    janitor.sweep(image.NAME)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palet
     found = changes(project)
     lines = [_header(project, palette), ""]
     lines += _changes(project, found, width, palette)
-    lines += _unchanged(project, found, width, palette)
+    lines += _untouched(project, found, width, palette)
     lines += _unknown(project, width, palette)
     for condition in troubles(project):
         lines += ["", *condition_lines(condition, width, palette)]
@@ -55,7 +55,7 @@ def summary(project: ProjectReport, found: tuple[Change, ...]) -> str:
     """The plan in one line: how many objects of each verb, and whether the forecast ends with nothing left to do."""
     counts = ", ".join(f"{number} to {verb}" for verb, number in tally(found).items())
     steps = count(len(project.operations), "operation")
-    end = "does not converge, see ! above"
+    end = "does not converge, so nothing is touched: see ! above"
     if project.converges:
         end = f"converges after {steps} (forecast on a simulated engine)"
     return f"Plan: {counts or 'no changes'}; {end}."
@@ -130,15 +130,16 @@ def _signed(change: Change, text: str, palette: Palette) -> str:
     return paint(f"{change.sign} {text}")
 
 
-def _unchanged(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> list[str]:
+def _untouched(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> Iterator[str]:
     touched = {change.service for change in found if change.resource == "container"}
     touched |= {condition.service for condition in troubles(project)}
-    still = [service for service in project.services if service.name not in touched]
-    if not still:
-        return []
-    replicas = count(sum(service.desired for service in still), "replica")
-    names = shorten(", ".join(service.name for service in still), width - 20 - len(replicas))
-    return [palette.faint(f"  = {names}  unchanged ({replicas})")]
+    others = [service for service in project.services if service.name not in touched]
+    for sign, word, synced in (("=", "unchanged", True), (".", "not reached", False)):
+        named = [service for service in others if (service.sync == "Synced") is synced]
+        if named:
+            replicas = count(sum(service.desired for service in named), "replica")
+            names = shorten(", ".join(service.name for service in named), width - 22 - len(replicas))
+            yield palette.faint(f"  {sign} {names}  {word} ({replicas})")
 
 
 def _unknown(project: ProjectReport, width: int, palette: Palette) -> list[str]:

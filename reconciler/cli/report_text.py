@@ -56,8 +56,9 @@ def _verdict(project: ProjectReport, palette: Palette, *, stopped: bool) -> str:
     time = seconds(project.duration)
     if project.succeeded:
         return palette.add(f"{project.name}: converged in {time}: {done or 'nothing had to be done'}.")
-    word = "stopped on request" if stopped and not project.failures and not project.failed_operations else "failed"
-    return palette.remove(f"{project.name}: {word} after {time}: {done or 'nothing was done'}.")
+    if stopped and not project.failures and not project.failed_operations:
+        return palette.remove(f"{project.name}: stopped on request after {time}: {done or 'nothing was done'}.")
+    return palette.remove(f"{project.name}: failed after {time}.")
 
 
 def _failed_operations(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
@@ -94,6 +95,7 @@ def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
         f"{service.name} {service.running}/{service.desired} running"
         + (f" ({service.up_to_date} up to date)" if service.up_to_date < service.desired else "")
         for service in project.services
+        if service.health != "Completed"
     ]
     yield from wrapped("now: " + ", ".join(parts), width, "  ")
 

@@ -9,7 +9,7 @@ from reconciler.model.operation import Condition, ServiceStatus
 from reconciler.model.report import ProjectReport, Report
 
 _SYNC = ("Synced", "OutOfSync", "Modified", "Unknown")
-_HEALTH = ("Healthy", "Completed", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
+_HEALTH = ("Completed", "Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
 
 
 def exit_code(report: Report, *, exit_code_flag: bool) -> int:
@@ -36,13 +36,13 @@ def troubles(project: ProjectReport) -> tuple[Condition, ...]:
 
 def worst_sync(services: Iterable[ServiceStatus]) -> str:
     """The project's sync word: that of its worst service; Synced without services."""
-    return _worst((service.sync for service in services), _SYNC)
+    return _worst((service.sync for service in services), _SYNC, "Synced")
 
 
 def worst_health(services: Iterable[ServiceStatus]) -> str:
     """The project's health word: that of its worst service; Healthy without services."""
-    return _worst((service.health for service in services), _HEALTH)
+    return _worst((service.health for service in services), _HEALTH, "Healthy")
 
 
-def _worst(words: Iterable[str], ranking: tuple[str, ...]) -> str:
-    return max(words, key=lambda word: ranking.index(word) if word in ranking else len(ranking), default=ranking[0])
+def _worst(words: Iterable[str], ranking: tuple[str, ...], default: str) -> str:
+    return max(words, key=lambda word: ranking.index(word) if word in ranking else len(ranking), default=default)

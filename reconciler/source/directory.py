@@ -1,4 +1,4 @@
-"""Which projects the command line means: `-f FILE` (several are one), `-f DIR` (scanned one level deep), or the default.
+"""Which projects the command line means: `-f FILE` (several are one), `-f DIR` (read one level deep), or the default.
 
 Called by `app` before anything is loaded. Looks at names, and into lone YAML files just far enough to tell a spec from
 other YAML; `spec.load` reads them properly.
@@ -126,7 +126,7 @@ def _compose_files(folder: str) -> tuple[str, ...]:
 
 
 def _is_spec(path: str, shown: str) -> bool:
-    """Whether a lone YAML file is a spec. A file that cannot be read or parsed is taken for one: loading it says why."""
+    """Whether a lone YAML file is a spec. A file that cannot be read or parsed is taken for one: loading says why."""
     try:
         data = read_bytes(path, MAX_BYTES, what="the file", source=shown)
         if _SPEC_LINE.search(data):

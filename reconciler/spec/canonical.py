@@ -177,6 +177,14 @@ def _unbracketed(address: str) -> str:
     return address[1:-1] if address.startswith("[") and address.endswith("]") else address
 
 
+def _log_options(value: Any, spot: Spot) -> Table:
+    table = forms.options(value, spot)
+    for key, item in table.items():
+        if item is None:
+            table[key] = ""
+    return table
+
+
 def _ulimit(value: Any, spot: Spot) -> Any:
     return _ULIMIT(value, spot) if isinstance(value, Table) else forms.whole(value, spot)
 
@@ -286,7 +294,7 @@ _SERVICE = section(
         "extra_hosts": _extra_hosts,
         "group_add": listing(_group),
         "healthcheck": _HEALTHCHECK,
-        "logging": section({"options": forms.options}),
+        "logging": section({"options": _log_options}),
         "networks": _networks,
         "ports": listing(_port),
         "pull_policy": lambda value, _: check_pull_policy(value),

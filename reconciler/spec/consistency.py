@@ -57,7 +57,7 @@ def replicas(service: Table) -> int:
 
 
 def dependencies(service: Table) -> dict[str, bool]:
-    """The services that must be there before this one; whether each is required. `network_mode: service:x` implies x."""
+    """The services that must be there before this one; whether each is required. `network_mode: service:x` is one."""
     found = {name: entry.get("required", True) for name, entry in (service.get("depends_on") or {}).items()}
     joined = str(service.get("network_mode") or "")
     if joined.startswith(_SERVICE_PREFIX):
@@ -109,7 +109,12 @@ def _known_volumes(site: _Site) -> Iterator[SpecError]:
 
 
 def _one_mount_each(site: _Site) -> Iterator[SpecError]:
-    seen: dict[str, str] = {line.partition(":")[0]: "tmpfs" for line in site.service.get("tmpfs") or ()}
+    seen: dict[str, str] = {}
+    for line in site.service.get("tmpfs") or ():
+        target = line.partition(":")[0]
+        if target in seen:
+            yield site.error("tmpfs", f"{target} is listed twice", "remove one of the two")
+        seen[target] = "tmpfs"
     for mount in site.service.get("volumes") or ():
         if mount["target"] in seen:
             yield site.error(
@@ -120,10 +125,13 @@ def _one_mount_each(site: _Site) -> Iterator[SpecError]:
 def _agreeing_twins(site: _Site) -> Iterator[SpecError]:
     """Keys that `deploy` says in its own way must say the same there."""
     for key, path in _TWICE_WRITTEN:
-        other = _at(site.service.get("deploy"), path)
-        if key in site.service and other is not None and site.service[key] != other:
-            other_key = ".".join(("deploy", *path))
-            yield site.error(key, f"is {site.service[key]}, but {other_key} is {other}", "remove one of the two")
+        section = _at(site.service.get("deploy"), path[:-1])
+        if key not in site.service or section is None or (key == "scale" and path[-1] not in section):
+            continue
+        other = section.get(path[-1])
+        if site.service[key] != other:
+            said = f"deploy.{'.'.join(path)} is {'not set beside it' if other is None else other}"
+            yield site.error(key, f"is {site.service[key]}, but {said}", f"say it once, in deploy.{'.'.join(path)}")
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:

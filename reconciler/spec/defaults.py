@@ -26,6 +26,7 @@ def apply_service_defaults(service: Table, folder: str, environment: Mapping[str
     for port in service.get("ports") or ():
         _default(port, "mode", "ingress")
         _default(port, "protocol", "tcp")
+        _drop_nothing(port, frozenset())
     for mount in service.get("volumes") or ():
         _complete_mount(mount, folder)
     _complete_build(service, folder, environment)
@@ -158,7 +159,7 @@ def _sort_hosts(service: Table) -> None:
 
 
 def _default_network(service: Table) -> None:
-    if not service.get("network_mode") and not service.get("networks"):
+    if "network_mode" not in service and not service.get("networks"):
         networks = Table()
         networks.put("default", None, NOWHERE)
         service.put("networks", networks, service.mark("networks"))

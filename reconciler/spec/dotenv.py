@@ -1,7 +1,7 @@
 """Env files: the text of `.env`, `--env-file` and a service's `env_file` (Compose Spec, "Env_file format").
 
-`KEY=value`, `KEY: value`, `export KEY=value`, a bare `KEY` inherited from the shell, `#` comments,
-single quotes literal, double quotes with escapes, both over several lines; `$VAR` is substituted except inside single quotes.
+`KEY=value`, `KEY: value`, `export KEY=value`, a bare `KEY` inherited from the shell, `#` comments, single
+quotes literal, double quotes with escapes, both over several lines; `$VAR` is substituted except in single quotes.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Loaded:
 
     `document` is what `docker compose config --format json` prints before `$` is doubled, with `x-*` kept. `sources`
     maps paths in it (`services.web.ports[0]`, "" for the whole) to `file:line`; what nobody wrote has no entry.
-    `disabled` names the services of profiles that are not enabled. `reconcile` is the top-level `x-reconcile`, complete.
+    `disabled` names the services of profiles that are not enabled. `reconcile` is the whole top-level `x-reconcile`.
     """
 
     name: str

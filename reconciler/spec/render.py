@@ -24,16 +24,24 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
             default_flow_style=False,
             width=10_000,
         )
-    shown = {key: _without_extensions(value) if key in _EXTENDED else value for key, value in document.items()}
+    shown = {key: _entries(value) if key in _EXTENDED else value for key, value in document.items()}
     return json.dumps(_escaped(shown), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _without_extensions(section: dict[str, Any]) -> dict[str, Any]:
-    return {name: _own_keys(entry) if isinstance(entry, dict) else entry for name, entry in section.items()}
+def _entries(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: _entry(entry) for name, entry in section.items()}
 
 
-def _own_keys(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
+def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """A service, network or volume as Compose's JSON shows it: no `x-*`, and of ulimits no zeros."""
+    shown = {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
+    if "ulimits" in shown:
+        shown["ulimits"] = {name: _without_zeros(limit) for name, limit in shown["ulimits"].items()}
+    return shown
+
+
+def _without_zeros(limit: int | dict[str, int]) -> int | dict[str, int]:
+    return {key: value for key, value in limit.items() if value} if isinstance(limit, dict) else limit or {}
 
 
 def _escaped(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """A command written as one string, split into words without a shell (Compose Spec, `command` and `entrypoint`).
 
-Quotes and backslashes group words as in a shell, and `$$(...)` and backticks stay literal text. `;`, `|`, `&`, `<`, `>` and
-bare parentheses need a shell and are refused, because splitting would silently drop them.
+Quotes and backslashes group words as in a shell, and `$$(...)` and backticks stay literal text. `;`, `|`, `&`, `<`, `>`
+and bare parentheses need a shell and are refused, because splitting would silently drop them.
 """
 
 from __future__ import annotations

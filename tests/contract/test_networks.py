@@ -213,7 +213,7 @@ def test_host_network_has_no_address_and_no_other_network(lab: Lab) -> None:
 def test_a_network_can_be_shared_with_a_running_container(lab: Lab) -> None:
     """`container:NAME` becomes its id, needs no network of its own, and needs the other one to run at start."""
     other = lab.run("one", HostConfig={"NetworkMode": "bridge"})
-    mode = {"HostConfig": {"NetworkMode": f"container:{lab.name('one')}"}}
+    mode: dict[str, Any] = {"HostConfig": {"NetworkMode": f"container:{lab.name('one')}"}}
     container, late = lab.run("two", **mode), lab.create("three", **mode)
     document = lab.inspect(container)
     assert document["HostConfig"]["NetworkMode"] == f"container:{other}"

@@ -34,7 +34,7 @@ def snapshot(lab: Lab) -> Snapshot:
 def living(lab: Lab) -> Lab:
     """An engine with a container in every state that lasts."""
     network = lab.network("net")
-    on = {"HostConfig": {"NetworkMode": network}}
+    on: dict[str, Any] = {"HostConfig": {"NetworkMode": network}}
     lab.create("created", **on)
     lab.run("running", **on, Healthcheck={**programs.PASSING, "Interval": 30_000_000_000})
     lab.engine.stop_container(lab.run("stopped", **on))

@@ -6,11 +6,12 @@ import io
 import os
 import shutil
 import tarfile
+import uuid
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = "rct-busybox"
-TAG = "1"
+TAG = uuid.uuid4().hex[:8]  # one for each test run: it can be removed afterwards whoever else is testing
 NAME = f"{REPOSITORY}:{TAG}"
 LABEL = "io.reconciler.test"
 

@@ -28,7 +28,8 @@ def pause(engine: SimulatedEngine, container: str) -> None:
     if box.status != "running":
         raise refusal(CONFLICT, f"Container {box.id} is not running")
     health.end(box)
-    box.paused_at = now
+    box.remaining = None if box.exit_at is None else box.exit_at - now
+    box.clear_timers()
     box.state.update(Status="paused", Paused=True)
     engine.world.log(now, "pause", box)
 
@@ -39,8 +40,7 @@ def unpause(engine: SimulatedEngine, container: str) -> None:
     if box.status != "paused":
         raise refusal(CONFLICT, f"Container {box.id} is not paused")
     box.state.update(Status="running", Paused=False)
-    if box.exit_at is not None:
-        box.exit_at += now - box.paused_at
+    box.exit_at = None if box.remaining is None else now + box.remaining
     health.arm(engine.world, box, now)
     engine.world.log(now, "unpause", box)
 

@@ -34,7 +34,7 @@ class Box:
 
     `row` is the list row it was seeded with, `changed` whether anything happened to it since; `inspected` is false for
     a container known from its row alone. `exit_at`, `probe_at` and `restart_at` are the virtual times of its next
-    spontaneous changes.
+    spontaneous changes; `remaining` is what a paused process had left to run.
     """
 
     document: Document
@@ -44,7 +44,7 @@ class Box:
     inspected: bool = True
     stopped_by_hand: bool = False
     backoff: float = 0.0
-    paused_at: float = 0.0
+    remaining: float | None = None
     seeded_at: float = 0.0
     exit_at: float | None = None
     probe_at: float | None = None
@@ -125,9 +125,12 @@ class World:
     made: int = 0
 
     def new_id(self, kind: str, name: str) -> str:
-        """64 hex digits, the same in every run that makes the same things in the same order."""
-        self.made += 1
-        return hashlib.sha256(f"{kind}:{self.made}:{name}".encode()).hexdigest()
+        """64 hex digits that nothing has, the same in every run that makes the same things in the same order."""
+        while True:
+            self.made += 1
+            made = hashlib.sha256(f"{kind}:{self.made}:{name}".encode()).hexdigest()
+            if not any(made in known for known in (self.containers, self.networks, self.volumes)):
+                return made
 
     def behaviour(self, image: str, config: Mapping[str, Any]) -> Behaviour:
         """What that image does with that configuration."""

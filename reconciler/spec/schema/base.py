@@ -12,7 +12,7 @@ ABSENT: Any = None
 
 
 class Section(BaseModel):
-    """One section of a spec. `not_yet` are keys of the Compose Spec that are refused by name until they are honoured."""
+    """One section of a spec. `not_yet` are keys that are refused by name until they are honoured."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
     not_yet: ClassVar[frozenset[str]] = frozenset()

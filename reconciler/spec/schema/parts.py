@@ -131,7 +131,7 @@ class Logging(Section):
     """`logging`."""
 
     driver: str = ABSENT
-    options: dict[str, str | None] = ABSENT
+    options: Options = ABSENT
 
 
 class UlimitPair(Section):

@@ -59,7 +59,7 @@ edge on lab-1 (engine 28.3.1, API 1.51)  specs/edge.yaml
       port 8080/tcp is published by container "nginx", which is not ours: stop that container, or
       choose another host port in the spec
 
-Plan: 1 to create; does not converge, see ! above.
+Plan: 1 to create; does not converge, so nothing is touched: see ! above.
 """)
 
 

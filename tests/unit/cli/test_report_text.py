@@ -47,7 +47,7 @@ def test_a_failure_shows_reason_log_state_and_next_step() -> None:
       | listening on 80
       | \\x1b[31mpanic\\x1b[0m: no config
 
-shop: failed after 1 min 23 s: 3 created, 5 replaced, 1 removed, 1 pulled.
+shop: failed after 1 min 23 s.
   now: api 1/2 running (1 up to date), cache 1/1 running, db 1/1 running (0 up to date), web 3/3
   running (0 up to date)
   next: read the log lines above, correct the spec or the image, and run reconcile again

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 from reconciler.engine.simulated import Behaviour, SimulatedEngine, VirtualClock, outside
 from reconciler.errors import EngineError
 from tests.unit.simulated.bench import SECOND, START, Bench, probe
 
-ALWAYS = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
+ALWAYS: dict[str, Any] = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
 
 
 def test_an_image_nobody_described_stays_up(bench: Bench) -> None:
@@ -113,7 +116,7 @@ def test_the_longest_wait_is_a_minute(bench: Bench) -> None:
     bench.run(**ALWAYS)
     bench.at(1000)
     starts = [at for at, action in bench.log() if action == "start"]
-    assert max(b - a for a, b in zip(starts, starts[1:], strict=False)) == pytest.approx(60)
+    assert max(b - a for a, b in pairwise(starts)) == pytest.approx(60)
 
 
 def test_the_wait_starts_over_after_ten_seconds_up(bench: Bench) -> None:
@@ -126,7 +129,10 @@ def test_the_wait_starts_over_after_ten_seconds_up(bench: Bench) -> None:
 
 def test_a_restart_that_cannot_have_its_port_stays_exited(bench: Bench) -> None:
     """Nobody called, so nobody is told: State.Error says why."""
-    body = {"ExposedPorts": {"80/tcp": {}}, "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}}
+    body: dict[str, Any] = {
+        "ExposedPorts": {"80/tcp": {}},
+        "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}},
+    }
     bench.behaviour = Behaviour(exit_after=1)
     bench.run("one", ExposedPorts=body["ExposedPorts"], HostConfig={**body["HostConfig"], **ALWAYS["HostConfig"]})
     bench.at(1.05)
@@ -193,7 +199,7 @@ def test_a_paused_process_does_not_end(bench: Bench) -> None:
 
 
 def test_an_engine_restart_starts_what_its_policy_says(bench: Bench) -> None:
-    """`always` even after a stop by hand; `unless-stopped` only what ran; without a policy nothing; never the unstarted."""
+    """`always` even after a stop by hand; `unless-stopped` only what ran; never what was not started before."""
     for policy in ("always", "unless-stopped", "no"):
         for stopped in ("", "-stopped"):
             bench.run(policy + stopped, HostConfig={"RestartPolicy": {"Name": policy}})
