@@ -94,7 +94,8 @@ class Session:
 
     def status(self, project: Project) -> ProjectReport:
         """What runs, judged by one pass of the planner."""
-        return self.forecast(project).report
+        report = self.forecast(project).report
+        return replace(report, services=tuple(replace(service, waiting="") for service in report.services))
 
     def converge(
         self,
@@ -228,12 +229,18 @@ def _outcome_report(
         services=outcome.step.services,
         conditions=(*outcome.step.conditions, *_ended_early(outcome)),
         failures=tuple(outcome.failures),
-        failed_operations=tuple(outcome.failed_operations),
+        failed_operations=_untold_failures(outcome),
         succeeded=outcome.succeeded,
         in_sync=outcome.succeeded,
         duration=duration,
         logs=tuple(sorted(logs.items())),
     )
+
+
+def _untold_failures(outcome: Outcome) -> tuple[tuple[str, str], ...]:
+    """The failed operations that no failed rollout speaks of."""
+    told = tuple(f":{failure.service}/" for failure in outcome.failures)
+    return tuple(item for item in outcome.failed_operations if not any(name in item[0] for name in told))
 
 
 def _ended_early(outcome: Outcome) -> tuple[Condition, ...]:

@@ -56,12 +56,5 @@ def test_image(janitor: Janitor) -> Iterator[str]:
 
 @pytest.fixture
 def prefix() -> str:
-    """What the names of everything that this test makes on an engine start with; no other test's do."""
+    """What the names of everything that this test makes on an engine start with; `janitor.sweep` takes it."""
     return f"rct-{uuid.uuid4().hex[:8]}-"
-
-
-@pytest.fixture
-def swept(janitor: Janitor, prefix: str) -> Iterator[str]:
-    """The prefix; whatever the real engine has of it afterwards is removed."""
-    yield prefix
-    janitor.sweep(prefix)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from reconciler.model import labels
 from reconciler.model.operation import ServiceStatus
 from reconciler.model.redaction import redact_text
+from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.slots import Slot, State, describe_exit
+
+FIELDS_SHOWN = 3
 
 
 def service_status(context: Context, view: View, waiting: str) -> ServiceStatus:
@@ -77,12 +80,16 @@ def _message(context: Context, view: View) -> str:
     stalled = next((item for item in context.draft.conditions if item.service == view.service.name), None)
     if stalled:
         return stalled.message
-    told = [f"{view.service.name}/{slot.number} {_slot_words(view, slot)}" for slot in view.slots if not slot.settled]
+    told = [
+        f"{view.service.name}/{slot.number} {_slot_words(context, view, slot)}"
+        for slot in view.slots
+        if not slot.settled
+    ]
     extra = f"{len(view.surplus)} more than wanted" if view.surplus else ""
     return "; ".join(part for part in ["; ".join(told[:3]), extra] if part)
 
 
-def _slot_words(view: View, slot: Slot) -> str:
+def _slot_words(context: Context, view: View, slot: Slot) -> str:
     if slot.state is State.WAITING:
         return f"waits to be {slot.reason}" if slot.reason == "healthy" else f"waits for {slot.reason or 'completion'}"
     if slot.state is State.CREATED:
@@ -94,6 +101,11 @@ def _slot_words(view: View, slot: Slot) -> str:
         return "does not exist"
     if slot.reason:
         return slot.reason
-    if previous.occupied:
-        return "runs another definition" if view.desired_hash else "runs"
-    return describe_exit(previous)
+    if not previous.occupied:
+        return describe_exit(previous)
+    return f"runs another {_fields(context, view, slot)}" if view.desired_hash else "runs"
+
+
+def _fields(context: Context, view: View, slot: Slot) -> str:
+    fields = [cause.field for cause in slot_cause(context, view, slot)]
+    return ", ".join(fields[:FIELDS_SHOWN]) + (", …" if len(fields) > FIELDS_SHOWN else "")

@@ -16,7 +16,9 @@ from tests.support.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.engine.protocol import Engine
     from reconciler.model.observed import EngineInfo
+    from tests.support.janitor import Janitor
 
 
 @pytest.fixture(params=["simulated", "modern", pytest.param("docker", marks=pytest.mark.engine)])
@@ -46,18 +48,20 @@ def simulated(info: EngineInfo, prefix: str) -> Lab:
 
 
 @pytest.fixture
-def docker_lab(request: pytest.FixtureRequest) -> Lab:
+def docker_lab(
+    docker_engine: Engine, janitor: Janitor, registry: Registry, test_image: str, prefix: str
+) -> Iterator[Lab]:
     """The real engine, swept after the test of what the test made."""
-    request.getfixturevalue("test_image")
-    prefix = request.getfixturevalue("swept")
-    hands = RealHands(request.getfixturevalue("janitor"), request.getfixturevalue("registry"))
-    return Lab(request.getfixturevalue("docker_engine"), hands, prefix)
+    found = Lab(docker_engine, RealHands(janitor, registry), prefix)
+    yield found
+    janitor.sweep(prefix)
+    janitor.remove_volumes(found.volumes)
 
 
 @pytest.fixture(scope="session")
-def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+def registry(janitor: Janitor) -> Iterator[Registry]:
     """A registry that the real engine can pull from; its images are removed at the end."""
     running = Registry()
     yield running
     running.close()
-    request.getfixturevalue("janitor").sweep("rct-image")
+    janitor.sweep("rct-image")

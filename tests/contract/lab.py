@@ -47,11 +47,12 @@ class Hands(Protocol):
 
 @dataclass
 class Lab:
-    """One engine under test. Everything it makes has a name that starts with `prefix`."""
+    """One engine under test. Everything it makes has a name that starts with `prefix`, or is in `volumes`."""
 
     engine: Engine
     hands: Hands
     prefix: str
+    volumes: set[str] = field(default_factory=set)
 
     def name(self, text: str) -> str:
         """A name for this test alone."""
@@ -59,7 +60,9 @@ class Lab:
 
     def create(self, text: str, program: Program = programs.STAY, **body: Any) -> str:
         """The id of a new container of the test image, without a health check unless `body` says so."""
-        return self.engine.create_container(self.name(text), self.body(program, **body))
+        container = self.engine.create_container(self.name(text), self.body(program, **body))
+        self.volumes |= {mount["Name"] for mount in self.inspect(container)["Mounts"] if mount["Type"] == "volume"}
+        return container
 
     def body(self, program: Program = programs.STAY, **body: Any) -> dict[str, Any]:
         """A create body: the program on no network, without a health check, changed by `body`."""

@@ -16,6 +16,8 @@ from reconciler.engine.docker_connect import resolve_target
 from tests.support import image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.model.observed import EngineInfo
 
 
@@ -68,6 +70,12 @@ class Janitor:
                 self._api.remove_volume(volume["Name"])
         for row in self._api.images():
             self._untag(row, prefix)
+
+    def remove_volumes(self, names: Iterable[str]) -> None:
+        """Remove those of these volumes that are left."""
+        left = {volume["Name"] for volume in self._api.volumes()["Volumes"] or []}
+        for name in left.intersection(names):
+            self._api.remove_volume(name)
 
     def _untag(self, row: dict[str, Any], prefix: str) -> None:
         names = [*(row["RepoTags"] or []), *(row["RepoDigests"] or [])]
