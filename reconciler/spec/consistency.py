@@ -195,22 +195,21 @@ def _cycles(document: Table, disabled: frozenset[str]) -> list[SpecError]:
 
 def _cycle_from(start: str, services: Table, done: set[str]) -> list[str]:
     """The first cycle met from `start`, [] where there is none. Adds what it has visited to `done`."""
-    trail: list[str] = []
-    stack = [] if start in done else [(start, iter(dependencies(services[start])))]
-    while stack:
-        name, ahead = stack[-1]
-        if not trail or trail[-1] != name:
-            trail.append(name)
+    if start in done:
+        return []
+    trail = {start: iter(dependencies(services[start]))}
+    while trail:
+        name, ahead = next(reversed(trail.items()))
         following = next((one for one in ahead if one in services and one not in done), None)
         if following is None:
             done.add(name)
-            stack.pop()
-            trail.pop()
+            del trail[name]
         elif following in trail:
             done.update(trail)
-            return [*trail[trail.index(following) :], following]
+            names = list(trail)
+            return [*names[names.index(following) :], following]
         else:
-            stack.append((following, iter(dependencies(services[following]))))
+            trail[following] = iter(dependencies(services[following]))
     return []
 
 

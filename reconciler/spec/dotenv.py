@@ -14,6 +14,7 @@ from reconciler.spec.interpolation import Unset, interpolate
 from reconciler.spec.nodes import MalformedError
 
 MAX_BYTES = 1024 * 1024
+MAX_EXPANDED = 4 * 1024 * 1024
 _BLANK = " \t\v\f\r\x85\xa0"
 _SKIPPED = re.compile(rf"(?:[{_BLANK}\n]+|#[^\n]*)+")
 _EXPORT = re.compile(r"export\s+")
@@ -59,6 +60,7 @@ class _Parser:
     inherited: Mapping[str, str]
     unset: Unset
     at: int = 0
+    expanded: int = 0
     found: dict[str, str] = field(default_factory=dict)
 
     def parse(self) -> dict[str, str]:
@@ -109,7 +111,8 @@ class _Parser:
         if match is None:
             raise self._error(f"the quote at {self._shown(start)} is never closed", start)
         self.at = match.end()
-        rest = self.text[self.at : (self.text + "\n").index("\n", self.at)].strip(_BLANK)
+        end = self.text.find("\n", self.at)
+        rest = self.text[self.at : len(self.text) if end < 0 else end].strip(_BLANK)
         if rest and not rest.startswith("#"):
             raise self._error(f"{rest[:40]!r} follows a quoted value", start, "quote the whole value")
         if quote == "'":
@@ -120,9 +123,14 @@ class _Parser:
         if "$" not in text:
             return text
         try:
-            return interpolate(text, self._lookup, self.unset)
+            value = interpolate(text, self._lookup, self.unset)
         except MalformedError as error:
             raise self._error(str(error), start, error.hint) from None
+        self.expanded += len(value)
+        if self.expanded > MAX_EXPANDED:
+            limit = MAX_EXPANDED // 1024 // 1024
+            raise self._error(f"variables make the values of this file larger than {limit} MB", start)
+        return value
 
     def _lookup(self, name: str) -> str | None:
         return self.inherited.get(name, self.found.get(name))

@@ -17,33 +17,48 @@ from reconciler.spec.nodes import NOWHERE, Items, Mark, Table, source_text
 
 Variables = dict[str, str]
 
+MAX_TOTAL = 8 * 1024 * 1024
+
 
 class EnvFiles:
     """Reads the env files of one load, and keeps what there is to say about them."""
 
     def __init__(self, cwd: str) -> None:
         self._cwd = cwd
+        self._known: dict[tuple[str, bool], Variables] = {}
+        self._read = 0
         self.notices: list[Notice] = []
 
     def read(self, path: str, inherited: Mapping[str, str], *, named_at: str = "", raw: bool = False) -> Variables:
         """The variables of one file; SpecError at `named_at` if it is missing, at its own line if it is malformed."""
         name = display_path(path, self._cwd)
-        data = read_bytes(
-            path, MAX_BYTES, what=f"env file {name}", source=named_at or name, hint="create it, or correct the path"
-        )
-        if len(data) > MAX_BYTES:
-            raise SpecError(f"env file {name} is larger than 1 MB", source=named_at or name)
+        text = self._text(path, name, named_at or name)
         try:
-            text = data.decode()
-            return (
-                parse_raw_file(text, inherited)
-                if raw
-                else parse_env_file(text, inherited, lambda key: self._unset(key, name))
-            )
-        except UnicodeDecodeError:
-            raise SpecError("an env file must be UTF-8", source=name) from None
+            if raw:
+                return parse_raw_file(text, inherited)
+            return parse_env_file(text, inherited, lambda key: self._unset(key, name))
         except EnvFileError as error:
             raise SpecError(str(error), source=f"{name}:{error.line}", hint=error.hint) from None
+
+    def read_first(self, path: str, inherited: Mapping[str, str], *, named_at: str, raw: bool) -> Variables:
+        """As `read`, once for all services that name the file first: `inherited` must be the same for each of them."""
+        key = (path, raw)
+        if key not in self._known:
+            self._known[key] = self.read(path, inherited, named_at=named_at, raw=raw)
+        return self._known[key]
+
+    def _text(self, path: str, name: str, named_at: str) -> str:
+        what = f"env file {name}"
+        data = read_bytes(path, MAX_BYTES, what=what, source=named_at, hint="create it, or correct the path")
+        self._read += len(data)
+        if len(data) > MAX_BYTES or self._read > MAX_TOTAL:
+            subject = f"{what} is" if len(data) > MAX_BYTES else "the env files of the project are"
+            limit = MAX_BYTES if len(data) > MAX_BYTES else MAX_TOTAL
+            raise SpecError(f"{subject} larger than {limit // 1024 // 1024} MB", source=named_at)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise SpecError("an env file must be UTF-8", source=name) from None
 
     def _unset(self, key: str, name: str) -> None:
         notice = Notice("VariableUnset", f'variable {key} is not set: it becomes ""', name)
@@ -89,7 +104,10 @@ def _from_files(
         if not required and not Path(path).exists():
             continue
         try:
-            fresh = reader.read(path, {**found, **environment}, named_at=source_text(mark), raw=raw)
+            if found:
+                fresh = reader.read(path, {**found, **environment}, named_at=source_text(mark), raw=raw)
+            else:
+                fresh = reader.read_first(path, environment, named_at=source_text(mark), raw=raw)
         except SpecError as error:
             error.message = f"services.{spot.path[-1]}.env_file: {error.message}"
             spot.scope.errors.append(error)

@@ -60,6 +60,7 @@ Rule = Callable[[Any, Spot], Any]
 FAILED = object()
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_LONGEST_NUMBER = 100
 _TRUE, _FALSE = ("true", "y", "yes", "on"), ("false", "n", "no", "off")
 
 
@@ -182,7 +183,7 @@ def whole(value: Any, _: Spot) -> Any:
 def number(value: Any, _: Spot) -> Any:
     """A number, also as text; a whole one is an int."""
     if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
+        if len(value) > _LONGEST_NUMBER or not _NUMBER.fullmatch(value):
             raise MalformedError(f"must be a number, not {shown(value)}")
         value = float(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value

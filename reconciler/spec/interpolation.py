@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from reconciler.errors import SpecError
@@ -16,6 +17,7 @@ from reconciler.model.project import Notice
 from reconciler.spec.nodes import Items, MalformedError, Mark, Path, Table, Timestamp, path_text, source_text
 
 MAX_NESTING = 32
+MAX_VALUE = 4 * 1024 * 1024
 MAX_OUTPUT = 32 * 1024 * 1024
 _TOKEN = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|(\{))", re.ASCII)
 _BRACED = re.compile(r"([_a-zA-Z][_a-zA-Z0-9]*)(?:\}|(:?[-?+]))", re.ASCII)
@@ -34,17 +36,20 @@ def interpolate(text: str, lookup: Callable[[str], str | None], unset: Unset, de
     if depth > MAX_NESTING:
         raise MalformedError(f"${{...}} is nested more than {MAX_NESTING} levels deep")
     parts: list[str] = []
-    at = 0
+    at = size = 0
     while match := _TOKEN.search(text, at):
         parts.append(text[at : match.start()])
         at = match.end()
         if match[1]:
-            parts.append("$")
+            value = "$"
         elif match[2]:
-            parts.append(_value(match[2], lookup, unset))
+            value = _value(match[2], lookup, unset)
         else:
             value, at = _braced(text, match.end(), lookup, unset, depth)
-            parts.append(value)
+        parts.append(value)
+        size += len(value)
+        if size > MAX_VALUE:
+            raise MalformedError(f"interpolation makes the value larger than {MAX_VALUE // 1024 // 1024} MB")
     return "".join((*parts, text[at:]))
 
 
@@ -160,8 +165,17 @@ def interpolate_values(value: Any, work: Interpolation, path: Path = (), mark: M
         for index, (item, where) in enumerate(value.marked()):
             items.add(interpolate_values(item, work, (*path, index), where), where)
         return items
-    if isinstance(value, Timestamp) and not any(str(step).startswith("x-") for step in path):
-        work.errors.append(
-            SpecError(f"{path_text(path)}: a bare timestamp is not a string", source=source_text(mark), hint="quote it")
-        )
+    _check_scalar(value, work, path, mark)
     return value
+
+
+def _check_scalar(value: Any, work: Interpolation, path: Path, mark: Mark) -> None:
+    """Refuse what neither a spec nor JSON can say: timestamps outside of `x-*`, infinities inside."""
+    extension = any(str(step).startswith("x-") for step in path)
+    if isinstance(value, Timestamp) and not extension:
+        problem = "a bare timestamp is not a string"
+    elif isinstance(value, float) and not isfinite(value) and extension:
+        problem = "an infinite number is no JSON"
+    else:
+        return
+    work.errors.append(SpecError(f"{path_text(path)}: {problem}", source=source_text(mark), hint="quote it"))

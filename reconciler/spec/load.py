@@ -27,7 +27,7 @@ from reconciler.spec.names import chosen_name, default_name, normalise_name
 from reconciler.spec.nodes import Table, kind_of, source_text
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
-from reconciler.spec.schema.check import check_document
+from reconciler.spec.schema.check import MAX_ERRORS, check_document
 from reconciler.spec.schema.extension import ProjectRules
 from reconciler.spec.unhonoured import unhonoured_notices
 from reconciler.spec.yaml_nodes import MAX_BYTES, Document, read_documents
@@ -211,7 +211,8 @@ class _Load:
     def _fail_on(self, errors: list[SpecError]) -> None:
         if errors:
             order = {self._shown(file): index for index, file in enumerate(self.files)}
-            raise SpecErrors(sorted(errors, key=lambda error: _place(error, order)))
+            first = sorted(errors, key=lambda error: _place(error, order))[:MAX_ERRORS]
+            raise SpecErrors(first)
 
     def _shown(self, path: str) -> str:
         return display_path(path, self.cwd)

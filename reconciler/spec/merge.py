@@ -60,23 +60,19 @@ _UNIQUE: dict[Pattern, Identity] = {
 
 
 def merge(base: Table, over: Table, resets: Sequence[Path] = ()) -> Table:
-    """A new document: `base` without the `resets`, overridden by `over`. SpecError where their shapes do not fit."""
-    kept = base
+    """`base` without the `resets`, overridden by `over`; `base` is used up. SpecError where their shapes do not fit."""
     for path in resets:
-        kept = _without(kept, path)
-    return _merge_tables(kept, over, (), ())
+        _forget(base, path)
+    return _merge_tables(base, over, (), ())
 
 
-def _without(table: Table, path: Path) -> Table:
-    """A copy without the entry at the path."""
-    first, *rest = path
-    result = Table()
-    for key, value in table.items():
-        if key != first:
-            result.put(key, value, table.marks[key])
-        elif rest:
-            result.put(key, _without(value, tuple(rest)) if isinstance(value, Table) else value, table.marks[key])
-    return result
+def _forget(table: Table, path: Path) -> None:
+    *parents, last = path
+    value: Any = table
+    for step in parents:
+        value = value.get(step) if isinstance(value, Table) else None
+    if isinstance(value, Table):
+        value.drop(str(last))
 
 
 def _merge_tables(base: Table, over: Table, pattern: Pattern, path: Path) -> Table:

@@ -81,7 +81,11 @@ def path_text(path: Path) -> str:
     """The path as errors and `Loaded.sources` write it: `services.web.ports[0]`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            name = step if len(step) <= _LONGEST_SHOWN else step[:_LONGEST_SHOWN] + "..."
+            text += f".{name}" if text else name
     return text
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 from reconciler.spec.nodes import Items, Table
-from reconciler.spec.scalars import number_text
 
 
 def plain(value: Any) -> Any:
@@ -15,8 +13,6 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if isinstance(value, float) and not isfinite(value):
-        return number_text(value)
     return str(value) if isinstance(value, str) else value
 
 

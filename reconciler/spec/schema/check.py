@@ -26,16 +26,18 @@ _KINDS = {
     "model_type": "a mapping",
     "list_type": "a list",
 }
+MAX_ERRORS = 100
+_LONGEST_KEY = 60
 _CONTAINER_NAME_HINT = "two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
 
 
 def check_document(document: Table) -> list[SpecError]:
-    """All errors of the document's shape, in file order; [] where it is valid."""
+    """The errors of the document's shape (the first 100), in file order; [] where it is valid."""
     try:
         Spec.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
-        found = [_translate(document, one) for one in details]
+        found = [_translate(document, one) for one in details[:MAX_ERRORS]]
         return [error for _, error in sorted(found, key=lambda pair: pair[0])]
     return []
 
@@ -124,7 +126,7 @@ def _unknown_key(path: Path) -> tuple[str, str | None]:
         return "unknown key", None
     if key in model.not_yet:
         return f"{key!r} is not supported yet", None
-    near = get_close_matches(str(key), [*model.keys(), *model.not_yet], 1)
+    near = get_close_matches(str(key)[:_LONGEST_KEY], [*model.keys(), *model.not_yet], 1)
     return "unknown key", f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(model.keys()))}"
 
 
@@ -134,6 +136,6 @@ def _pattern_hint(path: Path) -> str:
 
 def _not_one_of(expected: str, value: Any) -> tuple[str, str | None]:
     known = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
-    near = get_close_matches(str(value), known, 1)
+    near = get_close_matches(str(value)[:_LONGEST_KEY], known, 1)
     what = shown(value) if isinstance(value, str) else kind_of(value)
     return f"{what} is not one of {', '.join(known)}", f"did you mean {near[0]!r}?" if near else None

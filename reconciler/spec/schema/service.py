@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from reconciler.spec.nodes import shown
 from reconciler.spec.schema.base import ABSENT, Section
 from reconciler.spec.schema.deploy import Deploy
 from reconciler.spec.schema.extension import ServiceRules
@@ -23,9 +24,11 @@ from reconciler.spec.schema.parts import (
 
 
 def _distinct(texts: list[str]) -> list[str]:
-    twice = next((text for index, text in enumerate(texts) if text in texts[:index]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} is listed twice")
+    seen: set[str] = set()
+    for text in texts:
+        if text in seen:
+            raise ValueError(f"{shown(text)} is listed twice")
+        seen.add(text)
     return texts
 
 
