@@ -18,7 +18,7 @@ from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed, RegistryAnswer
-from reconciler.model.operation import Condition, Failure, Memory, Operation, Step
+from reconciler.model.operation import Condition, Failure, Memory, Operation, ServiceStatus, Step
 from reconciler.model.project import Project
 from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
 from reconciler.model.report import Activity, ProjectReport
@@ -279,16 +279,17 @@ class _Reporter(_Silence):
         self._on_activity = on_activity
         self._clock = clock
         self._began = clock()
-        self._waiting: dict[str, str] = {}
+        self._said: dict[str, str] = {}
         self.logs: dict[str, str] = {}
 
     def planned(self, step: Step, inflight: frozenset[str]) -> None:
-        """Say what each service waits for, once."""
+        """Say what each service waits for, and when it has arrived, once each."""
         for service in step.services:
-            text = f"waiting for {service.waiting}" if service.waiting else ""
-            if text != self._waiting.get(service.name, ""):
-                self._waiting[service.name] = text
-                self._say(service.name, "progress", text) if text else None
+            text = f"waiting for {service.waiting}" if service.waiting else _arrived(service)
+            before = self._said.get(service.name)
+            if text and text != before and (service.waiting or before is not None):
+                self._say(service.name, "progress", text)
+            self._said[service.name] = text
 
     def started(self, operation: Operation) -> None:
         """An operation was submitted."""
@@ -316,6 +317,13 @@ class _Reporter(_Silence):
     def _say(self, service: str | None, state: Any, text: str, operation: Operation | None = None) -> None:
         seconds = self._clock() - self._began
         self._on_activity(Activity(self._project.name, service, state, redact_text(text), seconds, operation))
+
+
+def _arrived(service: ServiceStatus) -> str:
+    """What is said once of a service that has nothing more to wait for; "" while it has."""
+    if service.sync != "Synced":
+        return ""
+    return "completed" if service.health == "Completed" else f"up {service.healthy}/{service.desired}"
 
 
 def _without_secrets(text: str, project: Project, service_name: str) -> str:

@@ -17,6 +17,7 @@ from reconciler.spec.ports import check_address, check_protocol, check_published
 from reconciler.spec.shellwords import split_words
 from reconciler.spec.volumes import clean, parse_volume, resolve_path
 
+MAX_PORTS = 100_000
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
 _REMOTE_CONTEXTS = (
     "http://",
@@ -124,7 +125,11 @@ def _port(value: Any, spot: Spot) -> Any:
         return _PORT(value, spot)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return _from_plain(parse_port(need_text(value)), spot)
+    ports = parse_port(need_text(value))
+    spot.scope.ports += len(ports)
+    if spot.scope.ports > MAX_PORTS:
+        raise MalformedError(f"port ranges of the file expand to more than {MAX_PORTS} ports")
+    return _from_plain(ports, spot)
 
 
 def _published(value: Any, _: Spot) -> str:

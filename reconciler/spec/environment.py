@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.errors import SpecError
+from reconciler.errors import SpecError, SpecErrors
 from reconciler.model.project import Notice
 from reconciler.spec.dotenv import MAX_BYTES, EnvFileError, parse_env_file, parse_raw_file
 from reconciler.spec.files import display_path, read_bytes
@@ -18,6 +18,7 @@ from reconciler.spec.nodes import NOWHERE, Items, Mark, Table, source_text
 Variables = dict[str, str]
 
 MAX_TOTAL = 8 * 1024 * 1024
+MAX_VARIABLES = 300_000
 
 
 class EnvFiles:
@@ -27,6 +28,7 @@ class EnvFiles:
         self._cwd = cwd
         self._known: dict[tuple[str, bool], Variables] = {}
         self._read = 0
+        self._variables = 0
         self.notices: list[Notice] = []
 
     def read(self, path: str, inherited: Mapping[str, str], *, named_at: str = "", raw: bool = False) -> Variables:
@@ -51,19 +53,29 @@ class EnvFiles:
         what = f"env file {name}"
         data = read_bytes(path, MAX_BYTES, what=what, source=named_at, hint="create it, or correct the path")
         self._read += len(data)
-        if len(data) > MAX_BYTES or self._read > MAX_TOTAL:
-            subject = f"{what} is" if len(data) > MAX_BYTES else "the env files of the project are"
-            limit = MAX_BYTES if len(data) > MAX_BYTES else MAX_TOTAL
-            raise SpecError(f"{subject} larger than {limit // 1024 // 1024} MB", source=named_at)
+        if len(data) > MAX_BYTES:
+            raise SpecError(f"{what} is larger than {MAX_BYTES // 1024 // 1024} MB", source=named_at)
+        if self._read > MAX_TOTAL:
+            raise _too_much(f"{MAX_TOTAL // 1024 // 1024} MB", named_at)
         try:
             return data.decode()
         except UnicodeDecodeError:
             raise SpecError("an env file must be UTF-8", source=name) from None
 
+    def count(self, variables: int, named_at: str) -> None:
+        """Add to the variables that services took from env files; SpecErrors where they are too many to be meant."""
+        self._variables += variables
+        if self._variables > MAX_VARIABLES:
+            raise _too_much(f"{MAX_VARIABLES} variables", named_at)
+
     def _unset(self, key: str, name: str) -> None:
         notice = Notice("VariableUnset", f'variable {key} is not set: it becomes ""', name)
         if notice not in self.notices:
             self.notices.append(notice)
+
+
+def _too_much(limit: str, named_at: str) -> SpecErrors:
+    return SpecErrors([SpecError(f"the env files of the project hold more than {limit}", source=named_at)])
 
 
 def project_environment(
@@ -108,6 +120,9 @@ def _from_files(
                 fresh = reader.read(path, {**found, **environment}, named_at=source_text(mark), raw=raw)
             else:
                 fresh = reader.read_first(path, environment, named_at=source_text(mark), raw=raw)
+            reader.count(len(fresh), source_text(mark))
+        except SpecErrors:
+            raise
         except SpecError as error:
             error.message = f"services.{spot.path[-1]}.env_file: {error.message}"
             spot.scope.errors.append(error)

@@ -16,7 +16,18 @@ from typing import Any
 from reconciler.errors import SpecError
 from reconciler.model.project import Notice
 from reconciler.spec.durations import format_duration, parse_duration
-from reconciler.spec.nodes import Items, MalformedError, Mark, Path, Table, kind_of, path_text, shown, source_text
+from reconciler.spec.nodes import (
+    MAX_ERRORS,
+    Items,
+    MalformedError,
+    Mark,
+    Path,
+    Table,
+    kind_of,
+    path_text,
+    shown,
+    source_text,
+)
 from reconciler.spec.scalars import number_text
 from reconciler.spec.sizes import parse_bytes
 
@@ -27,6 +38,7 @@ class Scope:
 
     folder: str
     home: str
+    ports: int = 0
     errors: list[SpecError] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -45,6 +57,8 @@ class Spot:
 
     def report(self, error: ValueError) -> None:
         """Keep an error of this value for the end of the load."""
+        if len(self.scope.errors) >= MAX_ERRORS:
+            return
         hint = getattr(error, "hint", None)
         self.scope.errors.append(
             SpecError(f"{path_text(self.path)}: {error}", source=source_text(self.mark), hint=hint)

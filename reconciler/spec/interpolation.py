@@ -14,14 +14,25 @@ from typing import Any
 
 from reconciler.errors import SpecError
 from reconciler.model.project import Notice
-from reconciler.spec.nodes import Items, MalformedError, Mark, Path, Table, Timestamp, path_text, source_text
+from reconciler.spec.nodes import (
+    MAX_ERRORS,
+    Items,
+    MalformedError,
+    Mark,
+    Path,
+    Table,
+    Timestamp,
+    path_text,
+    source_text,
+)
 
-MAX_NESTING = 32
+MAX_NESTING = 12
+MAX_TEXT = 1024 * 1024
 MAX_VALUE = 4 * 1024 * 1024
 MAX_OUTPUT = 32 * 1024 * 1024
 _TOKEN = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|(\{))", re.ASCII)
 _BRACED = re.compile(r"([_a-zA-Z][_a-zA-Z0-9]*)(?:\}|(:?[-?+]))", re.ASCII)
-_BRACE = re.compile(r"\{.?|\}")
+_BRACE = re.compile(r"\{.?|\}|\n")
 _ESCAPE_HINT = "write $$ for a literal $"
 
 Unset = Callable[[str], None]
@@ -35,6 +46,8 @@ def interpolate(text: str, lookup: Callable[[str], str | None], unset: Unset, de
     """
     if depth > MAX_NESTING:
         raise MalformedError(f"${{...}} is nested more than {MAX_NESTING} levels deep")
+    if len(text) > MAX_TEXT:
+        raise MalformedError(f"a value with variables in it is longer than {MAX_TEXT // 1024 // 1024} MB")
     parts: list[str] = []
     at = size = 0
     while match := _TOKEN.search(text, at):
@@ -101,14 +114,15 @@ def _required(name: str, message: str) -> str:
 
 def _closing(text: str, opened: int, start: int) -> int:
     """Where the brace that matches the one before `opened` stands; where none does, the last one of the line."""
-    end = text.find("\n", start)
-    line_end = len(text) if end < 0 else end
-    level = 1
-    for brace in _BRACE.finditer(text, start, line_end):
+    level, end = 1, len(text)
+    for brace in _BRACE.finditer(text, start):
+        if brace[0] == "\n":
+            end = brace.start()
+            break
         level += 1 if brace[0][0] == "{" else -1
         if level == 0:
             return brace.start()
-    last = text.rfind("}", start, line_end)
+    last = text.rfind("}", start, end)
     if last < 0:
         raise _invalid(text, opened)
     return last
@@ -134,8 +148,21 @@ class Interpolation:
         try:
             return self._counted(interpolate(text, self.environment.get, lambda name: self._unset(name, mark)))
         except MalformedError as error:
-            self.errors.append(SpecError(f"{path_text(path)}: {error}", source=source_text(mark), hint=error.hint))
+            self._error(str(error), path, mark, error.hint)
             return ""
+
+    def _error(self, message: str, path: Path, mark: Mark, hint: str | None) -> None:
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(SpecError(f"{path_text(path)}: {message}", source=source_text(mark), hint=hint))
+
+    def scalar(self, value: Any, path: Path, mark: Mark) -> Any:
+        """Any other scalar; timestamps outside of `x-*` and infinities inside are in no JSON, and errors."""
+        extension = any(str(step).startswith("x-") for step in path)
+        if isinstance(value, Timestamp) and not extension:
+            self._error("a bare timestamp is not a string", path, mark, "quote it")
+        elif isinstance(value, float) and not isfinite(value) and extension:
+            self._error("an infinite number is no JSON", path, mark, "quote it")
+        return value
 
     def _counted(self, result: str) -> str:
         self._output += len(result)
@@ -165,17 +192,4 @@ def interpolate_values(value: Any, work: Interpolation, path: Path = (), mark: M
         for index, (item, where) in enumerate(value.marked()):
             items.add(interpolate_values(item, work, (*path, index), where), where)
         return items
-    _check_scalar(value, work, path, mark)
-    return value
-
-
-def _check_scalar(value: Any, work: Interpolation, path: Path, mark: Mark) -> None:
-    """Refuse what neither a spec nor JSON can say: timestamps outside of `x-*`, infinities inside."""
-    extension = any(str(step).startswith("x-") for step in path)
-    if isinstance(value, Timestamp) and not extension:
-        problem = "a bare timestamp is not a string"
-    elif isinstance(value, float) and not isfinite(value) and extension:
-        problem = "an infinite number is no JSON"
-    else:
-        return
-    work.errors.append(SpecError(f"{path_text(path)}: {problem}", source=source_text(mark), hint="quote it"))
+    return work.scalar(value, path, mark) if isinstance(value, Timestamp | float) else value

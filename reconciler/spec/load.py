@@ -27,7 +27,7 @@ from reconciler.spec.names import chosen_name, default_name, normalise_name
 from reconciler.spec.nodes import Table, kind_of, source_text
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
-from reconciler.spec.schema.check import MAX_ERRORS, check_document
+from reconciler.spec.schema.check import check_document
 from reconciler.spec.schema.extension import ProjectRules
 from reconciler.spec.unhonoured import unhonoured_notices
 from reconciler.spec.yaml_nodes import MAX_BYTES, Document, read_documents
@@ -201,6 +201,8 @@ class _Load:
         for key, service in services.items():
             spot = Spot(("services", key), services.marks[key], self.scope)
             resolve_environment(service, spot, environment, self.env_files)
+            if len(self.scope.errors) >= MAX_ERRORS:
+                break
             apply_service_defaults(service, self.folder, environment)
         self._fail_on(self.scope.errors)
         complete_definitions(document, "networks", name, used_networks(services))

@@ -70,7 +70,7 @@ def _forget(table: Table, path: Path) -> None:
     *parents, last = path
     value: Any = table
     for step in parents:
-        value = value.get(step) if isinstance(value, Table) else None
+        value = value.get(str(step)) if isinstance(value, Table) else None
     if isinstance(value, Table):
         value.drop(str(last))
 

@@ -12,6 +12,7 @@ from typing import Any
 Mark = tuple[str, int]
 Path = tuple[str | int, ...]
 NOWHERE: Mark = ("", 0)
+MAX_ERRORS = 100
 _LONGEST_SHOWN = 60
 
 

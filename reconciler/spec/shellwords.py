@@ -10,6 +10,7 @@ import re
 
 from reconciler.spec.nodes import MalformedError, shown
 
+MAX_WORDS = 10_000
 _PIECE = re.compile(
     r"""
     (?P<space>[ \t\r\n]+)
@@ -37,6 +38,8 @@ def split_words(text: str) -> list[str]:
         if match.lastgroup == "space":
             words += [] if word is None else [word]
             word = None
+            if len(words) > MAX_WORDS:
+                raise MalformedError(f"a command of more than {MAX_WORDS} words")
         else:
             word = (word or "") + _piece(match)
     return words if word is None else [*words, word]

@@ -30,7 +30,7 @@ from reconciler.spec.scalars import resolve, tagged
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_DOCUMENTS = 100
-MAX_NODES = 400_000
+MAX_NODES = 250_000
 _RESET, _OVERRIDE = "!reset", "!override"
 _MERGE = "<<"
 _MARKUP_HINT = "a spec is YAML text in UTF-8"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from reconciler.errors import SpecError
-from reconciler.spec.nodes import NOWHERE, Items, Mark, Path, Table, kind_of, path_text, shown, source_text
+from reconciler.spec.nodes import MAX_ERRORS, NOWHERE, Items, Mark, Path, Table, kind_of, path_text, shown, source_text
 from reconciler.spec.scalars import number_text
 from reconciler.spec.schema.base import Section
 from reconciler.spec.schema.project import Spec
@@ -26,7 +26,6 @@ _KINDS = {
     "model_type": "a mapping",
     "list_type": "a list",
 }
-MAX_ERRORS = 100
 _LONGEST_KEY = 60
 _CONTAINER_NAME_HINT = "two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
 
