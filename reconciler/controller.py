@@ -23,7 +23,7 @@ MAX_PASSES = 20_000
 class Listener(Protocol):
     """Who wants to know what the loop does while it does it."""
 
-    def planned(self, step: Step, inflight: frozenset[str]) -> None:
+    def planned(self, step: Step) -> None:
         """A pass was planned."""
         ...
 
@@ -111,7 +111,7 @@ class Loop:
     def _plan(self, outcome: Outcome) -> Step:
         observed = self._observer.with_inflight(frozenset(self._inflight))
         step = plan(self._desired, observed, outcome.memory, self._executor.now())
-        self._listener.planned(step, observed.inflight)
+        self._listener.planned(step)
         for failure in step.failures:
             if (failure.service, failure.spec_hash) not in outcome.memory.failures:
                 outcome.failures.append(failure)

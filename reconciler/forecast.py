@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
-from reconciler.engine.simulated import SimulatedEngine
+from reconciler.controller import Loop, Outcome
+from reconciler.engine.simulated import Behaviour, Behaviours, SimulatedEngine, VirtualClock
 from reconciler.executor import Finished, Happened, execute
-from reconciler.model.operation import Operation
+from reconciler.listeners import Silence
+from reconciler.model import labels
+from reconciler.model.desired import Desired
+from reconciler.model.observed import RegistryAnswer
+from reconciler.model.operation import Memory, Operation
+from reconciler.model.project import Project
+from reconciler.observer import Observer
 
+JOB_SECONDS = 1.0
 SPONTANEOUS = ("die", "health_status")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -57,3 +65,23 @@ class VirtualExecutor:
 
 def _ignore(_text: str) -> None:
     """Progress of a forecast is nobody's business."""
+
+
+def simulate(desired: Desired, observer: Observer, registry: dict[str, RegistryAnswer], now: float) -> Outcome:
+    """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point."""
+    behaviours = assumed_behaviours(desired.project)
+    engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behaviours)
+    executor = VirtualExecutor(engine)
+    copy = Observer(engine, engine.info(), desired.project, desired.instance, executor.gather, executor.now)
+    return Loop(desired, copy, executor, Silence()).run(Memory())
+
+
+def assumed_behaviours(project: Project) -> Behaviours:
+    """What a forecast cannot know and assumes: images start and become healthy, jobs complete."""
+    jobs = {service.name for service in project.services if service.job}
+
+    def behave(_image: str, config: Mapping[str, Any]) -> Behaviour:
+        is_job = (config.get("Labels") or {}).get(labels.SERVICE) in jobs
+        return Behaviour(exit_after=JOB_SECONDS) if is_job else Behaviour()
+
+    return behave

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model import labels
+from reconciler.model.observed import Container, Foreign
 from reconciler.model.operation import Difference, Operation
 from reconciler.planner import containers
 from reconciler.planner.conflicts import must_yield
@@ -50,7 +51,7 @@ def _remove_networks(context: Context) -> None:
     for network in context.observed.networks:
         if network.name in wanted or not is_our_network(context, network):
             continue
-        attached = (*context.observed.foreign, *context.observed.containers)
+        attached: tuple[Foreign | Container, ...] = (*context.observed.foreign, *context.observed.containers)
         users = sorted(item.name for item in attached if network.name in item.networks)
         if users:
             message = f"network {network.name} is not in the spec any more but {users[0]} is attached to it: left alone"

@@ -24,7 +24,7 @@ from reconciler.spec.forms import Scope, Spot
 from reconciler.spec.interpolation import Interpolation, interpolate_values
 from reconciler.spec.merge import merge
 from reconciler.spec.names import chosen_name, default_name, normalise_name
-from reconciler.spec.nodes import Table, kind_of, source_text
+from reconciler.spec.nodes import MAX_ERRORS, Table, kind_of, source_text
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
 from reconciler.spec.schema.check import check_document

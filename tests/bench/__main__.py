@@ -38,7 +38,7 @@ def check(contender: contenders.Contender, value: str) -> None:
 def one_round(contender: contenders.Contender) -> dict[str, contenders.Sample]:
     """Every phase once, from nothing and back to nothing."""
     samples = {}
-    api.remove_project(contender.project)
+    contender.begin()
     try:
         for phase, value in PHASES.items():
             if phase == "no-op" and isinstance(contender, contenders.Limit):

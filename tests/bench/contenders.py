@@ -6,6 +6,7 @@ client: the container's stop signal is SIGKILL for all of them.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -38,9 +39,21 @@ class Contender(Protocol):
     name: str
     project: str
 
+    def begin(self) -> None:
+        """Takes a new project name: what the engine may keep of an earlier round must not be in the way."""
+        ...
+
     def converge(self, value: str) -> Sample:
         """One run, measured."""
         ...
+
+
+_rounds = itertools.count(1)
+
+
+def fresh_project(name: str) -> str:
+    """A project name that no other round and no other bench uses."""
+    return f"reconciler-bench-{os.getpid()}-{next(_rounds)}-{name}"
 
 
 def spec(services: int, value: str) -> str:
@@ -77,27 +90,35 @@ class Program:
 
     def __init__(self, name: str, services: int, folder: Path, command: list[str]) -> None:
         self.name = name
-        self.project = f"reconciler-bench-{name}"
+        self.project = ""
         self._services = services
         self._file = folder / name / "compose.yaml"
         self._file.parent.mkdir()
-        self._command = [part.format(file=self._file, project=self.project) for part in command]
+        self._command = command
+
+    def begin(self) -> None:
+        """Takes a new project name."""
+        self.project = fresh_project(self.name)
 
     def converge(self, value: str) -> Sample:
         """One run of the command on the definition with that value."""
         self._file.write_text(spec(self._services, value))
-        return run(self._command)
+        return run([part.format(file=self._file, project=self.project) for part in self._command])
 
 
 class Limit:
     """Only the calls that cannot be left out, `workers` at a time, over kept connections."""
 
     name = "limit"
-    project = "reconciler-bench-limit"
 
     def __init__(self, services: int, workers: int = 8) -> None:
+        self.project = ""
         self._services = [f"s{number:02d}" for number in range(services)]
         self.workers = {"cold": workers, "update": workers}
+
+    def begin(self) -> None:
+        """Takes a new project name."""
+        self.project = fresh_project(self.name)
 
     def converge(self, value: str) -> Sample:
         """Create and start where nothing is there; create, start, stop, remove where something is."""

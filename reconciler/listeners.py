@@ -1,0 +1,106 @@
+"""Who hears what the loop does: nobody, or a person at a terminal, who also wants a failed container's last words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.errors import EngineError
+from reconciler.executor import Finished
+from reconciler.model.operation import Failure, Operation, ServiceStatus, Step
+from reconciler.model.project import Project
+from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
+from reconciler.model.report import Activity
+
+if TYPE_CHECKING:
+    from reconciler.engine.protocol import Engine
+
+LOG_LINES = 50
+MIN_SECRET_LENGTH = 4
+OnActivity = Callable[[Activity], None]
+State = Literal["started", "finished", "failed", "progress"]
+
+
+class Silence:
+    """Listens to nothing."""
+
+    def planned(self, step: Step) -> None:
+        """Ignore."""
+
+    def started(self, operation: Operation) -> None:
+        """Ignore."""
+
+    def finished(self, result: Finished) -> None:
+        """Ignore."""
+
+    def failed(self, failure: Failure) -> None:
+        """Ignore."""
+
+    def progress(self, operation: Operation, text: str) -> None:
+        """Ignore."""
+
+
+class Reporter(Silence):
+    """Turns what the loop does into activities, and keeps the last log lines of containers that failed."""
+
+    def __init__(self, engine: Engine, project: Project, on_activity: OnActivity, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._project = project
+        self._on_activity = on_activity
+        self._clock = clock
+        self._began = clock()
+        self._said: dict[str, str] = {}
+        self.logs: dict[str, str] = {}
+
+    def planned(self, step: Step) -> None:
+        """Say what each service waits for, and when it has arrived, once each."""
+        for service in step.services:
+            text = f"waiting for {service.waiting}" if service.waiting else _arrived(service)
+            before = self._said.get(service.name)
+            if text and text != before and (service.waiting or before is not None):
+                self._say(service.name, "progress", text)
+            self._said[service.name] = text
+
+    def started(self, operation: Operation) -> None:
+        """An operation was submitted."""
+        self._say(operation.service, "started", operation.kind, operation)
+
+    def finished(self, result: Finished) -> None:
+        """An operation ended."""
+        state: State = "failed" if result.error else "finished"
+        self._say(result.operation.service, state, str(result.error or ""), result.operation)
+
+    def failed(self, failure: Failure) -> None:
+        """Keep the container's last words before it is removed."""
+        if not failure.container:
+            return
+        try:
+            text = self._engine.container_logs(failure.container, LOG_LINES)
+        except EngineError as error:
+            text = f"(its log could not be read: {error.message})"
+        self.logs[failure.container] = _without_secrets(text, self._project, failure.service)
+
+    def progress(self, operation: Operation, text: str) -> None:
+        """A line of pull or build output."""
+        self._say(operation.service, "progress", text, operation)
+
+    def _say(self, service: str | None, state: State, text: str, operation: Operation | None = None) -> None:
+        seconds = self._clock() - self._began
+        self._on_activity(Activity(self._project.name, service, state, redact_text(text), seconds, operation))
+
+
+def _arrived(service: ServiceStatus) -> str:
+    """What is said once of a service that has nothing more to wait for; "" while it has."""
+    if service.sync != "Synced":
+        return ""
+    return "completed" if service.health == "Completed" else f"up {service.healthy}/{service.desired}"
+
+
+def _without_secrets(text: str, project: Project, service_name: str) -> str:
+    """The text with the values of the service's secret-looking variables, and passwords in URLs, replaced."""
+    service = project.service(service_name)
+    for entry in (service.container.get("Env") or ()) if service else ():
+        name, _, value = entry.partition("=")
+        if is_secret_name(name) and len(value) >= MIN_SECRET_LENGTH:
+            text = text.replace(value, REDACTED)
+    return redact_text(text)

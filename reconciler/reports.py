@@ -1,0 +1,98 @@
+"""Turn how a run of the loop ended into the report that `cli` renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.controller import Outcome
+from reconciler.model import labels
+from reconciler.model.canonical import keyed_hash
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Observed
+from reconciler.model.operation import Condition, Operation, Step
+from reconciler.model.project import Project
+from reconciler.model.report import ProjectReport
+
+KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}
+
+
+def forecast_report(desired: Desired, observed: Observed, first: Step, outcome: Outcome) -> ProjectReport:
+    """A plan: all operations of the forecast, and the services as they are now (`first` is the first pass's step)."""
+    operations = _with_known_order(outcome.operations)
+    return ProjectReport(
+        name=desired.project.name,
+        engine=observed.engine,
+        operations=operations,
+        services=first.services,
+        conditions=(*outcome.step.conditions, *_ended_early(outcome)),
+        failures=tuple(outcome.failures),
+        failed_operations=tuple(outcome.failed_operations),
+        in_sync=not operations and not outcome.step.conditions,
+        converges=outcome.succeeded,
+        succeeded=outcome.succeeded,
+        fingerprint=_fingerprint(desired, observed),
+        unknown=_unknown(desired.project, operations),
+        notices=tuple(dict.fromkeys((*first.notices, *outcome.step.notices))),
+        source=desired.project.source,
+    )
+
+
+def _with_known_order(operations: list[Operation]) -> tuple[Operation, ...]:
+    """The operations with only those predecessors that are part of the plan."""
+    known = {operation.id for operation in operations}
+    return tuple(replace(item, after=tuple(name for name in item.after if name in known)) for item in operations)
+
+
+def _unknown(project: Project, operations: tuple[Operation, ...]) -> tuple[tuple[str, str], ...]:
+    """Per service, which operation will tell what its image declares (services that share an image share the answer)."""
+    images = {item.service: item.kind for item in operations if item.kind in KNOWN_AFTER}
+    by_reference = {
+        service.image: KNOWN_AFTER[images[service.name]] for service in project.services if service.name in images
+    }
+    return tuple(
+        (service.name, by_reference[service.image]) for service in project.services if service.image in by_reference
+    )
+
+
+def _fingerprint(desired: Desired, observed: Observed) -> str:
+    """A hash over what is wanted and the stable part of what runs: equal fingerprints mean an equal plan."""
+    seen = [
+        [item.name, item.status, item.labels.get(labels.SPEC_HASH, ""), item.image_id, item.health or ""]
+        for item in sorted(observed.containers, key=lambda item: item.name)
+    ]
+    wanted = [[service.name, service.replicas, service.container] for service in desired.project.services]
+    names = [sorted(item.name for item in observed.networks if item.labels.get(labels.PROJECT) == desired.project.name)]
+    return keyed_hash(desired.hash_key, {"seen": seen, "wanted": wanted, "networks": names})
+
+
+def outcome_report(
+    plan_report: ProjectReport, outcome: Outcome, logs: Mapping[str, str], duration: float
+) -> ProjectReport:
+    """How a converge of that plan ended, after `duration` seconds."""
+    return replace(
+        plan_report,
+        operations=_with_known_order(outcome.operations),
+        services=outcome.step.services,
+        conditions=(*outcome.step.conditions, *_ended_early(outcome)),
+        failures=tuple(outcome.failures),
+        failed_operations=_untold_failures(outcome),
+        succeeded=outcome.succeeded,
+        in_sync=outcome.succeeded,
+        duration=duration,
+        logs=tuple(sorted(logs.items())),
+    )
+
+
+def _untold_failures(outcome: Outcome) -> tuple[tuple[str, str], ...]:
+    """The failed operations that no failed rollout speaks of."""
+    told = tuple(f":{failure.service}/" for failure in outcome.failures)
+    return tuple(item for item in outcome.failed_operations if not any(name in item[0] for name in told))
+
+
+def _ended_early(outcome: Outcome) -> tuple[Condition, ...]:
+    if outcome.timed_out and not outcome.step.empty:
+        return (Condition("Stalled", "True", "Timeout", "not converged in the time that --timeout gives"),)
+    if outcome.endless:
+        return (Condition("Stalled", "True", "Endless", "the plan does not come to an end; please report this spec"),)
+    return ()
