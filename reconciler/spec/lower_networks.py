@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.model.project import Attachment
@@ -58,7 +58,7 @@ def network_definition(spec: Mapping[str, Any]) -> dict[str, Any]:
     return body | compact({"IPAM": _ipam(spec.get("ipam") or {})})
 
 
-def _in_order(scope: Scope) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _in_order(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
     networks = {key: spec or {} for key, spec in (scope.spec.get("networks") or {}).items()}
     return iter(sorted(networks.items(), key=lambda item: (-item[1].get("priority", 0), item[0])))
 

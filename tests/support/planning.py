@@ -1,0 +1,97 @@
+"""Small projects and engine states, written by hand, for tests of the pure planner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reconciler.model import labels
+from reconciler.model.desired import Desired
+from reconciler.model.observed import Container, EngineInfo, Foreign, ImageState, Observed, RegistryAnswer
+from reconciler.model.operation import Memory, Step
+from reconciler.model.project import Image, Project, Rollout, Service
+from reconciler.planner.context import Context
+from reconciler.planner.plan import plan
+
+NOW = 1000.0
+ENGINE = EngineInfo("test", "engine-id", "20.10", "1.41")
+IMAGE = ImageState("sha256:" + "1" * 64, ("app:1",))
+DIGEST = "sha256:" + "d" * 64
+
+
+def service(name: str = "web", **changes: Any) -> Service:
+    """One replica of app:1, gated by nothing but being up."""
+    plain = Service(name, Image("app:1"), {"Env": ["A=1"]}, rollout=Rollout(min_running=0.0))
+    return replace(plain, **changes)
+
+
+def project(*services: Service, **changes: Any) -> Project:
+    """The project `shop` of these services."""
+    return Project("shop", services, source="compose.yaml:1", **changes)
+
+
+def desired(*services: Service, registry: dict[str, RegistryAnswer] | None = None, **changes: Any) -> Desired:
+    """What is wanted: these services."""
+    return Desired(project(*services, **changes), registry=registry or {})
+
+
+def container(name: str = "web", slot: int = 1, **changes: Any) -> Container:
+    """A running container of ours, of an older definition unless `labels` say otherwise."""
+    own = {
+        labels.INSTANCE: "default",
+        labels.PROJECT: "shop",
+        labels.SERVICE: name,
+        labels.SLOT: str(slot),
+        labels.SPEC_HASH: "old",
+        labels.IMAGE: "app:1",
+        labels.ROLLOUT: "00000000",
+    }
+    own |= changes.pop("labels", {})
+    plain = Container(
+        id=f"id-{name}-{slot}",
+        name=f"shop-{name}-{slot}-{own[labels.ROLLOUT]}",
+        status="running",
+        labels=own,
+        image="app:1",
+        image_id=IMAGE.id,
+        created_at=1.0,
+        started_at=2.0,
+        seen_at=NOW,
+        config={"Env": ["A=1"]},
+    )
+    return replace(plain, **changes)
+
+
+def current(wanted: Desired, name: str = "web", slot: int = 1, **changes: Any) -> Container:
+    """A running container of the definition that this service has now."""
+    found = wanted.project.service(name)
+    if found is None:
+        raise LookupError(name)
+    spec_hash = Context(wanted, observed(), Memory(), NOW).view(found).desired_hash
+    own = {labels.SPEC_HASH: spec_hash, labels.ROLLOUT: "11111111", **changes.pop("labels", {})}
+    return container(name, slot, labels=own, **{"id": f"new-{name}-{slot}", "created_at": 5.0, **changes})
+
+
+def observed(*containers: Container, **changes: Any) -> Observed:
+    """An engine that has the image and these containers."""
+    return Observed(**{"engine": ENGINE, "containers": containers, "images": (IMAGE,), **changes})
+
+
+def foreign(name: str, **changes: Any) -> Foreign:
+    """A running container of somebody else."""
+    return replace(Foreign(f"id-{name}", name, "running"), **changes)
+
+
+def step(wanted: Desired, seen: Observed, memory: Memory | None = None, now: float = NOW) -> Step:
+    """One pass."""
+    return plan(wanted, seen, memory or Memory(), now)
+
+
+def kinds(found: Step) -> list[str]:
+    """What is done to which container or resource: `container.stop web/1`, `image.pull app`."""
+    return [f"{item.kind} {f'{item.service}/{item.slot}' if item.slot else item.resource}" for item in found.operations]
+
+
+def reasons(found: Step) -> list[str]:
+    """The reasons of the conditions."""
+    return [condition.reason for condition in found.conditions]
