@@ -114,6 +114,7 @@ setup_python() { # [--dev] : .venv exactly as uv.lock says; without --dev what d
   [ -x "$ROOT/.venv/bin/python" ] || export UV_PYTHON=${UV_PYTHON:-$(find_python)}
   UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy "$uv" sync --quiet --frozen --project "$ROOT" "${groups[@]}" ||
     die "uv could not make $ROOT/.venv from uv.lock"
+  "$ROOT/.venv/bin/python" -m compileall -q "$ROOT/reconciler" # an editable install is not compiled by uv
 }
 
 # --- Docker -----------------------------------------------------------------------------------------------------------

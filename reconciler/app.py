@@ -69,7 +69,7 @@ def config(options: Options, fmt: Literal["json", "yaml"]) -> str:
 def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
     specs = _load(options)
-    with _session(options) as session:
+    with _session(options, specs.projects) as session:
         reports = [session.forecast(project).report for project in specs.projects]
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
@@ -87,7 +87,7 @@ def converge(
         return Report("converge", (), warnings=specs.warnings, errors=specs.errors, refused=True)
     reports: list[ProjectReport] = []
     errors: list[Notice] = []
-    with _session(options) as session:
+    with _session(options, specs.projects) as session:
         for project in specs.projects:
             if stop.is_set():
                 message = f"project {project.name} was not reached before the stop"
@@ -105,7 +105,7 @@ def converge(
 def status(options: Options) -> Report:
     """What runs of each project, compared with its spec. Writes nothing."""
     specs = _load(options)
-    with _session(options) as session:
+    with _session(options, specs.projects) as session:
         reports = [session.status(project) for project in specs.projects]
     return _report("status", specs, reports, failed=False)
 
@@ -128,10 +128,10 @@ def _report(
     )
 
 
-def _session(options: Options) -> Session:
+def _session(options: Options, projects: tuple[Project, ...]) -> Session:
     from reconciler.session import open_session
 
-    return open_session(options.host, options.context, options.instance)
+    return open_session(options.host, options.context, options.instance, projects)
 
 
 def _load(options: Options) -> Specs:

@@ -17,6 +17,7 @@ from reconciler.observer import inspect_or_none
 
 WORKERS = 16
 SETTLING = {"container.create", "container.start", "container.stop", "network.connect"}
+OnProgress = Callable[[Operation, str], None]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -53,6 +54,22 @@ class Executor(Protocol):
 
     def now(self) -> float:
         """The engine's time, in seconds since the epoch."""
+        ...
+
+
+class SessionExecutor(Executor, Protocol):
+    """What a whole command needs of its executor besides."""
+
+    def gather(self, call: Callable[[Engine, Key], Value], keys: Iterable[Key]) -> list[Value]:
+        """The call's result for each key, in order."""
+        ...
+
+    def watch(self, on_progress: OnProgress) -> None:
+        """From now on also report engine events, and the output of pulls and builds."""
+        ...
+
+    def close(self, *, wait: bool) -> None:
+        """Give the connections back, after the operations in flight where `wait` says so."""
         ...
 
 
@@ -94,15 +111,17 @@ def execute(engine: Engine, operation: Operation, progress: Progress, clock: Cal
     return Finished(operation, monotonic() - began, error, container, inspected, seen_at)
 
 
+def _ignore(_operation: Operation, _text: str) -> None:
+    """Nobody listens yet."""
+
+
 class ThreadedExecutor:
     """Runs operations on a pool of workers, each with its own connection. For real engines."""
 
-    def __init__(
-        self, engine: Engine, clock: Callable[[], float], on_progress: Callable[[Operation, str], None]
-    ) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._clock = clock
-        self._on_progress = on_progress
+        self._on_progress: OnProgress = _ignore
         self._signals: queue.SimpleQueue[Finished | Happened] = queue.SimpleQueue()
         self._local = threading.local()
         self._clones: list[Engine] = []
@@ -138,8 +157,11 @@ class ThreadedExecutor:
             except queue.Empty:
                 return signals
 
-    def watch(self) -> None:
+    def watch(self, on_progress: OnProgress) -> None:
         """Subscribe to the engine's events on a connection and thread of their own."""
+        self._on_progress = on_progress
+        if self._events is not None:
+            return
         self._events = self._engine.clone()
         stream = self._events.events()
         threading.Thread(target=self._follow, args=(stream,), name="events", daemon=True).start()

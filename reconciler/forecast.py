@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from reconciler.controller import Loop, Outcome
 from reconciler.engine.simulated import Behaviour, Behaviours, SimulatedEngine, VirtualClock
-from reconciler.executor import Finished, Happened, execute
+from reconciler.executor import Finished, Happened, OnProgress, execute
 from reconciler.listeners import Silence
 from reconciler.model import labels
 from reconciler.model.desired import Desired
@@ -29,6 +29,12 @@ class VirtualExecutor:
         self._engine = engine
         self._finished: list[Finished | Happened] = []
         self._events_seen = 0
+
+    def watch(self, _on_progress: OnProgress) -> None:
+        """Nothing to subscribe to: every wait looks at the event log."""
+
+    def close(self, *, wait: bool) -> None:
+        """Nothing to give back."""
 
     def now(self) -> float:
         """The virtual time."""
@@ -67,21 +73,27 @@ def _ignore(_text: str) -> None:
     """Progress of a forecast is nobody's business."""
 
 
+def new_engine(projects: tuple[Project, ...], now: float) -> SimulatedEngine:
+    """An empty engine on which these projects behave as assumed: what `-H simulated://` means."""
+    return SimulatedEngine(VirtualClock(now), behaviours=assumed_behaviours(projects))
+
+
 def simulate(desired: Desired, observer: Observer, registry: dict[str, RegistryAnswer], now: float) -> Outcome:
     """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point."""
-    behaviours = assumed_behaviours(desired.project)
+    behaviours = assumed_behaviours((desired.project,))
     engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
     copy = Observer(engine, engine.info(), desired.project, desired.instance, executor.gather, executor.now)
     return Loop(desired, copy, executor, Silence()).run(Memory())
 
 
-def assumed_behaviours(project: Project) -> Behaviours:
+def assumed_behaviours(projects: tuple[Project, ...]) -> Behaviours:
     """What a forecast cannot know and assumes: images start and become healthy, jobs complete."""
-    jobs = {service.name for service in project.services if service.job}
+    jobs = {(project.name, service.name) for project in projects for service in project.services if service.job}
 
     def behave(_image: str, config: Mapping[str, Any]) -> Behaviour:
-        is_job = (config.get("Labels") or {}).get(labels.SERVICE) in jobs
+        found = config.get("Labels") or {}
+        is_job = (found.get(labels.PROJECT), found.get(labels.SERVICE)) in jobs
         return Behaviour(exit_after=JOB_SECONDS) if is_job else Behaviour()
 
     return behave

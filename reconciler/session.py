@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from time import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from reconciler.controller import Loop
-from reconciler.engine.simulated import SimulatedEngine, VirtualClock
+from reconciler.controller import Loop, Outcome
 from reconciler.errors import EngineError
-from reconciler.executor import ThreadedExecutor
-from reconciler.forecast import VirtualExecutor, assumed_behaviours, simulate
-from reconciler.listeners import OnActivity, Reporter, Silence
-from reconciler.lock import project_lock
+from reconciler.executor import SessionExecutor, ThreadedExecutor
+from reconciler.listeners import OnActivity, Reporter
+from reconciler.lock import project_lock, unlocked
 from reconciler.model.desired import Desired
 from reconciler.model.observed import RegistryAnswer
-from reconciler.model.operation import Memory, Operation
+from reconciler.model.operation import Memory
 from reconciler.model.project import Project
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import ProjectReport
@@ -37,30 +35,37 @@ class Forecast:
     report: ProjectReport
     desired: Desired
     observer: Observer
+    nothing_to_do: bool
 
 
-def open_session(host: str | None, context: str | None, instance: str) -> Session:
-    """Connect to the engine that the options and the environment name. EngineUnreachableError where none answers."""
+Lock = Callable[[str, str], AbstractContextManager[None]]
+
+
+def open_session(host: str | None, context: str | None, instance: str, projects: tuple[Project, ...]) -> Session:
+    """Connect to the engine that the options and the environment name, `simulated://` being none at all.
+
+    EngineUnreachableError where none answers.
+    """
     if host == "simulated://":
-        return Session(SimulatedEngine(VirtualClock(time())), instance)
+        from reconciler.forecast import VirtualExecutor, new_engine
+
+        virtual = new_engine(projects, time())
+        return Session(virtual, VirtualExecutor(virtual), unlocked, instance)
     from reconciler.engine.docker import connect
 
-    return Session(connect(host, context), instance)
+    engine = connect(host, context)
+    return Session(engine, ThreadedExecutor(engine, time), project_lock, instance)
 
 
 class Session:
-    """Forecasts, converges and reports projects on one engine."""
+    """Forecasts, converges and reports projects on one engine, through an executor of its kind."""
 
-    def __init__(self, engine: Engine, instance: str) -> None:
+    def __init__(self, engine: Engine, executor: SessionExecutor, lock: Lock, instance: str) -> None:
         self._engine = engine
         self._info = engine.info()
+        self._executor = executor
+        self._lock = lock
         self._instance = instance
-        self._listener = Silence()
-        self._assumes = isinstance(engine, SimulatedEngine) and engine.world.behaviours is None
-        if isinstance(engine, SimulatedEngine):
-            self._executor: Any = VirtualExecutor(engine)
-        else:
-            self._executor = ThreadedExecutor(engine, time, self._on_progress)
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -68,24 +73,22 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close the connections, after what is in flight unless a person insists on leaving."""
-        if isinstance(self._executor, ThreadedExecutor):
-            self._executor.close(wait=kind is not KeyboardInterrupt)
+        self._executor.close(wait=kind is not KeyboardInterrupt)
         self._engine.close()
 
     def forecast(self, project: Project) -> Forecast:
         """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point."""
-        if self._assumes and isinstance(self._engine, SimulatedEngine):
-            self._engine.world.behaviours = assumed_behaviours(project)
-        observer = Observer(
-            self._engine, self._info, project, self._instance, self._executor.gather, self._executor.now
-        )
+        now, gather = self._executor.now, self._executor.gather
+        observer = Observer(self._engine, self._info, project, self._instance, gather, now)
         observer.resync()
         observed = observer.observed()
         registry = self._ask_registries(registry_questions(project, observed.images))
         desired = Desired(project, self._instance, self._info.id, registry, project.prune)
-        first = plan(desired, observed, Memory(), self._executor.now())
-        outcome = simulate(desired, observer, registry, self._executor.now())
-        return Forecast(forecast_report(desired, observed, first, outcome), desired, observer)
+        first = plan(desired, observed, Memory(), now())
+        outcome = Outcome(first, Memory()) if first.empty else _simulate(desired, observer, registry, now())
+        return Forecast(
+            forecast_report(desired, observed, first, outcome), desired, observer, nothing_to_do=first.empty
+        )
 
     def status(self, project: Project) -> ProjectReport:
         """What runs, judged by one pass of the planner."""
@@ -101,38 +104,36 @@ class Session:
         timeout: float | None,
     ) -> ProjectReport:
         """Forecast; where that converges, do it; report how it ended."""
-        with self._lock(project):
+        with self._lock(self._info.id, project.name):
             forecast = self.forecast(project)
             on_plan(forecast.report)
             if not forecast.report.converges:
                 return replace(forecast.report, operations=())
+            if forecast.nothing_to_do:
+                return forecast.report
             began = self._executor.now()
             listener = Reporter(self._engine, project, on_activity, self._executor.now)
-            self._listener = listener
-            if isinstance(self._executor, ThreadedExecutor) and forecast.report.operations:
-                self._executor.watch()
-            deadline = None if timeout is None else self._executor.now() + timeout
-            loop = Loop(
-                forecast.desired,
-                forecast.observer,
-                self._executor,
-                listener,
-                should_stop=should_stop,
-                deadline=deadline,
-            )
-            outcome = loop.run(Memory())
+            deadline = None if timeout is None else began + timeout
+            outcome = self._run(forecast, listener, should_stop, deadline)
             return outcome_report(forecast.report, outcome, listener.logs, self._executor.now() - began)
 
-    def _lock(self, project: Project) -> AbstractContextManager[None]:
-        """Nobody else can reach an engine that lives in this process."""
-        simulated = isinstance(self._engine, SimulatedEngine)
-        return nullcontext() if simulated else project_lock(self._info.id, project.name)
+    def _run(
+        self, forecast: Forecast, listener: Reporter, should_stop: Callable[[], bool], deadline: float | None
+    ) -> Outcome:
+        self._executor.watch(listener.progress)
+        loop = Loop(
+            forecast.desired, forecast.observer, self._executor, listener, should_stop=should_stop, deadline=deadline
+        )
+        return loop.run(Memory())
 
     def _ask_registries(self, references: tuple[str, ...]) -> dict[str, RegistryAnswer]:
         return dict(zip(references, self._executor.gather(_registry_answer, references), strict=True))
 
-    def _on_progress(self, operation: Operation, text: str) -> None:
-        self._listener.progress(operation, text)
+
+def _simulate(desired: Desired, observer: Observer, registry: dict[str, RegistryAnswer], now: float) -> Outcome:
+    from reconciler.forecast import simulate
+
+    return simulate(desired, observer, registry, now)
 
 
 def _registry_answer(engine: Engine, reference: str) -> RegistryAnswer:

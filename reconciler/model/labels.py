@@ -14,6 +14,7 @@ SPEC_HASH = "io.reconciler.spec-hash"
 IMAGE = "io.reconciler.image"
 DIGEST = "io.reconciler.digest"
 ROLLOUT = "io.reconciler.rollout"
+NAME = "io.reconciler.name"
 BUILD_KEY = "io.reconciler.build-key"
 
 COMPOSE_PREFIX = "com.docker.compose."

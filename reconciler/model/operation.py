@@ -108,13 +108,15 @@ class Memory:
     `failures` are definitions known to be bad, by (service, hash); `failed_operations` messages of operations that
     failed for good, by id; `attempted` names of containers that this run created or started, so that one which dies is
     a failed rollout and not a replica that died since; `causes` why this run began with a slot, by (service, slot),
-    because the container that showed it may be gone by now.
+    because the container that showed it may be gone by now; `volumes` the anonymous volumes of containers removed in
+    this run, by (service, slot) and mount path, because the slot's next container takes them over.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
     failed_operations: Mapping[str, str] = field(default_factory=dict)
     attempted: frozenset[str] = frozenset()
     causes: Mapping[tuple[str, int], tuple[Difference, ...]] = field(default_factory=dict)
+    volumes: Mapping[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept."""
@@ -126,10 +128,17 @@ class Memory:
         return replace(self, failed_operations={**self.failed_operations, operation_id: message})
 
     def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
-        """This memory, the containers that these operations bring up, and why their slots were begun with."""
+        """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""
         names = {op.resource for op in operations if op.kind in {"container.create", "container.start"}}
         causes = {(op.service, op.slot): op.cause for op in operations if op.service and op.slot}
-        return replace(self, attempted=self.attempted | names, causes={**causes, **self.causes})
+        removals = [op for op in operations if op.kind == "container.remove" and op.payload.get("volumes")]
+        volumes = {(op.service, op.slot): op.payload["volumes"] for op in removals if op.service and op.slot}
+        return replace(
+            self,
+            attempted=self.attempted | names,
+            causes={**causes, **self.causes},
+            volumes={**self.volumes, **volumes},
+        )
 
 
 @dataclass(frozen=True)

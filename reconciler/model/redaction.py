@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 REDACTED = "***"
+MIN_SECRET_LENGTH = 4
 _SECRET_NAME = re.compile(
     r"(pass(word|wd|phrase|code)?|secret|token|credential|private|api_?key|access_?key|auth|cookie|salt|signature|dsn|_key$|^key$|pwd)",
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^/\s:@]*):[^@\s]+@", re.IGNORECASE)
+_NAMED = ("environment.", "labels.", "build.args.")
 
 
 def is_secret_name(name: str) -> bool:
@@ -23,11 +26,21 @@ def redact_text(text: str) -> str:
     return _URL_PASSWORD.sub(rf"\g<scheme>:{REDACTED}@", text)
 
 
+def hide_values(text: str, environment: Iterable[str]) -> str:
+    """The text without the values of those `NAME=value` entries whose name looks secret, and without URL passwords."""
+    for entry in environment:
+        name, _, value = entry.partition("=")
+        if is_secret_name(name) and len(value) >= MIN_SECRET_LENGTH:
+            text = text.replace(value, REDACTED)
+    return redact_text(text)
+
+
 def redact(field: str, value: Any) -> Any:
-    """The value of a spec field as it may be shown; the last part of the field's path decides whether it is secret."""
+    """The value of a spec field as it may be shown; the name of the variable, label or argument decides."""
     if value is None:
         return None
-    if field.startswith(("environment.", "labels.", "build.args.")) and is_secret_name(field.rsplit(".", 1)[-1]):
+    prefix = next((prefix for prefix in _NAMED if field.startswith(prefix)), None)
+    if prefix and is_secret_name(field.removeprefix(prefix)):
         return REDACTED
     if isinstance(value, str):
         return redact_text(value)

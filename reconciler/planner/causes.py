@@ -13,7 +13,6 @@ from reconciler.model.redaction import redact
 from reconciler.planner.context import Context, View
 from reconciler.planner.slots import Slot
 
-
 BUILT_IN = {"host", "none", "bridge"}
 SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ipc"}
 
@@ -33,7 +32,8 @@ def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference
         return (
             Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),
         )
-    found = [*_image_difference(view, previous), *_field_differences(view, previous, context.observed)]
+    found = [*_name_difference(view, previous), *_image_difference(view, previous)]
+    found += _field_differences(view, previous, context.observed)
     found += _network_differences(view, previous, context.project, slot.number)
     found += _share_differences(view, previous)
     return tuple(found) or (_hidden_difference(view, previous),)
@@ -58,6 +58,12 @@ def _new_replica(view: View, slot: Slot) -> Difference:
 
 def _replicas_source(service: Service) -> str:
     return service.source("scale") if "scale" in service.sources else service.source("deploy.replicas")
+
+
+def _name_difference(view: View, previous: Container) -> list[Difference]:
+    before, after = previous.labels.get(labels.NAME), view.service.container_name
+    source = view.service.source("container_name")
+    return [] if before == after else [Difference("container_name", before, after, source)]
 
 
 def _image_difference(view: View, previous: Container) -> list[Difference]:

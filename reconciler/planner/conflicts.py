@@ -1,7 +1,8 @@
-"""What stands in a service's way: foreign containers (reported, never touched), and our own that must yield first."""
+"""What stands in a service's way: foreign containers (reported, never touched), and our own, which yield first."""
 
 from __future__ import annotations
 
+from reconciler.model import labels
 from reconciler.model.observed import Container, Foreign, json_value
 from reconciler.model.project import HostPort, Service
 from reconciler.planner.context import Context, View
@@ -22,30 +23,36 @@ def foreign_project(context: Context) -> None:
         context.draft.stall("NotOurs", message, source=context.desired.project.source)
     for item in context.observed.foreign:
         if item.claims == context.project:
-            message = f"container {item.name} carries this project's labels but was not made by it: left alone"
+            message = (
+                f"container {item.name} carries this project's labels but not the name that goes with them "
+                f"(copied or renamed by hand): left alone"
+            )
             context.draft.notice("CopiedLabels", message, item.name)
 
 
 def in_the_way(context: Context, view: View) -> str:
-    """Why this service's containers cannot be brought up now, in words; a foreign cause is stated as a condition."""
+    """Which foreign container keeps this service from coming up, in words; stated as a condition too."""
     if all(slot.state in {State.READY, State.WAITING} for slot in view.slots):
         return ""
-    foreign = _foreign_name(context, view.service) or _foreign_port(context, view.service)
-    if foreign:
-        message, source = foreign
-        context.draft.stall("Blocked", message, view.service.name, source)
-        return message
-    return _own_port(context, view.service)
+    found = _foreign_name(context, view.service) or _foreign_port(context, view.service)
+    if found is None:
+        return ""
+    message, source = found
+    context.draft.stall("Blocked", message, view.service.name, source)
+    return message
 
 
-def must_yield(context: Context, container: Container) -> bool:
-    """Whether a container of a removed service holds a name or port that a service still to come up needs."""
-    for service in context.desired.project.services:
-        if all(slot.settled for slot in context.view(service).slots):
-            continue
-        if service.container_name == container.name or _overlap(service, published_ports(container)):
-            return True
-    return False
+def held_by_our_own(context: Context, service: Service) -> str:
+    """What containers of our other services still hold that this one needs, in words; those are asked to yield.
+
+    Only for a service that lacks nothing else: what could not come up anyway makes nobody yield.
+    """
+    if not service.ports and not service.container_name:
+        return ""
+    others = (item for item in context.observed.containers if item.labels.get(labels.SERVICE) != service.name)
+    held = [(other, what) for other in others if (what := _held(service, other))]
+    context.draft.yielding.update(other.id for other, _ in held)
+    return next((f"{what}, which {other.name} still holds" for other, what in held), "")
 
 
 def published_ports(container: Container) -> tuple[HostPort, ...]:
@@ -91,15 +98,11 @@ def _holder(foreign: tuple[Foreign, ...], port: HostPort) -> Foreign | None:
     return next((item for item in busy if any(port.overlaps(other) for other in item.ports)), None)
 
 
-def _own_port(context: Context, service: Service) -> str:
-    for container in context.observed.containers:
-        other = container.labels.get("io.reconciler.service")
-        if other == service.name or not container.occupied:
-            continue
-        taken = _overlap(service, published_ports(container))
-        if taken:
-            return f"host port {describe_port(taken)}, which {container.name} still holds"
-    return ""
+def _held(service: Service, container: Container) -> str:
+    if container.name == service.container_name:
+        return f"container name {container.name}"
+    taken = _overlap(service, published_ports(container)) if container.occupied else None
+    return f"host port {describe_port(taken)}" if taken else ""
 
 
 def _overlap(service: Service, ports: tuple[HostPort, ...]) -> HostPort | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.model import labels
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Impact, Operation
 from reconciler.model.project import Attachment
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
-from reconciler.planner.payload import create_body, endpoint, rollout_id
+from reconciler.planner.payload import anonymous_volumes, create_body, endpoint, rollout_id
 from reconciler.planner.slots import Slot, slot_number
 
 Cause = tuple[Difference, ...]
@@ -25,13 +27,15 @@ def create(context: Context, view: View, slot: Slot, impact: Impact, after: tupl
     replaced = slot.previous
     rollout = rollout_id(view.desired_hash, replaced)
     name = context.name(view.service, slot.number, rollout)
+    left = context.memory.volumes.get((view.service.name, slot.number), {})
     body = create_body(
         context.desired,
         view.service,
         slot.number,
         view.image,
         view.desired_hash,
-        replaced=replaced,
+        rollout=rollout,
+        carried=anonymous_volumes(replaced) if replaced else left,
         shares=view.shares,
         engine=context.observed.engine,
     )
@@ -83,8 +87,9 @@ def stop(
 
 
 def remove(context: Context, container: Container, impact: Impact, cause: Cause) -> Operation:
-    """Remove a container that does not run; its volumes stay."""
-    return _existing(context, "remove", container, impact, cause, (f"container.stop:{container_key(container)}",))
+    """Remove a container that does not run; its volumes stay, and the payload names those without a name of their own."""
+    operation = _existing(context, "remove", container, impact, cause, (f"container.stop:{container_key(container)}",))
+    return replace(operation, payload={"volumes": anonymous_volumes(container)})
 
 
 def retire(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> str:

@@ -33,7 +33,8 @@ class View:
     @property
     def settled(self) -> bool:
         """Whether every slot runs the desired definition and nothing is left to stop."""
-        return bool(self.desired_hash) and all(slot.settled for slot in self.slots) and not self.surplus
+        known = bool(self.desired_hash) or not self.slots
+        return known and all(slot.settled for slot in self.slots) and not self.surplus
 
     @property
     def limit(self) -> int:
@@ -43,11 +44,15 @@ class View:
 
 @dataclass
 class Draft:
-    """The step being written. Operations already in flight are counted, not repeated."""
+    """The step being written. Operations already in flight are counted, not repeated.
+
+    `yielding` are ids of containers that hold a name or port which a service that could come up now needs.
+    """
 
     inflight: frozenset[str]
     failed: Mapping[str, str]
-    operations: list[Operation] = field(default_factory=list)
+    asked: dict[str, Operation] = field(default_factory=dict)
+    yielding: set[str] = field(default_factory=set)
     wakes: list[tuple[float, str]] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -57,8 +62,8 @@ class Draft:
         """Ask for an operation; the message where it has already failed for good (then it is not asked for again)."""
         if operation.id in self.failed:
             return self.failed[operation.id]
-        if operation.id not in self.inflight and all(operation.id != other.id for other in self.operations):
-            self.operations.append(operation)
+        if operation.id not in self.inflight:
+            self.asked.setdefault(operation.id, operation)
         return ""
 
     def notice(self, code: str, message: str, source: str = "") -> None:

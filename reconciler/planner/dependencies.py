@@ -16,13 +16,12 @@ _WORDS = {
 def waits_for(context: Context, service: Service) -> str:
     """The first dependency that is not there yet, in words ("" when none is missing).
 
-    A dependency that failed, or that waits for a person, is stated as a condition of this service too.
+    A dependency that failed is stated as a condition of this service too. One that is not part of the project (of a
+    disabled profile, say) is not waited for: where it is required, `spec` has refused the project.
     """
     for dependency in service.depends_on:
         other = context.desired.project.service(dependency.service)
         if other is None:
-            if dependency.required and dependency.service not in context.desired.project.disabled:
-                return f"{dependency.service}, which is not part of the project"
             continue
         view = context.view(other)
         if view.failure:

@@ -31,11 +31,12 @@ class BoundImage:
 
 
 def registry_questions(project: Project, images: tuple[ImageState, ...]) -> tuple[str, ...]:
-    """The references whose registry must be asked before planning: those that are not local or must be refreshed."""
+    """The references whose registry must be asked before planning: those to run that are not local or to be refreshed."""
     wanted = {
         service.image.reference
         for service in project.services
         if service.image.build is None
+        and service.replicas
         and (
             service.image.pull_policy == "always"
             or (

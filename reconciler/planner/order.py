@@ -8,6 +8,8 @@ from reconciler.model.observed import json_value
 from reconciler.model.project import HostPort, Order, Service
 from reconciler.planner.images import BoundImage
 
+ANONYMOUS = "anonymous volume"
+
 
 @dataclass(frozen=True)
 class OrderChoice:
@@ -30,7 +32,10 @@ def choose_order(service: Service, image: BoundImage) -> OrderChoice:
         return OrderChoice("stop-first", "update_config.order", source=service.source("deploy.update_config.order"))
     written = writable_mounts(service, image)
     if service.replicas == 1 and written:
-        return _single_writer(service, written, asked)
+        return _single_writer(service, f"one replica writes to {written[0]}", written, asked)
+    own = tuple(mount for mount in written if mount.startswith(ANONYMOUS))
+    if own:
+        return _single_writer(service, f"each replica writes to its own {own[0]}", own, asked)
     reason = "update_config.order" if asked else "nothing forbids two at once"
     return OrderChoice("start-first", reason, source=service.source("deploy.update_config.order"))
 
@@ -39,15 +44,15 @@ def writable_mounts(service: Service, image: BoundImage) -> tuple[str, ...]:
     """Everything the service writes to that outlives a container, image VOLUMEs included, in words."""
     declared = sorted(json_value(image.image.config, "Volumes") or ()) if image.image else []
     mentioned = " ".join(service.writable_mounts)
-    return service.writable_mounts + tuple(f"anonymous volume at {path}" for path in declared if path not in mentioned)
+    return service.writable_mounts + tuple(f"{ANONYMOUS} at {path}" for path in declared if path not in mentioned)
 
 
-def _single_writer(service: Service, written: tuple[str, ...], asked: Order | None) -> OrderChoice:
+def _single_writer(service: Service, reason: str, written: tuple[str, ...], asked: Order | None) -> OrderChoice:
     source = service.source("volumes")
     if asked == "start-first":
         warning = f"two containers will write to {written[0]} while it is replaced"
         return OrderChoice("start-first", "update_config.order", warning, source)
-    return OrderChoice("stop-first", f"one replica writes to {written[0]}", source=source)
+    return OrderChoice("stop-first", reason, source=source)
 
 
 def _forbids_two(service: Service) -> tuple[str, str]:
@@ -57,6 +62,9 @@ def _forbids_two(service: Service) -> tuple[str, str]:
         return f"container_name {service.container_name} can exist only once", service.source("container_name")
     if (service.container.get("HostConfig") or {}).get("NetworkMode") == "host":
         return "two cannot listen on the host's network at once", service.source("network_mode")
+    joined = next((owner for field, owner in service.shares if field == "NetworkMode"), "")
+    if joined:
+        return f"two cannot listen in the network of {joined} at once", service.source("network_mode")
     for index, port in enumerate(service.ports):
         if port.fixed and not _has_spare(port, service):
             return f"host port {describe_port(port)} can be bound only once", service.source(f"ports[{index}]")

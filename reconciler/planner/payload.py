@@ -27,6 +27,7 @@ def spec_hash(desired: Desired, service: Service, image: BoundImage, shares: Map
     asked = {
         "container": service.container,
         "image": image.image.id if image.image else "",
+        "name": service.container_name,
         "networks": [[item.network, sorted(item.aliases), item.endpoint] for item in service.networks],
         "shares": dict(shares),
     }
@@ -50,15 +51,19 @@ def create_body(
     image: BoundImage,
     desired_hash: str,
     *,
-    replaced: Container | None,
+    rollout: str,
+    carried: Mapping[str, str],
     shares: Mapping[str, str],
     engine: EngineInfo,
 ) -> dict[str, Any]:
-    """The body of POST /containers/create for one replica (Engine API, ContainerCreate)."""
+    """The body of POST /containers/create for one replica (Engine API, ContainerCreate).
+
+    `carried` are the anonymous volumes that the slot has already, by mount path.
+    """
     body: dict[str, Any] = dict(service.container)
     host: dict[str, Any] = dict(body.get("HostConfig") or {})
     host.update({field: f"container:{container}" for field, container in shares.items()})
-    mounts = _with_carried_volumes(host.get("Mounts") or (), image, replaced, body)
+    mounts = _with_carried_volumes(host, image, carried)
     if mounts:
         host["Mounts"] = mounts
     if service.networks:
@@ -68,7 +73,7 @@ def create_body(
     body["Image"] = image.create_from
     body["Labels"] = {
         **(body.get("Labels") or {}),
-        **replica_labels(desired, service, slot, image, desired_hash, rollout_id(desired_hash, replaced)),
+        **replica_labels(desired, service, slot, image, desired_hash, rollout),
     }
     return body
 
@@ -92,6 +97,7 @@ def replica_labels(
         labels.IMAGE: image.reference,
         labels.DIGEST: image.digest,
         labels.ROLLOUT: rollout,
+        **({labels.NAME: service.container_name} if service.container_name else {}),
         labels.COMPOSE_SERVICE: service.name,
         labels.COMPOSE_NUMBER: str(slot),
         labels.COMPOSE_ONEOFF: "False",
@@ -123,27 +129,21 @@ def _endpoints(desired: Desired, service: Service, slot: int, engine: EngineInfo
     }
 
 
-def _with_carried_volumes(
-    mounts: tuple[JSON, ...] | list[JSON], image: BoundImage, replaced: Container | None, body: JSON
-) -> list[JSON]:
+def _with_carried_volumes(host: JSON, image: BoundImage, carried: Mapping[str, str]) -> list[JSON]:
     """Anonymous volumes follow their slot: the new replica mounts what the old one had at the same path."""
-    carried = anonymous_volumes(replaced) if replaced else {}
-    result: list[JSON] = []
-    for mount in mounts:
-        target = mount.get("Target", "")
-        if mount.get("Type") == "volume" and not mount.get("Source") and target in carried:
-            result.append({**mount, "Source": carried.pop(target)})
-        else:
-            carried.pop(target, None)
-            result.append(mount)
+    mounts: tuple[JSON, ...] = tuple(host.get("Mounts") or ())
     declared = set(json_value(image.image.config, "Volumes") or ()) if image.image else set()
-    taken = {bind.split(":")[1] for bind in (json_value(body, "HostConfig", "Binds") or ()) if ":" in bind}
-    result += [
-        {"Type": "volume", "Source": source, "Target": target}
-        for target, source in sorted(carried.items())
-        if target in declared and target not in taken
+    taken = {mount.get("Target") for mount in mounts} | set(host.get("Tmpfs") or ())
+    taken |= {bind.split(":")[1] for bind in host.get("Binds") or () if ":" in bind}
+    return [_with_source(mount, carried) for mount in mounts] + [
+        {"Type": "volume", "Source": carried[target], "Target": target} for target in sorted(declared & set(carried) - taken)
     ]
-    return result
+
+
+def _with_source(mount: JSON, carried: Mapping[str, str]) -> JSON:
+    target = mount.get("Target", "")
+    anonymous = mount.get("Type") == "volume" and not mount.get("Source")
+    return {**mount, "Source": carried[target]} if anonymous and target in carried else mount
 
 
 def anonymous_volumes(container: Container) -> dict[str, str]:

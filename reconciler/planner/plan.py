@@ -34,6 +34,7 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
         context.view(service).settled for service in desired.project.services
     )
     prune(context, settled=settled)
+    _name_a_deadlock(context, waits)
     return _finish(context, waits)
 
 
@@ -47,11 +48,22 @@ def _plan_service(context: Context, view: View) -> str:
     return roll(context, view, blocked or missing)
 
 
+def _name_a_deadlock(context: Context, waits: dict[str, str]) -> None:
+    """An empty step that leaves a service waiting is no success: say which, and for what."""
+    draft = context.draft
+    if draft.asked or draft.inflight or draft.wakes or draft.conditions:
+        return
+    for service in context.desired.project.services:
+        if not context.view(service).settled:
+            message = f"{service.name} waits for {waits[service.name] or 'its containers'}, and nothing will bring that about"
+            draft.stall("Deadlock", message, service.name, service.source())
+
+
 def _finish(context: Context, waits: dict[str, str]) -> Step:
     draft = context.draft
     wake_at = min((due for due, _ in draft.wakes), default=None)
     return Step(
-        operations=tuple(draft.operations),
+        operations=tuple(draft.asked.values()),
         wake_at=wake_at,
         look_at=tuple(sorted(container for due, container in draft.wakes if due == wake_at)),
         conditions=tuple(draft.conditions),

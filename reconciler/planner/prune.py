@@ -6,7 +6,6 @@ from reconciler.model import labels
 from reconciler.model.observed import Container, Foreign
 from reconciler.model.operation import Difference, Operation
 from reconciler.planner import containers
-from reconciler.planner.conflicts import must_yield
 from reconciler.planner.context import Context
 from reconciler.planner.resources import is_our_network
 
@@ -40,7 +39,7 @@ def prune(context: Context, *, settled: bool) -> None:
 def _remove_service(context: Context, name: str, *, settled: bool) -> None:
     cause = Difference(f"services.{name}", "defined", None, context.desired.project.source, "not in the spec any more")
     for container in context.containers(name):
-        if settled or must_yield(context, container):
+        if settled or container.id in context.draft.yielding:
             message = containers.retire(context, container, "none", (cause,))
             if message:
                 context.draft.stall("RemoveFailed", message, name)

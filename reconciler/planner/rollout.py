@@ -8,9 +8,10 @@ from reconciler.model.operation import Failure, Impact
 from reconciler.model.project import Service
 from reconciler.planner import containers
 from reconciler.planner.causes import slot_cause, surplus_cause
+from reconciler.planner.conflicts import held_by_our_own
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import waits_for
-from reconciler.planner.payload import later_networks
+from reconciler.planner.payload import later_networks, rollout_id
 from reconciler.planner.slots import Slot, State
 
 
@@ -20,6 +21,8 @@ def roll(context: Context, view: View, blocked: str) -> str:
     `blocked` says why nothing may be created for it; what runs is then left alone.
     """
     _retire_surplus(context, view)
+    if not view.slots:
+        return ""
     if view.failure:
         return _after_failure(context, view, view.failure)
     waiting = _image_wait(context, view) or blocked or ("" if view.desired_hash else _shares_wait(view))
@@ -30,7 +33,9 @@ def roll(context: Context, view: View, blocked: str) -> str:
 
 def _retire_surplus(context: Context, view: View) -> None:
     for container in view.surplus:
-        containers.retire(context, container, "none", surplus_cause(view))
+        message = containers.retire(context, container, "none", surplus_cause(view))
+        if message:
+            context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
 
 
 def _image_wait(context: Context, view: View) -> str:
@@ -59,10 +64,13 @@ def _advance_slots(context: Context, view: View) -> str:
     waiting = ""
     if any(slot.state is State.EMPTY for slot in todo):
         waiting = waits_for(context, view.service)
+    if not waiting and any(slot.state in {State.EMPTY, State.CREATED} for slot in todo):
+        waiting = held_by_our_own(context, view.service)
+        todo = [slot for slot in todo if not waiting or slot.state not in {State.EMPTY, State.CREATED}]
     budget = view.limit - sum(1 for slot in todo if slot.replacing)
     for slot in todo:
         budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
-    if not todo:
+    if all(slot.settled for slot in view.slots):
         _remove_others(context, view)
     return waiting or _gate_wait(view)
 
@@ -89,9 +97,10 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
     if any(operation.startswith(under_way) for operation in context.observed.inflight):
         return
     cause = slot_cause(context, view, slot)
-    if view.service.container_name and slot.others:
-        for other in slot.others:
-            _or_fail(context, view, containers.retire(context, other, "gap", cause))
+    holders = _name_holders(context, view, slot)
+    for other in holders:
+        _or_fail(context, view, containers.retire(context, other, "gap" if other.occupied else "none", cause))
+    if holders:
         return
     after = (
         *_image_operations(view),
@@ -100,6 +109,12 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
     )
     operation = containers.create(context, view, slot, _impact(view, slot), after)
     _or_fail(context, view, context.draft.add(operation))
+
+
+def _name_holders(context: Context, view: View, slot: Slot) -> list[Container]:
+    """Who has the name of the slot's next container: with `container_name` all, else one left by a run cut off."""
+    name = context.name(view.service, slot.number, rollout_id(view.desired_hash, slot.previous))
+    return [other for other in slot.others if view.service.container_name or other.name == name]
 
 
 def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> None:

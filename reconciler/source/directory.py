@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,8 +46,8 @@ def discover(paths: Sequence[str], cwd: str) -> Discovery:
     if not paths:
         return _default(cwd)
     found = [os.path.join(cwd, path) for path in paths]  # noqa: PTH118  keeps the path as the user typed it
-    folders = [path for path in found if Path(path).is_dir()]
-    missing = next((typed for typed, path in zip(paths, found, strict=True) if not Path(path).exists()), None)
+    folders = [path for path in found if _is_folder(path)]
+    missing = next((typed for typed, path in zip(paths, found, strict=True) if _is_absent(path)), None)
     if missing is not None:
         raise SpecError("no such file or folder", source=missing, hint="check -f")
     if not folders:
@@ -74,7 +75,7 @@ def _twice(name: str, first: Loaded, other: Loaded) -> SpecError:
 
 def _default(cwd: str) -> Discovery:
     folder = os.path.join(cwd, DEFAULT_FOLDER)  # noqa: PTH118
-    if Path(folder).is_dir():
+    if _is_folder(folder):
         return _scan(folder, cwd)
     files = _compose_files(cwd)
     if not files:
@@ -92,7 +93,7 @@ def _scan(folder: str, cwd: str) -> Discovery:
     notices: list[Notice] = []
     for path in _entries(folder, cwd):
         shown = display_path(path, cwd)
-        if Path(path).is_dir():
+        if _is_folder(path):
             files = _compose_files(path)
             requests += [Request(files)] if files else []
             notices += [] if files else _skipped_folder(path, shown)
@@ -115,14 +116,37 @@ def _entries(folder: str, cwd: str) -> list[str]:
 
 def _compose_files(folder: str) -> tuple[str, ...]:
     """The folder's compose file and its override file, () where it has none."""
-    main = next((name for name in COMPOSE_FILES if Path(folder, name).is_file()), None)
+    main = next((name for name in COMPOSE_FILES if _is_file(f"{folder}/{name}")), None)
     if main is None:
         return ()
     stem = main.partition(".")[0]
-    override = next(
-        (f"{stem}.override{end}" for end in _ENDINGS if Path(folder, f"{stem}.override{end}").is_file()), None
-    )
+    overrides = (f"{stem}.override{end}" for end in _ENDINGS)
+    override = next((name for name in overrides if _is_file(f"{folder}/{name}")), None)
     return tuple(f"{folder}/{name}" for name in (main, override) if name)
+
+
+def _mode(path: str) -> int | None:
+    """The file type and mode, 0 where there is nothing, None where one may not look."""
+    try:
+        return Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError:
+        return None
+
+
+def _is_folder(path: str) -> bool:
+    return stat.S_ISDIR(_mode(path) or 0)
+
+
+def _is_file(path: str) -> bool:
+    """Whether it is a file, or may be one: loading says why it cannot be read."""
+    mode = _mode(path)
+    return mode is None or stat.S_ISREG(mode)
+
+
+def _is_absent(path: str) -> bool:
+    return _mode(path) == 0
 
 
 def _is_spec(path: str, shown: str) -> bool:

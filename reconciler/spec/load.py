@@ -213,8 +213,8 @@ class _Load:
     def _fail_on(self, errors: list[SpecError]) -> None:
         if errors:
             order = {self._shown(file): index for index, file in enumerate(self.files)}
-            first = sorted(errors, key=lambda error: _place(error, order))[:MAX_ERRORS]
-            raise SpecErrors(first)
+            distinct = {str(error): error for error in errors}.values()
+            raise SpecErrors(sorted(distinct, key=lambda error: _place(error, order))[:MAX_ERRORS])
 
     def _shown(self, path: str) -> str:
         return display_path(path, self.cwd)

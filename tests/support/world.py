@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.engine.simulated import SimulatedEngine, VirtualClock
-from reconciler.images.build_key import with_key
 from reconciler.app import _with_build_keys
+from reconciler.engine.simulated import SimulatedEngine, VirtualClock
+from reconciler.forecast import VirtualExecutor, assumed_behaviours
+from reconciler.images.build_key import with_key
+from reconciler.lock import unlocked
 from reconciler.session import Session
 
 if TYPE_CHECKING:
@@ -39,15 +41,15 @@ class World:
 
     def plan(self, project: Project) -> ProjectReport:
         """What a dry-run says."""
-        return self._session().forecast(project).report
+        return self._session(project).forecast(project).report
 
     def converge(self, project: Project, timeout: float | None = None) -> ProjectReport:
         """What a converge does."""
-        return self._session().converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
+        return self._session(project).converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
 
-    def _session(self) -> Session:
-        self.engine.world.behaviours = self.behaviours
-        return Session(self.engine, "default")
+    def _session(self, project: Project) -> Session:
+        self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))
+        return Session(self.engine, VirtualExecutor(self.engine), unlocked, "default")
 
     def rows(self, project: str = "shop") -> list[dict[str, Any]]:
         """List rows of the project's containers, by name."""

@@ -40,37 +40,27 @@ Labels = dict[str, str]
 class Service(Section):
     """One service in long form: durations as Go prints them, bytes as decimal strings, paths absolute."""
 
-    annotations: Labels = ABSENT
     build: Build = ABSENT
     cap_add: Texts = ABSENT
     cap_drop: Texts = ABSENT
     command: Texts | None = None
     container_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] = ABSENT
-    cpus: Annotated[float, Field(ge=0)] = ABSENT
     depends_on: dict[str, Dependency] = ABSENT
     deploy: Deploy | None = None
-    dns: Texts = ABSENT
-    dns_opt: Texts = ABSENT
-    dns_search: Texts = ABSENT
     domainname: str = ABSENT
     entrypoint: Texts | None = None
     env_file: list[EnvFile] = ABSENT
     environment: dict[str, str | None] = ABSENT
     expose: Texts = ABSENT
     extra_hosts: Texts = ABSENT
-    group_add: Distinct = ABSENT
     healthcheck: Healthcheck = ABSENT
     hostname: str = ABSENT
     image: str = ABSENT
     init: bool = ABSENT
     labels: Labels = ABSENT
     logging: Logging = ABSENT
-    mem_limit: str = ABSENT
-    mem_reservation: str = ABSENT
-    memswap_limit: str = ABSENT
     network_mode: str = ABSENT
     networks: dict[str, Attachment | None] = ABSENT
-    pids_limit: int = ABSENT
     platform: str = ABSENT
     ports: list[Port] = ABSENT
     privileged: bool = ABSENT
@@ -84,7 +74,6 @@ class Service(Section):
     stdin_open: bool = ABSENT
     stop_grace_period: str = ABSENT
     stop_signal: str = ABSENT
-    sysctls: Labels = ABSENT
     tmpfs: Texts = ABSENT
     tty: bool = ABSENT
     ulimits: dict[str, Ulimit] = ABSENT
@@ -94,6 +83,7 @@ class Service(Section):
     x_reconcile: Annotated[ServiceRules, Field(alias="x-reconcile")] = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
+            "annotations",
             "attach",
             "blkio_config",
             "cgroup",
@@ -106,24 +96,33 @@ class Service(Section):
             "cpu_rt_period",
             "cpu_rt_runtime",
             "cpu_shares",
+            "cpus",
             "cpuset",
             "credential_spec",
             "develop",
             "device_cgroup_rules",
             "devices",
+            "dns",
+            "dns_opt",
+            "dns_search",
             "extends",
             "external_links",
             "gpus",
+            "group_add",
             "ipc",
             "isolation",
             "label_file",
             "links",
             "mac_address",
+            "mem_limit",
+            "mem_reservation",
             "mem_swappiness",
+            "memswap_limit",
             "models",
             "oom_kill_disable",
             "oom_score_adj",
             "pid",
+            "pids_limit",
             "post_start",
             "pre_start",
             "pre_stop",
@@ -132,6 +131,7 @@ class Service(Section):
             "runtime",
             "secrets",
             "storage_opt",
+            "sysctls",
             "use_api_socket",
             "userns_mode",
             "uts",
