@@ -17,6 +17,7 @@ from reconciler.planner.plan import plan
 RESYNC_SECONDS = 2.0
 ATTEMPTS = 3
 BACKOFF_SECONDS = 0.5
+REPEATS = 5
 MAX_PASSES = 20_000
 
 
@@ -81,6 +82,7 @@ class Loop:
         self._deadline = deadline
         self._inflight: dict[str, Operation] = {}
         self._tries: Counter[str] = Counter()
+        self._done: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
         self._synced_at = 0.0
 
@@ -93,13 +95,15 @@ class Loop:
         self._resync()
         for _ in range(MAX_PASSES):
             outcome.step = self._plan(outcome)
+            if not self._inflight and outcome.step.empty:
+                return outcome
             outcome.stopped = outcome.stopped or self._should_stop()
             outcome.timed_out = self._deadline is not None and self._executor.now() >= self._deadline
             closing = outcome.stopped or outcome.timed_out
+            if closing and not self._inflight:
+                return outcome
             if not closing:
                 self._submit(outcome)
-            if not self._inflight and (closing or outcome.step.empty):
-                return outcome
             until = self._wake_at(outcome.step)
             while not self._take_in(outcome, self._executor.wait(until)) and self._executor.now() < until:
                 pass
@@ -135,7 +139,8 @@ class Loop:
     def _wake_at(self, step: Step) -> float:
         now = self._executor.now()
         times = [now + RESYNC_SECONDS, *(time for time in self._not_before.values() if time > now)]
-        times += [time for time in (step.wake_at, self._deadline) if time is not None]
+        times += [step.wake_at] if step.wake_at is not None else []
+        times += [self._deadline] if self._deadline is not None and self._deadline > now else []
         return min(times)
 
     def _take_in(self, outcome: Outcome, signals: list[Finished | Happened]) -> bool:
@@ -159,14 +164,24 @@ class Loop:
         self._observer.forget(operation.kind)
         if operation.kind == "container.remove" and result.error is None:
             self._observer.learn(operation.target, None, result.seen_at)
-        elif result.container and (result.inspected is not None or result.error is None):
+        elif result.container:
             inspected = dict(result.inspected) if result.inspected is not None else None
             self._observer.learn(result.container, inspected, result.seen_at)
+        elif operation.kind.startswith("container"):
+            self._synced_at = 0.0
         if result.error is None:
-            outcome.operations.append(operation)
+            self._succeed(outcome, operation)
         else:
             self._fail(outcome, operation, result.error)
         self._listener.finished(result)
+
+    def _succeed(self, outcome: Outcome, operation: Operation) -> None:
+        """Note it as done. What is done again and again has no effect: asking for it once more would never end."""
+        outcome.operations.append(operation)
+        self._done[operation.id] += 1
+        if self._done[operation.id] >= REPEATS:
+            message = f"{operation.kind} {operation.resource} was carried out {REPEATS} times without lasting effect"
+            outcome.memory = outcome.memory.with_failed_operation(operation.id, message)
 
     def _fail(self, outcome: Outcome, operation: Operation, error: EngineError) -> None:
         self._tries[operation.id] += 1

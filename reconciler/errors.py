@@ -41,7 +41,7 @@ class SpecError(ReconcilerError):
     code = "SpecInvalid"
 
 
-class SpecErrors(SpecError):
+class SpecErrors(SpecError):  # noqa: N818 - several of them, not one
     """All errors found in one project's files at once, in file order."""
 
     def __init__(self, errors: list[SpecError]) -> None:

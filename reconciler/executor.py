@@ -5,17 +5,22 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from reconciler.engine.protocol import Engine, Progress
 from reconciler.errors import EngineError
+from reconciler.model.observed import json_value
 from reconciler.model.operation import Operation
+from reconciler.model.redaction import hide_values
 from reconciler.observer import inspect_or_none
 
 WORKERS = 16
+READERS = 8  # their own, because a worker may be busy for as long as a pull or a grace period takes
+COALESCE = 0.002
+COALESCE_AT_MOST = 0.05
 SETTLING = {"container.create", "container.start", "container.stop", "network.connect"}
 OnProgress = Callable[[Operation, str], None]
 Key = TypeVar("Key")
@@ -24,7 +29,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Finished:
-    """How an operation ended: `error` None is success; `inspected` its container at `seen_at`, right afterwards."""
+    """How an operation ended: `error` None is success; `inspected` its container at `seen_at`, right afterwards.
+
+    `container` is empty where nothing is known of the container it concerns, or where it concerns none.
+    """
 
     operation: Operation
     seconds: float
@@ -93,7 +101,10 @@ def perform(engine: Engine, operation: Operation, progress: Progress) -> str:
 
 
 def execute(engine: Engine, operation: Operation, progress: Progress, clock: Callable[[], float]) -> Finished:
-    """Perform an operation and look at its container once, whether or not it succeeded."""
+    """Perform an operation and look at its container once, whether or not it succeeded.
+
+    The engine's error may repeat what it was given: values that look secret are taken out here, for every reader.
+    """
     began = monotonic()
     error, container = None, operation.target if operation.kind.startswith("container") else ""
     try:
@@ -104,15 +115,24 @@ def execute(engine: Engine, operation: Operation, progress: Progress, clock: Cal
     if container and operation.kind in SETTLING:
         try:
             inspected = inspect_or_none(engine, container)
-        except EngineError as caught:
-            error = error or caught
-    if error is not None and operation.kind == "container.create" and inspected is None:
-        container = ""
+        except EngineError:
+            container = ""
+    if error is not None:
+        error.message = hide_values(error.message, _environment(operation, inspected))
+        container = container if inspected else ""
     return Finished(operation, monotonic() - began, error, container, inspected, seen_at)
 
 
 def _ignore(_operation: Operation, _text: str) -> None:
     """Nobody listens yet."""
+
+
+def _environment(operation: Operation, inspected: Mapping[str, Any] | None) -> list[str]:
+    """What may hold a secret that an error of this operation repeats, as `NAME=value`."""
+    build = operation.payload.get("build")
+    arguments = [f"{name}={value}" for name, value in build.args] if build else []
+    created = json_value(operation.payload, "body", "Env") or json_value(inspected or {}, "Config", "Env") or []
+    return [*arguments, *created]
 
 
 class ThreadedExecutor:
@@ -122,10 +142,11 @@ class ThreadedExecutor:
         self._engine = engine
         self._clock = clock
         self._on_progress: OnProgress = _ignore
-        self._signals: queue.SimpleQueue[Finished | Happened] = queue.SimpleQueue()
+        self._signals: queue.SimpleQueue[Finished | Happened | BaseException] = queue.SimpleQueue()
         self._local = threading.local()
         self._clones: list[Engine] = []
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="engine")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._events: Engine | None = None
 
     def now(self) -> float:
@@ -135,27 +156,27 @@ class ThreadedExecutor:
     def submit(self, operations: Iterable[Operation]) -> None:
         """Queue each operation for the next free worker."""
         for operation in operations:
-            self._pool.submit(self._work, operation)
+            self._pool.submit(self._work, operation).add_done_callback(self._report)
 
     def gather(self, call: Callable[[Engine, Key], Value], keys: Iterable[Key]) -> list[Value]:
-        """The call's result for each key, on all workers, in order. The first error is raised."""
+        """The call's result for each key, on all readers, in order. The first error is raised."""
         wanted = list(keys)
         if len(wanted) == 1:
             return [call(self._engine, wanted[0])]
-        return list(self._pool.map(lambda key: call(self._connection(), key), wanted))
+        return list(self._readers.map(lambda key: call(self._connection(), key), wanted))
 
     def wait(self, until: float | None) -> list[Finished | Happened]:
-        """Collect signals; after the first, whatever else is there within a moment."""
+        """Collect signals; after the first, whatever else is there within a moment.
+
+        Raises what a worker met besides a refused operation, such as EngineUnreachableError.
+        """
         timeout = None if until is None else max(0.0, until - self._clock())
-        try:
-            signals = [self._signals.get(timeout=timeout)]
-        except queue.Empty:
-            return []
-        while True:
-            try:
-                signals.append(self._signals.get(timeout=COALESCE))
-            except queue.Empty:
-                return signals
+        found = self._next(timeout)
+        signals, closes_at = [], monotonic() + COALESCE_AT_MOST
+        while found is not None:
+            signals.append(found)
+            found = self._next(COALESCE) if monotonic() < closes_at else None
+        return signals
 
     def watch(self, on_progress: OnProgress) -> None:
         """Subscribe to the engine's events on a connection and thread of their own."""
@@ -169,6 +190,7 @@ class ThreadedExecutor:
     def close(self, *, wait: bool) -> None:
         """Give the connections back, after the operations in flight where `wait` says so."""
         self._pool.shutdown(wait=wait, cancel_futures=True)
+        self._readers.shutdown(wait=wait, cancel_futures=True)
         for engine in [*self._clones, *([self._events] if self._events else [])]:
             engine.close()
 
@@ -189,11 +211,21 @@ class ThreadedExecutor:
             self._clones.append(self._local.engine)
         return self._local.engine  # type: ignore[no-any-return]
 
-    def _work(self, operation: Operation) -> None:
+    def _next(self, timeout: float | None) -> Finished | Happened | None:
+        try:
+            found = self._signals.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _report(self, future: Future[Finished]) -> None:
+        if not future.cancelled():
+            self._signals.put(future.exception() or future.result())
+
+    def _work(self, operation: Operation) -> Finished:
         def progress(text: str) -> None:
             self._on_progress(operation, text)
 
-        self._signals.put(execute(self._connection(), operation, progress, self._clock))
-
-
-COALESCE = 0.002
+        return execute(self._connection(), operation, progress, self._clock)

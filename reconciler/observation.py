@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.engine.times import seconds
 from reconciler.model import labels
 from reconciler.model.observed import (
     Container,
@@ -19,22 +17,13 @@ from reconciler.model.observed import (
     json_value,
 )
 from reconciler.model.project import JSON, HostPort
-
-_FRACTION = re.compile(r"\.(\d+)")
-
-
-def engine_time(text: str | None) -> float:
-    """An RFC 3339 time of the Engine API as seconds since the epoch; the engine's zero time (year 1) is 0.0."""
-    if not text or text.startswith("0001-"):
-        return 0.0
-    trimmed = _FRACTION.sub(lambda match: f".{match.group(1)[:6]:0<6}", text)
-    moment = datetime.fromisoformat(trimmed)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+from reconciler.model.redaction import hide_values
 
 
 def container_from_inspect(raw: JSON, seen_at: float) -> Container:
     """A container of ours from GET /containers/{id}/json, read at engine time `seen_at`."""
     state, config = raw.get("State") or {}, raw.get("Config") or {}
+    environment = config.get("Env") or ()
     health = state.get("Health") or {}
     status = health.get("Status")
     return Container(
@@ -44,13 +33,13 @@ def container_from_inspect(raw: JSON, seen_at: float) -> Container:
         labels=config.get("Labels") or {},
         image=config.get("Image", ""),
         image_id=raw.get("Image", ""),
-        created_at=engine_time(raw.get("Created")),
-        started_at=engine_time(state.get("StartedAt")),
-        finished_at=engine_time(state.get("FinishedAt")),
+        created_at=seconds(raw.get("Created") or ""),
+        started_at=seconds(state.get("StartedAt") or ""),
+        finished_at=seconds(state.get("FinishedAt") or ""),
         exit_code=state.get("ExitCode") or 0,
-        error=state.get("Error") or "",
+        error=hide_values(state.get("Error") or "", environment),
         health=status if status and status != "none" else None,
-        health_output=_last_output(health),
+        health_output=hide_values(_last_output(health), environment),
         restart_count=raw.get("RestartCount") or 0,
         oom_killed=bool(state.get("OOMKilled")),
         config=config,
@@ -105,18 +94,21 @@ def row_name(row: JSON) -> str:
 
 
 def our_rows(rows: Iterable[JSON], project: str, instance: str) -> dict[str, JSON]:
-    """The rows of containers that this instance made for this project, by id.
+    """The rows of containers that this instance made for this project, by id."""
+    return {row["Id"]: row for row in rows if _is_ours(row.get("Labels") or {}, row_name(row), project, instance)}
 
-    Labels can be copied, names cannot: of several rows that claim the same replica, only the one with the replica's own
-    name counts (or the oldest where somebody renamed it).
-    """
-    claims: dict[tuple[str, ...], list[JSON]] = defaultdict(list)
-    for row in rows:
-        found = row.get("Labels") or {}
-        if found.get(labels.PROJECT) == project and found.get(labels.INSTANCE) == instance:
-            claims[tuple(found.get(name, "") for name in (labels.SERVICE, labels.SLOT, labels.ROLLOUT))].append(row)
-    owned = [_rightful(rows_of_one, f"{project}-{'-'.join(key)}") for key, rows_of_one in claims.items()]
-    return {row["Id"]: row for row in owned}
+
+def is_ours(raw: JSON, project: str, instance: str) -> bool:
+    """Whether this instance made the container of GET /containers/{id}/json for this project."""
+    found = json_value(raw, "Config", "Labels") or {}
+    return _is_ours(found, raw.get("Name", "").removeprefix("/"), project, instance)
+
+
+def _is_ours(found: JSON, name: str, project: str, instance: str) -> bool:
+    """Labels can be copied, names cannot: the labels must say the very name that the container has."""
+    made = "-".join(found.get(part, "") for part in (labels.PROJECT, labels.SERVICE, labels.SLOT, labels.ROLLOUT))
+    ours = found.get(labels.PROJECT) == project and found.get(labels.INSTANCE) == instance
+    return ours and name == found.get(labels.NAME, made)
 
 
 def row_signature(row: JSON) -> tuple[Any, ...]:
@@ -125,12 +117,6 @@ def row_signature(row: JSON) -> tuple[Any, ...]:
     health = status[status.find("(") :] if row.get("State") == "running" and "(" in status else ""
     networks = tuple(sorted((name, value.get("NetworkID", "")) for name, value in _networks(row).items()))
     return (row.get("State"), health, row_name(row), networks)
-
-
-def _rightful(rows: list[JSON], name: str) -> JSON:
-    return next((row for row in rows if row_name(row) == name), None) or min(
-        rows, key=lambda row: row.get("Created", 0)
-    )
 
 
 def _networks(raw: JSON) -> dict[str, Any]:

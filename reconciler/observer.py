@@ -9,12 +9,13 @@ from typing import Any
 from reconciler.engine.protocol import Engine
 from reconciler.engine.snapshot import Snapshot
 from reconciler.errors import EngineError
-from reconciler.model.observed import EngineInfo, Observed, RegistryAnswer
+from reconciler.model.observed import Container, EngineInfo, Observed, RegistryAnswer
 from reconciler.model.project import Project
 from reconciler.observation import (
     container_from_inspect,
     foreign_from_row,
     image_from_row,
+    is_ours,
     network_from_row,
     our_rows,
     row_signature,
@@ -49,6 +50,7 @@ class Observer:
         self._rows: dict[str, dict[str, Any]] = {}
         self._inspects: dict[str, dict[str, Any]] = {}
         self._seen_at: dict[str, float] = {}
+        self._containers: dict[str, Container] = {}
         self._networks: list[dict[str, Any]] | None = None
         self._volumes: list[dict[str, Any]] | None = None
         self._images: list[dict[str, Any]] | None = None
@@ -64,25 +66,32 @@ class Observer:
         """Read every list again and inspect the containers whose row changed."""
         rows = {row["Id"]: row for row in self._engine.list_containers()}
         ours = our_rows(rows.values(), self._project.name, self._instance)
-        changed = [key for key, row in ours.items() if self._changed(key, row)]
-        self._inspects = {key: value for key, value in self._inspects.items() if key in ours}
+        found = self._look_at(key for key, row in ours.items() if self._changed(key, row))
+        for gone in self._inspects.keys() - ours.keys():
+            self._drop(gone)
         self._rows = rows
-        self._inspect(changed)
+        self._learn_all(found)
         self._networks = self._volumes = self._images = self._parsed = None
 
     def refresh(self, containers: Iterable[str]) -> None:
         """Inspect again what an event named, or what time alone may have changed."""
-        self._inspect(containers)
+        self._learn_all(self._look_at(containers))
 
     def learn(self, container: str, inspected: dict[str, Any] | None, seen_at: float) -> None:
-        """Take over an inspection made at that engine time; None means that the container is gone."""
+        """Take over an inspection made at that engine time; None means that the container is gone.
+
+        What is not ours, or was seen later already, is not taken over.
+        """
         self._parsed = None
         if inspected is None:
-            self._inspects.pop(container, None)
+            self._drop(container)
             self._rows.pop(container, None)
-        else:
+        elif not is_ours(inspected, self._project.name, self._instance):
+            self._drop(inspected["Id"])
+        elif seen_at >= self._seen_at.get(inspected["Id"], 0.0):
             self._inspects[inspected["Id"]] = inspected
             self._seen_at[inspected["Id"]] = seen_at
+            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at)
 
     def forget(self, kind: str) -> None:
         """Read networks, volumes or images again on the next pass, because an operation of that kind finished."""
@@ -122,10 +131,18 @@ class Observer:
         known = self._rows.get(key)
         return key not in self._inspects or known is None or row_signature(known) != row_signature(row)
 
-    def _inspect(self, containers: Iterable[str]) -> None:
+    def _look_at(self, containers: Iterable[str]) -> list[tuple[str, dict[str, Any] | None, float]]:
         wanted, seen_at = sorted(set(containers)), self._clock()
-        for key, inspected in zip(wanted, self._gather(inspect_or_none, wanted), strict=True):
+        found = self._gather(inspect_or_none, wanted)
+        return [(key, inspected, seen_at) for key, inspected in zip(wanted, found, strict=True)]
+
+    def _learn_all(self, found: Iterable[tuple[str, dict[str, Any] | None, float]]) -> None:
+        for key, inspected, seen_at in found:
             self.learn(key, inspected, seen_at)
+
+    def _drop(self, container: str) -> None:
+        for kept in (self._inspects, self._seen_at, self._containers):
+            kept.pop(container, None)
 
     def _parse(self) -> Observed:
         if self._networks is None:
@@ -137,7 +154,7 @@ class Observer:
         foreign = [row for key, row in self._rows.items() if key not in self._inspects]
         return Observed(
             engine=self._info,
-            containers=tuple(container_from_inspect(raw, self._seen_at[key]) for key, raw in self._inspects.items()),
+            containers=tuple(self._containers.values()),
             foreign=tuple(foreign_from_row(row, self._instance) for row in foreign),
             networks=tuple(network_from_row(row) for row in self._networks or ()),
             volumes=tuple(volume_from_row(row) for row in self._volumes or ()),

@@ -45,7 +45,7 @@ def _with_known_order(operations: list[Operation]) -> tuple[Operation, ...]:
 
 
 def _unknown(project: Project, operations: tuple[Operation, ...]) -> tuple[tuple[str, str], ...]:
-    """Per service, which operation will tell what its image declares (services that share an image share the answer)."""
+    """Per service, which operation will tell what its image declares; sharing an image is sharing the answer."""
     images = {item.service: item.kind for item in operations if item.kind in KNOWN_AFTER}
     by_reference = {
         service.image: KNOWN_AFTER[images[service.name]] for service in project.services if service.name in images

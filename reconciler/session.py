@@ -54,7 +54,8 @@ def open_session(host: str | None, context: str | None, instance: str, projects:
     from reconciler.engine.docker import connect
 
     engine = connect(host, context)
-    return Session(engine, ThreadedExecutor(engine, time), project_lock, instance)
+    offset = engine.info().clock_offset
+    return Session(engine, ThreadedExecutor(engine, lambda: time() + offset), project_lock, instance)
 
 
 class Session:

@@ -1,0 +1,1 @@
+"""What runs containers: the protocol, the real Docker Engine, the simulated one."""

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from time import time
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from reconciler.engine.docker_logs import decode_logs
 from reconciler.engine.docker_progress import readable
 from reconciler.engine.docker_transport import READ_TIMEOUT, SLOW_TIMEOUT, Query, Transport
 from reconciler.engine.protocol import JSON, Engine, Progress
+from reconciler.engine.times import seconds
 from reconciler.errors import EngineError, EngineUnreachableError
 from reconciler.model.observed import EngineInfo
 from reconciler.model.project import Build
@@ -57,12 +59,18 @@ def connect(host: str | None = None, context: str | None = None, environment: Ma
 def _introduce(target: Target) -> EngineInfo:
     transport = Transport(target, None)
     try:
+        asked_at = time()
         answer = transport.call("GET", "/info", what=target.host)
+        between = (asked_at + time()) / 2
         server = answer.headers.get("Api-Version", "")
         minimum = transport.json("/version").get("MinAPIVersion") if newer_than_tested(server) else None
         about = transport.decode(answer.content, target.host)
         return EngineInfo(
-            target.name, about.get("ID") or "", about.get("ServerVersion") or "", negotiate(server, minimum)
+            target.name,
+            about.get("ID") or "",
+            about.get("ServerVersion") or "",
+            negotiate(server, minimum),
+            seconds(about["SystemTime"]) - between if about.get("SystemTime") else 0.0,
         )
     finally:
         transport.close()

@@ -49,7 +49,7 @@ def options(build: Build, labels: Mapping[str, str], tags: tuple[str, ...], plat
     return Options(tuple(arguments), secrets)
 
 
-def run(  # noqa: PLR0917 - one subprocess, all it needs
+def run(
     tool: str,
     target: Target,
     context: Context,

@@ -60,14 +60,7 @@ class Context:
 
 def read_context(build: Build) -> Context:
     """List the context of a build. SpecError where the context, the Dockerfile or the ignore file cannot be used."""
-    root = Path(build.context)
-    if not root.is_dir():
-        message = f"the build context {root} {'is not a folder' if root.exists() else 'does not exist'}"
-        raise SpecError(
-            message,
-            hint="build.context names the folder that holds what the Dockerfile copies",
-            code="BuildContextMissing",
-        )
+    root = _root(build)
     dockerfile = _dockerfile(build)
     entries = tuple(_with_parents(_scan(root, _ignore(build, root))))
     return Context(entries, dockerfile, _visible_dockerfile(build, entries))
@@ -101,6 +94,23 @@ def write_archive(context: Context, sink: IO[bytes], added: tuple[tuple[str, byt
     return digest.hexdigest()
 
 
+def _root(build: Build) -> Path:
+    root = Path(build.context)
+    try:
+        if stat.S_ISDIR(root.stat().st_mode):
+            return root
+        reason = "is not a folder"
+    except (FileNotFoundError, NotADirectoryError):
+        reason = "does not exist"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    raise SpecError(
+        f"the build context {root} {reason}",
+        hint="build.context names the folder that holds what the Dockerfile copies",
+        code="BuildContextMissing",
+    )
+
+
 def _dockerfile(build: Build) -> bytes:
     if build.dockerfile_inline is not None:
         return build.dockerfile_inline.encode()
@@ -121,8 +131,11 @@ def _ignore(build: Build, root: Path) -> Ignore:
     if build.dockerfile_inline is None:
         candidates.insert(0, Path(f"{build.dockerfile}{_IGNORE_FILE}"))
     for path in candidates:
-        if path.is_file():
-            return parse_ignore(path.read_bytes(), str(path))
+        try:
+            if path.is_file():
+                return parse_ignore(path.read_bytes(), str(path))
+        except OSError as error:
+            raise _unreadable(str(path), error) from error
     return Ignore()
 
 

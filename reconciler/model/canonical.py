@@ -9,7 +9,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> bytes:
-    """UTF-8 JSON with sorted keys and no spaces; keys whose value is None are dropped, as the engine treats them alike."""
+    """UTF-8 JSON with sorted keys and no spaces; keys whose value is None are dropped: the engine treats them alike."""
     return json.dumps(_strip(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

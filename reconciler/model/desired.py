@@ -11,7 +11,7 @@ from reconciler.model.project import Project
 
 @dataclass(frozen=True)
 class Desired:
-    """`hash_key` keys every desired hash (the engine's id, so that it is the same for every machine and state directory).
+    """`hash_key` keys every desired hash: the engine's id, so that it is the same from every machine.
 
     `registry` holds an answer for each reference that had to be asked for: absent means that nobody asked.
     """

@@ -11,12 +11,17 @@ from reconciler.model.project import JSON, HostPort
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Which engine answered. `api` is the version we speak with it, such as `1.41`; `id` is the engine's own."""
+    """Which engine answered. `api` is the version we speak with it, such as `1.41`; `id` is the engine's own.
+
+    `clock_offset` is how many seconds its clock is ahead of this machine's: what it says of time is compared with its
+    own time only.
+    """
 
     name: str
     id: str
     version: str
     api: str
+    clock_offset: float = field(default=0.0, compare=False)
 
     def supports(self, api: str) -> bool:
         """Whether the negotiated API is at least `api`."""

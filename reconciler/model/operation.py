@@ -60,7 +60,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Condition:
-    """A statement about a project or one of its services, in the words of controller-runtime: Ready, Reconciling, Stalled."""
+    """A statement about a project or one of its services, in controller-runtime's words."""
 
     type: ConditionType
     status: Literal["True", "False", "Unknown"]

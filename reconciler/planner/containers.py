@@ -87,7 +87,7 @@ def stop(
 
 
 def remove(context: Context, container: Container, impact: Impact, cause: Cause) -> Operation:
-    """Remove a container that does not run; its volumes stay, and the payload names those without a name of their own."""
+    """Remove a container that does not run; its volumes stay, and the payload says which anonymous ones it leaves."""
     operation = _existing(context, "remove", container, impact, cause, (f"container.stop:{container_key(container)}",))
     return replace(operation, payload={"volumes": anonymous_volumes(container)})
 

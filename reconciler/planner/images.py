@@ -31,7 +31,7 @@ class BoundImage:
 
 
 def registry_questions(project: Project, images: tuple[ImageState, ...]) -> tuple[str, ...]:
-    """The references whose registry must be asked before planning: those to run that are not local or to be refreshed."""
+    """The references to ask registries for before planning: of services that run, not local or to be refreshed."""
     wanted = {
         service.image.reference
         for service in project.services

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.model.observed import json_value
@@ -56,24 +57,26 @@ def _single_writer(service: Service, reason: str, written: tuple[str, ...], aske
 
 
 def _forbids_two(service: Service) -> tuple[str, str]:
+    """What forbids two replicas at once, in words, and where the spec says so; first rule first."""
+    return next(_reasons_against_two(service), ("", ""))
+
+
+def _reasons_against_two(service: Service) -> Iterator[tuple[str, str]]:
     if service.job:
-        return "a job runs one at a time", service.source()
+        yield "a job runs one at a time", service.source()
     if service.container_name:
-        return f"container_name {service.container_name} can exist only once", service.source("container_name")
-    if (service.container.get("HostConfig") or {}).get("NetworkMode") == "host":
-        return "two cannot listen on the host's network at once", service.source("network_mode")
-    joined = next((owner for field, owner in service.shares if field == "NetworkMode"), "")
-    if joined:
-        return f"two cannot listen in the network of {joined} at once", service.source("network_mode")
+        yield f"container_name {service.container_name} can exist only once", service.source("container_name")
+    if json_value(service.container, "HostConfig", "NetworkMode") == "host":
+        yield "two cannot listen on the host's network at once", service.source("network_mode")
+    for field, owner in service.shares:
+        if field == "NetworkMode":
+            yield f"two cannot listen in the network of {owner} at once", service.source("network_mode")
     for index, port in enumerate(service.ports):
         if port.fixed and not _has_spare(port, service):
-            return f"host port {describe_port(port)} can be bound only once", service.source(f"ports[{index}]")
-    for attachment in service.networks:
-        if attachment.static_address:
-            return f"the static address on {attachment.key} can exist only once", service.source(
-                f"networks.{attachment.key}"
-            )
-    return "", ""
+            yield f"host port {describe_port(port)} can be bound only once", service.source(f"ports[{index}]")
+    for item in service.networks:
+        if item.static_address:
+            yield f"the static address on {item.key} can exist only once", service.source(f"networks.{item.key}")
 
 
 def _has_spare(port: HostPort, service: Service) -> bool:

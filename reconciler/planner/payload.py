@@ -135,8 +135,9 @@ def _with_carried_volumes(host: JSON, image: BoundImage, carried: Mapping[str, s
     declared = set(json_value(image.image.config, "Volumes") or ()) if image.image else set()
     taken = {mount.get("Target") for mount in mounts} | set(host.get("Tmpfs") or ())
     taken |= {bind.split(":")[1] for bind in host.get("Binds") or () if ":" in bind}
+    more = sorted(declared & set(carried) - taken)
     return [_with_source(mount, carried) for mount in mounts] + [
-        {"Type": "volume", "Source": carried[target], "Target": target} for target in sorted(declared & set(carried) - taken)
+        {"Type": "volume", "Source": carried[target], "Target": target} for target in more
     ]
 
 

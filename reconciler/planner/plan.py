@@ -55,7 +55,8 @@ def _name_a_deadlock(context: Context, waits: dict[str, str]) -> None:
         return
     for service in context.desired.project.services:
         if not context.view(service).settled:
-            message = f"{service.name} waits for {waits[service.name] or 'its containers'}, and nothing will bring that about"
+            missing = waits[service.name] or "its containers"
+            message = f"{service.name} waits for {missing}, and nothing will bring that about"
             draft.stall("Deadlock", message, service.name, service.source())
 
 

@@ -86,7 +86,7 @@ def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budge
     if slot.state is State.CREATED and slot.current:
         _bring_up(context, view, slot, slot.current)
     elif slot.state is State.WAITING:
-        _wait(context, view, slot)
+        _wait(context, slot)
     elif slot.state is State.READY and slot.current:
         _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
     return 0
@@ -140,7 +140,7 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
     _or_fail(context, view, context.draft.add(operation))
 
 
-def _wait(context: Context, view: View, slot: Slot) -> None:
+def _wait(context: Context, slot: Slot) -> None:
     if slot.current and slot.ready_at is not None:
         context.draft.wakes.append((slot.ready_at, slot.current.id))
 
@@ -170,7 +170,7 @@ def _after_failure(context: Context, view: View, failure: Failure) -> str:
         if slot.state is State.READY and slot.current:
             _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
         elif slot.state is State.WAITING:
-            _wait(context, view, slot)
+            _wait(context, slot)
         elif slot.others:
             _go_back(context, view, slot)
     return ""

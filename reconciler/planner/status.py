@@ -90,17 +90,21 @@ def _message(context: Context, view: View) -> str:
 
 
 def _slot_words(context: Context, view: View, slot: Slot) -> str:
-    if slot.state is State.WAITING:
-        return f"waits to be {slot.reason}" if slot.reason == "healthy" else f"waits for {slot.reason or 'completion'}"
-    if slot.state is State.CREATED:
-        return "is created but not started"
-    if slot.state is State.READY:
-        return "is up; the container it replaces still runs"
+    if slot.state is State.EMPTY or slot.state is State.FAILED:
+        return slot.reason or _previous_words(context, view, slot)
+    waiting = f"waits to be {slot.reason}" if slot.reason == "healthy" else f"waits for {slot.reason or 'completion'}"
+    words = {
+        State.WAITING: waiting,
+        State.CREATED: "is created but not started",
+        State.READY: "is up; the container it replaces still runs",
+    }
+    return words[slot.state]
+
+
+def _previous_words(context: Context, view: View, slot: Slot) -> str:
     previous = slot.previous
     if previous is None:
         return "does not exist"
-    if slot.reason:
-        return slot.reason
     if not previous.occupied:
         return describe_exit(previous)
     return f"runs another {_fields(context, view, slot)}" if view.desired_hash else "runs"

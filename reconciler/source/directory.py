@@ -12,11 +12,10 @@ import stat
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconciler.errors import SpecError, UsageError
 from reconciler.model.project import Notice
-from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.files import display_path, file_mode, may_be_file, read_bytes
 from reconciler.spec.load import Loaded, Request
 from reconciler.spec.nodes import Table
 from reconciler.spec.yaml_nodes import MAX_BYTES, read_documents
@@ -47,7 +46,7 @@ def discover(paths: Sequence[str], cwd: str) -> Discovery:
         return _default(cwd)
     found = [os.path.join(cwd, path) for path in paths]  # noqa: PTH118  keeps the path as the user typed it
     folders = [path for path in found if _is_folder(path)]
-    missing = next((typed for typed, path in zip(paths, found, strict=True) if _is_absent(path)), None)
+    missing = next((typed for typed, path in zip(paths, found, strict=True) if file_mode(path) == 0), None)
     if missing is not None:
         raise SpecError("no such file or folder", source=missing, hint="check -f")
     if not folders:
@@ -116,37 +115,17 @@ def _entries(folder: str, cwd: str) -> list[str]:
 
 def _compose_files(folder: str) -> tuple[str, ...]:
     """The folder's compose file and its override file, () where it has none."""
-    main = next((name for name in COMPOSE_FILES if _is_file(f"{folder}/{name}")), None)
+    main = next((name for name in COMPOSE_FILES if may_be_file(f"{folder}/{name}")), None)
     if main is None:
         return ()
     stem = main.partition(".")[0]
     overrides = (f"{stem}.override{end}" for end in _ENDINGS)
-    override = next((name for name in overrides if _is_file(f"{folder}/{name}")), None)
+    override = next((name for name in overrides if may_be_file(f"{folder}/{name}")), None)
     return tuple(f"{folder}/{name}" for name in (main, override) if name)
 
 
-def _mode(path: str) -> int | None:
-    """The file type and mode, 0 where there is nothing, None where one may not look."""
-    try:
-        return Path(path).stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-    except OSError:
-        return None
-
-
 def _is_folder(path: str) -> bool:
-    return stat.S_ISDIR(_mode(path) or 0)
-
-
-def _is_file(path: str) -> bool:
-    """Whether it is a file, or may be one: loading says why it cannot be read."""
-    mode = _mode(path)
-    return mode is None or stat.S_ISREG(mode)
-
-
-def _is_absent(path: str) -> bool:
-    return _mode(path) == 0
+    return stat.S_ISDIR(file_mode(path) or 0)
 
 
 def _is_spec(path: str, shown: str) -> bool:

@@ -6,12 +6,11 @@ The shell wins over `.env` (Compose Spec, "Interpolation"); a service's `environ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from reconciler.errors import SpecError, SpecErrors
 from reconciler.model.project import Notice
 from reconciler.spec.dotenv import MAX_BYTES, EnvFileError, parse_env_file, parse_raw_file
-from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.files import display_path, file_mode, may_be_file, read_bytes
 from reconciler.spec.forms import Spot
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table, source_text
 
@@ -82,7 +81,7 @@ def project_environment(
     folder: str, env_files: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles
 ) -> dict[str, str]:
     """The variables that a project is interpolated with: env files (default `.env`, if it exists), then the shell."""
-    paths = env_files or ((f"{folder}/.env",) if Path(folder, ".env").is_file() else ())
+    paths = env_files or ((f"{folder}/.env",) if may_be_file(f"{folder}/.env") else ())
     variables: Variables = {}
     for path in paths:
         variables |= reader.read(path, {**variables, **shell})
@@ -113,7 +112,7 @@ def _from_files(
     marks: dict[str, Mark] = {}
     for entry, mark in files.marked():
         path, required, raw = entry["path"], entry.get("required", True), entry.get("format") == "raw"
-        if not required and not Path(path).exists():
+        if not required and file_mode(path) == 0:
             continue
         try:
             if found:

@@ -28,6 +28,22 @@ def read_bytes(path: str, limit: int, *, what: str, source: str, hint: str | Non
         raise SpecError(f"{what} is not a path", source=source, hint=hint) from None
 
 
+def file_mode(path: str) -> int | None:
+    """The file's type and mode (st_mode), 0 where there is nothing, None where this user may not look."""
+    try:
+        return Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError:
+        return None
+
+
+def may_be_file(path: str) -> bool:
+    """Whether it is a regular file, or may be one that cannot be looked at: reading it says why."""
+    mode = file_mode(path)
+    return mode is None or stat.S_ISREG(mode)
+
+
 def display_path(path: str, cwd: str) -> str:
     """The path as a user would type it: relative to the current folder where it is below it."""
     return os.path.relpath(path, cwd) if path.startswith(cwd.rstrip("/") + "/") else path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.engine.simulated.clock import seconds
+from reconciler.engine.times import seconds
 from tests.support import programs
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.engine.simulated.clock import seconds
+from reconciler.engine.times import seconds
 from reconciler.errors import EngineError
 from tests.support import programs
 

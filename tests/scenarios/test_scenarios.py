@@ -54,7 +54,8 @@ def test_plan(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def _set_the_scene(world: World, case: dict[str, Any]) -> None:
     if "registry" in case:
         known = (*IMAGES, *case["registry"])
-        world.engine.world.registry = {f"example/{name}": RegistryAnswer(f"sha256:{sha256(name.encode()).hexdigest()}") for name in known}
+        digests = {f"example/{name}": sha256(name.encode()).hexdigest() for name in known}
+        world.engine.world.registry = {name: RegistryAnswer(f"sha256:{digest}") for name, digest in digests.items()}
     if "before" in case:
         assert world.converge(world.project(case["before"])).succeeded
     for happening in case.get("happens", []):
@@ -70,7 +71,8 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}
         world.foreign(f"{name}-web-1", {"Image": "example/web:1.0", "Labels": labels})
     else:
-        {"kill": outside.die, "pause": outside.pause, "remove": outside.remove}[verb](world.engine, world.container(name))
+        happening = {"kill": outside.die, "pause": outside.pause, "remove": outside.remove}[verb]
+        happening(world.engine, world.container(name))
 
 
 def _record(path: Path, text: str) -> None:

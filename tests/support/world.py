@@ -45,7 +45,8 @@ class World:
 
     def converge(self, project: Project, timeout: float | None = None) -> ProjectReport:
         """What a converge does."""
-        return self._session(project).converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
+        session = self._session(project)
+        return session.converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
 
     def _session(self, project: Project) -> Session:
         self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))

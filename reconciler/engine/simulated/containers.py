@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from reconciler.engine.protocol import JSON
 from reconciler.engine.simulated import configuration, endpoints, mounts, ports
-from reconciler.engine.simulated.clock import ZERO_TIME, seconds, timestamp
 from reconciler.engine.simulated.images import find_image
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
@@ -20,6 +19,7 @@ from reconciler.engine.simulated.state import (
     refusal,
 )
 from reconciler.engine.simulated.wording import status_text
+from reconciler.engine.times import ZERO_TIME, seconds, timestamp
 
 
 def create_container(world: World, name: str, body: JSON) -> str:

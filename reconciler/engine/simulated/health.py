@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.clock import seconds, timestamp
 from reconciler.engine.simulated.configuration import has_probe
 from reconciler.engine.simulated.state import Box, Document, World
+from reconciler.engine.times import seconds, timestamp
 
 _NANO = 1_000_000_000
 _INTERVAL = 30.0

@@ -6,9 +6,9 @@ import hashlib
 import re
 
 from reconciler.engine.protocol import Progress
-from reconciler.engine.simulated.clock import seconds, timestamp
 from reconciler.engine.simulated.references import key, parse, spelled
 from reconciler.engine.simulated.state import NOT_FOUND, SERVER_ERROR, Document, Picture, World, copied, refusal
+from reconciler.engine.times import seconds, timestamp
 from reconciler.model.project import Build
 from reconciler.model.references import Reference
 

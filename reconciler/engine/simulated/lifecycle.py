@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable
 
 from reconciler.engine.simulated import endpoints, health, ports
-from reconciler.engine.simulated.clock import seconds, timestamp
 from reconciler.engine.simulated.containers import discard
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
@@ -23,6 +22,7 @@ from reconciler.engine.simulated.state import (
     has_container,
     refusal,
 )
+from reconciler.engine.times import seconds, timestamp
 from reconciler.errors import EngineError
 
 _FIRST_WAIT = 0.1

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.clock import timestamp
 from reconciler.engine.simulated.state import (
     CONFLICT,
     FORBIDDEN,
@@ -22,6 +21,7 @@ from reconciler.engine.simulated.state import (
     named_network,
     refusal,
 )
+from reconciler.engine.times import timestamp
 from reconciler.errors import EngineError
 
 PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}

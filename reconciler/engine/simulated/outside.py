@@ -6,7 +6,6 @@ For simulations and tests only: the controller's own verbs are the protocol's.
 from __future__ import annotations
 
 from reconciler.engine.simulated import endpoints, health, lifecycle
-from reconciler.engine.simulated.clock import ZERO_TIME
 from reconciler.engine.simulated.containers import discard
 from reconciler.engine.simulated.engine import SimulatedEngine
 from reconciler.engine.simulated.state import (
@@ -18,6 +17,7 @@ from reconciler.engine.simulated.state import (
     named_container,
     refusal,
 )
+from reconciler.engine.times import ZERO_TIME
 
 _KILLED = 137
 

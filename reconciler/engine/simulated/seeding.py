@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from reconciler.engine.protocol import JSON
 from reconciler.engine.simulated import health
-from reconciler.engine.simulated.clock import ZERO_TIME, seconds, timestamp
 from reconciler.engine.simulated.containers import new_state
 from reconciler.engine.simulated.state import Box, Document, Picture, Wire, World, copied
 from reconciler.engine.snapshot import Snapshot
+from reconciler.engine.times import ZERO_TIME, seconds, timestamp
 
 
 def fill(world: World, snapshot: Snapshot) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.clock import timestamp
 from reconciler.engine.simulated.state import BAD_REQUEST, NOT_FOUND, Document, World, copied, refusal
+from reconciler.engine.times import timestamp
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _ROOT = "/var/lib/docker/volumes"

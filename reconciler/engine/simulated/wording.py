@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.clock import seconds
+from reconciler.engine.times import seconds
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE

@@ -85,7 +85,7 @@ def test_a_failed_pull_leaves_what_holds_the_port(world: World) -> None:
 
 def test_services_that_swap_ports_are_told_not_forgotten(world: World) -> None:
     """Two services that wait for each other's port are no success: it is said, and both run on."""
-    spec = 'services:\n  a: {{image: "example/a:1", ports: ["{}:80"]}}\n  b: {{image: "example/b:1", ports: ["{}:80"]}}\n'
+    spec = 'services:\n  a: {{image: "e/a:1", ports: ["{}:80"]}}\n  b: {{image: "e/b:1", ports: ["{}:80"]}}\n'
     world.converge(world.project(spec.format(8080, 8081)))
     report = world.converge(world.project(spec.format(8081, 8080)))
     assert not report.succeeded
@@ -96,7 +96,7 @@ def test_services_that_swap_ports_are_told_not_forgotten(world: World) -> None:
 
 def test_anonymous_volumes_follow_a_container_name(world: World) -> None:
     """The old container is removed first, and still its successor has its anonymous volumes."""
-    spec = 'services:\n  db: {{image: "example/db:1.0", container_name: db, volumes: [/data], environment: {{V: "{}"}}}}\n'
+    spec = 'services:\n  db: {{image: "e/db:1", container_name: db, volumes: [/data], environment: {{V: "{}"}}}}\n'
     assert world.converge(world.project(spec.format(1))).succeeded
     before = volume_at_data(world)
     assert world.converge(world.project(spec.format(2))).succeeded
@@ -124,7 +124,7 @@ def test_an_inspection_that_fails_after_a_create_changes_nothing(world: World, m
 def test_an_operation_without_effect_is_not_repeated_for_ever(world: World) -> None:
     """What was carried out several times and is still wanted is said to have no effect."""
     world.converge(world.project('services:\n  web: {image: "example/web:1.0"}\n  old: {image: "example/web:1.0"}\n'))
-    world.engine.remove_container = lambda _container: None  # type: ignore[method-assign]
+    world.engine.stop_container = lambda container: None  # type: ignore[method-assign]  # noqa: ARG005
     report = world.converge(world.project('services:\n  web: {image: "example/web:1.0"}\n'))
     assert not report.succeeded
     assert len(world.engine.calls) < 100

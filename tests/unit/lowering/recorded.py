@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.spec.load import Loaded
-
 from reconciler.model.project import Project
+from reconciler.spec.load import Loaded
 from reconciler.spec.lowering import lower
 
 DATA = Path(__file__).parent / "data"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.engine.simulated import VirtualClock
-from reconciler.engine.simulated.clock import seconds, timestamp
+from reconciler.engine.times import seconds, timestamp
 
 
 def test_the_clock_moves_only_when_told_and_only_forwards() -> None:

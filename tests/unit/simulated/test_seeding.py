@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.engine.simulated import FREE, Behaviour, SimulatedEngine, Snapshot, VirtualClock, outside
-from reconciler.engine.simulated.clock import timestamp
+from reconciler.engine.times import timestamp
 from reconciler.errors import EngineError
 from reconciler.model.observed import RegistryAnswer
 from tests.unit.simulated.bench import START, Bench, probe

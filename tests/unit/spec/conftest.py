@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import SpecErrors
+from reconciler.spec.load import Loaded, Request, load
+
+Loader = Callable[..., Loaded]
+
+
+@pytest.fixture
+def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
+    """Load a compose text, or several files by name, as project `shop` from a folder of its own."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def run(files: str | Mapping[str, str], environment: Mapping[str, str] | None = None, **request: Any) -> Loaded:
+        texts = {"compose.yaml": files} if isinstance(files, str) else files
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        specs = tuple(name for name in texts if name.endswith((".yaml", ".yml")))
+        return load(Request(specs, **request), {"HOME": "/home/me", **(environment or {})})
+
+    return run
+
+
+@pytest.fixture
+def refusal(loader: Loader) -> Callable[..., list[str]]:
+    """The errors, one line each, of something that must not load."""
+
+    def run(files: str | Mapping[str, str], environment: Mapping[str, str] | None = None, **request: Any) -> list[str]:
+        with pytest.raises(SpecErrors) as caught:
+            loader(files, environment, **request)
+        return str(caught.value).splitlines()
+
+    return run
