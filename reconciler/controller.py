@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from reconciler.errors import EngineError
@@ -96,7 +96,7 @@ class Loop:
         for _ in range(MAX_PASSES):
             outcome.step = self._plan(outcome)
             if not self._inflight and outcome.step.empty:
-                return outcome
+                return replace(outcome, stopped=False, timed_out=False)
             outcome.stopped = outcome.stopped or self._should_stop()
             outcome.timed_out = self._deadline is not None and self._executor.now() >= self._deadline
             closing = outcome.stopped or outcome.timed_out
@@ -160,7 +160,9 @@ class Loop:
 
     def _finish(self, outcome: Outcome, result: Finished) -> None:
         operation = result.operation
-        self._inflight.pop(operation.id, None)
+        if self._inflight.get(operation.id) is not operation:
+            return  # of a run before this one, which ended early
+        del self._inflight[operation.id]
         self._observer.forget(operation.kind)
         if operation.kind == "container.remove" and result.error is None:
             self._observer.learn(operation.target, None, result.seen_at)

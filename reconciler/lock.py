@@ -22,12 +22,13 @@ def lock_directory() -> Path:
 
 @contextmanager
 def project_lock(engine_id: str, project: str) -> Iterator[None]:
-    """Hold the lock of a project on an engine. LockedError, naming the holder's process, where somebody else has it."""
-    folder = lock_directory()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Hold the lock of a project on an engine.
+
+    LockedError where somebody else has it, naming the holder's process, or where its file cannot be opened.
+    """
     digest = hashlib.sha256(engine_id.encode()).hexdigest()[:12]
-    path = folder / f"reconciler-{digest}-{project}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    path = lock_directory() / f"reconciler-{digest}-{project}.lock"
+    descriptor = _open(path)
     try:
         _acquire(descriptor, project, path)
         os.ftruncate(descriptor, 0)
@@ -41,6 +42,15 @@ def project_lock(engine_id: str, project: str) -> Iterator[None]:
 def unlocked(_engine_id: str, _project: str) -> Iterator[None]:
     """No lock, for an engine that lives in this process, where nobody else can reach it."""
     yield
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        message = f"the lock file cannot be opened: {error.strerror}"
+        raise LockedError(message, source=str(path), hint="make its folder writable, or set XDG_RUNTIME_DIR") from error
 
 
 def _acquire(descriptor: int, project: str, path: Path) -> None:

@@ -70,28 +70,17 @@ class Observer:
         for gone in self._inspects.keys() - ours.keys():
             self._drop(gone)
         self._rows = rows
-        self._learn_all(found)
+        self._keep_all(found)
         self._networks = self._volumes = self._images = self._parsed = None
 
     def refresh(self, containers: Iterable[str]) -> None:
         """Inspect again what an event named, or what time alone may have changed."""
-        self._learn_all(self._look_at(containers))
+        self._keep_all(self._look_at(containers))
 
     def learn(self, container: str, inspected: dict[str, Any] | None, seen_at: float) -> None:
-        """Take over an inspection made at that engine time; None means that the container is gone.
-
-        What is not ours, or was seen later already, is not taken over.
-        """
-        self._parsed = None
-        if inspected is None:
-            self._drop(container)
-            self._rows.pop(container, None)
-        elif not is_ours(inspected, self._project.name, self._instance):
-            self._drop(inspected["Id"])
-        elif seen_at >= self._seen_at.get(inspected["Id"], 0.0):
-            self._inspects[inspected["Id"]] = inspected
-            self._seen_at[inspected["Id"]] = seen_at
-            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at)
+        """Take over what an operation found at that engine time, unless a later read is known; None: it is gone."""
+        if inspected is None or seen_at >= self._seen_at.get(inspected["Id"], 0.0):
+            self._keep(container, inspected, seen_at)
 
     def forget(self, kind: str) -> None:
         """Read networks, volumes or images again on the next pass, because an operation of that kind finished."""
@@ -136,9 +125,21 @@ class Observer:
         found = self._gather(inspect_or_none, wanted)
         return [(key, inspected, seen_at) for key, inspected in zip(wanted, found, strict=True)]
 
-    def _learn_all(self, found: Iterable[tuple[str, dict[str, Any] | None, float]]) -> None:
+    def _keep_all(self, found: Iterable[tuple[str, dict[str, Any] | None, float]]) -> None:
         for key, inspected, seen_at in found:
-            self.learn(key, inspected, seen_at)
+            self._keep(key, inspected, seen_at)
+
+    def _keep(self, container: str, inspected: dict[str, Any] | None, seen_at: float) -> None:
+        self._parsed = None
+        if inspected is None:
+            self._drop(container)
+            self._rows.pop(container, None)
+        elif not is_ours(inspected, self._project.name, self._instance):
+            self._drop(inspected["Id"])
+        else:
+            self._inspects[inspected["Id"]] = inspected
+            self._seen_at[inspected["Id"]] = seen_at
+            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at)
 
     def _drop(self, container: str) -> None:
         for kept in (self._inspects, self._seen_at, self._containers):

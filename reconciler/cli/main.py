@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int | None:
     terminal.prepare()
     try:
         code = reconcile.main(arguments, prog_name="reconcile", standalone_mode=False, obj=session)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # click turns the one into the other
         terminal.say("interrupted")
         return None
     except Exception as error:  # noqa: BLE001 - the last frame: nothing may leave it as a traceback

@@ -157,7 +157,9 @@ def _flat(body: JSON) -> dict[str, Any]:
 def _at(body: JSON, path: Path) -> Any:
     value: Any = body
     for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        if value is None:
+            return None
+        value = value.get(key)
     return value
 
 

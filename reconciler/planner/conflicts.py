@@ -17,8 +17,9 @@ def foreign_project(context: Context) -> None:
     )
     if found:
         message = (
-            f"{found[0]} and whatever else runs under the name {context.project} was made by docker compose or by another "
-            f"instance: not touched; `docker compose -p {context.project} down` it, or choose another name with -p"
+            f"{found[0]} and whatever else runs under the name {context.project} was made by docker compose or by "
+            f"another instance: not touched; `docker compose -p {context.project} down` it, "
+            f"or choose another name with -p"
         )
         context.draft.stall("NotOurs", message, source=context.desired.project.source)
     for item in context.observed.foreign:

@@ -68,8 +68,7 @@ class Draft:
 
     def notice(self, code: str, message: str, source: str = "") -> None:
         """Say something the user should know."""
-        if not any(notice.message == message for notice in self.notices):
-            self.notices.append(Notice(code, message, source))
+        self.notices.append(Notice(code, message, source))
 
     def stall(self, reason: str, message: str, service: str | None = None, source: str = "") -> None:
         """Say that a person has to act."""

@@ -24,9 +24,17 @@ def spec_hash(desired: Desired, service: Service, image: BoundImage, shares: Map
     `shares` maps HostConfig fields to the container joined. Rollout settings, dependencies and replica counts are not
     part of it: changing them replaces nothing.
     """
+    image_id = image.image.id if image.image else ""
+    key = (service.name, image_id, *sorted(shares.items()))
+    if key not in desired.hashes:
+        desired.hashes[key] = _computed_hash(desired, service, image_id, shares)
+    return desired.hashes[key]
+
+
+def _computed_hash(desired: Desired, service: Service, image_id: str, shares: Mapping[str, str]) -> str:
     asked = {
         "container": service.container,
-        "image": image.image.id if image.image else "",
+        "image": image_id,
         "name": service.container_name,
         "networks": [[item.network, sorted(item.aliases), item.endpoint] for item in service.networks],
         "shares": dict(shares),

@@ -77,17 +77,16 @@ def _advance_slots(context: Context, view: View) -> str:
 
 def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budget: int) -> int:
     """Write the slot's next operation; 1 where that begins the replacement of a running container, else 0."""
-    if slot.state is State.EMPTY:
+    if slot.current is None:
         begins = 1 if slot.occupied_others else 0
         if may_begin and (budget > 0 or not begins):
             _begin(context, view, slot)
             return begins
-        return 0
-    if slot.state is State.CREATED and slot.current:
+    elif slot.state is State.CREATED:
         _bring_up(context, view, slot, slot.current)
     elif slot.state is State.WAITING:
-        _wait(context, slot)
-    elif slot.state is State.READY and slot.current:
+        _wait(context, slot, slot.current)
+    else:
         _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
     return 0
 
@@ -140,9 +139,8 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
     _or_fail(context, view, context.draft.add(operation))
 
 
-def _wait(context: Context, slot: Slot) -> None:
-    if slot.current and slot.ready_at is not None:
-        context.draft.wakes.append((slot.ready_at, slot.current.id))
+def _wait(context: Context, slot: Slot, current: Container) -> None:
+    context.draft.wakes.append((slot.ready_at, current.id))
 
 
 def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:
@@ -169,8 +167,8 @@ def _after_failure(context: Context, view: View, failure: Failure) -> str:
     for slot in view.slots:
         if slot.state is State.READY and slot.current:
             _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
-        elif slot.state is State.WAITING:
-            _wait(context, slot)
+        elif slot.state is State.WAITING and slot.current:
+            _wait(context, slot, slot.current)
         elif slot.others:
             _go_back(context, view, slot)
     return ""

@@ -15,7 +15,7 @@ class State(Enum):
     """What a slot's current container is doing. The order of this table is the order of the rules in `judge`."""
 
     EMPTY = "nothing with the desired definition"
-    FAILED = "tried in this run and did not come up"
+    FAILED = "tried and did not come up"
     CREATED = "created, not started"
     WAITING = "started, not up yet"
     READY = "up, or a job that completed"
@@ -30,7 +30,7 @@ class Slot:
     current: Container | None = None
     others: tuple[Container, ...] = ()
     reason: str = ""
-    ready_at: float | None = None
+    ready_at: float = 0.0
 
     @property
     def occupied_others(self) -> tuple[Container, ...]:
@@ -60,7 +60,7 @@ class Verdict:
 
     state: State
     reason: str = ""
-    ready_at: float | None = None
+    ready_at: float = 0.0
 
 
 def slot_number(container: Container) -> int:
@@ -86,15 +86,19 @@ def make_slot(
 
 
 def judge(service: Service, container: Container, memory: Memory, now: float) -> Verdict:
-    """Judge a container that carries the desired hash. EMPTY means that it must be replaced by its equal."""
+    """Judge a container that carries the desired hash. EMPTY means that it must be replaced by its equal.
+
+    FAILED, that it must not: this run brought it up, or its definition is known to be bad.
+    """
     attempted = container.name in memory.attempted
+    known_bad = (service.name, container.labels.get(labels.SPEC_HASH, "")) in memory.failures
     trouble = (
         _job_trouble(service, container, now)
         if service.job
         else _trouble(service, container, attempted=attempted, now=now)
     )
     if trouble:
-        return Verdict(State.FAILED if attempted else State.EMPTY, trouble)
+        return Verdict(State.FAILED if attempted or known_bad else State.EMPTY, trouble)
     if container.status == "created":
         return Verdict(State.CREATED)
     if service.job:

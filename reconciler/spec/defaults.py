@@ -28,7 +28,7 @@ def apply_service_defaults(service: Table, folder: str, environment: Mapping[str
         _default(port, "protocol", "tcp")
         _drop_nothing(port, frozenset())
     for mount in service.get("volumes") or ():
-        _complete_mount(mount, folder)
+        _complete_mount(mount)
     _complete_build(service, folder, environment)
     _complete_deploy(service)
     _complete_dependencies(service)
@@ -81,9 +81,7 @@ def _default(table: Table, key: str, value: Any) -> None:
         table.put(key, value, NOWHERE)
 
 
-def _complete_mount(mount: Table, folder: str) -> None:
-    if mount["type"] == "bind" and mount.get("source") == "":
-        mount["source"] = folder
+def _complete_mount(mount: Table) -> None:
     for kind in ("bind", "volume", "tmpfs"):
         if kind in mount:
             _drop_nothing(mount[kind], frozenset())

@@ -36,8 +36,6 @@ _NULL_IS_A_VALUE: frozenset[Pattern] = frozenset({("services", "*", "environment
 
 
 def _port_identity(port: Any) -> Hashable:
-    if not isinstance(port, Table):
-        return repr(port)
     return (port.get("host_ip", ""), port.get("published", ""), port.get("target"), port.get("protocol", "tcp"))
 
 

@@ -23,14 +23,12 @@ def source_map(document: Table, root: str) -> dict[str, str]:
     return sources
 
 
-def _collect(value: Any, path: str, sources: dict[str, str]) -> None:
+def _collect(value: Table | Items, path: str, sources: dict[str, str]) -> None:
     if isinstance(value, Table):
         prefix = f"{path}." if path else ""
         entries = [(f"{prefix}{key}", item, value.marks.get(key)) for key, item in value.items()]
-    elif isinstance(value, Items):
-        entries = [(f"{path}[{index}]", item, mark) for index, (item, mark) in enumerate(value.marked())]
     else:
-        return
+        entries = [(f"{path}[{index}]", item, mark) for index, (item, mark) in enumerate(value.marked())]
     for inner, item, mark in entries:
         if mark and mark[1]:
             sources[inner] = f"{mark[0]}:{mark[1]}"

@@ -14,10 +14,14 @@ _KEPT_EXTENSION = "x-reconcile"
 
 
 def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
-    """The document as text that ends in a newline, keys sorted. JSON leaves out nested `x-*`, as Compose's does."""
+    """The document as text that ends in a newline, keys sorted.
+
+    JSON is Compose's own answer, with its ways: no nested `x-*`, no zeros in ulimits, `$` doubled in keys too. YAML is
+    what loads again to the same document.
+    """
     if fmt == "yaml":
         return yaml.dump(
-            _escaped(document),
+            _escaped(document, keys=False),
             Dumper=_Dumper,
             sort_keys=True,
             allow_unicode=True,
@@ -25,7 +29,7 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
             width=10_000,
         )
     shown = {key: _entries(value) if key in _EXTENDED else value for key, value in document.items()}
-    return json.dumps(_escaped(shown), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(_escaped(shown, keys=True), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _entries(section: dict[str, Any]) -> dict[str, Any]:
@@ -44,13 +48,13 @@ def _without_zeros(limit: int | dict[str, int]) -> int | dict[str, int]:
     return {key: value for key, value in limit.items() if value} if isinstance(limit, dict) else limit or {}
 
 
-def _escaped(value: Any) -> Any:
+def _escaped(value: Any, *, keys: bool) -> Any:
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
+        return [_escaped(item, keys=keys) for item in value]
     if isinstance(value, dict):
-        return {_escaped(key): _escaped(item) for key, item in value.items()}
+        return {key.replace("$", "$$") if keys else key: _escaped(item, keys=keys) for key, item in value.items()}
     return value
 
 

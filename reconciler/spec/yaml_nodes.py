@@ -201,8 +201,7 @@ class _Reader:
         if frame.size > MAX_NODES:
             raise self._error(f"the file has more than {MAX_NODES} nodes once aliases are expanded", line, _BOMB_HINT)
         if isinstance(frame.value, Items):
-            if value is not _DROPPED:
-                frame.value.add(value, self._mark(line))
+            frame.value.add(value, self._mark(line))
         elif frame.key is None:
             self._key(frame, value, line)
         else:

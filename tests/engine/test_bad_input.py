@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +18,11 @@ from tests.support.command import ROOT, Ran, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from docker import APIClient
 
 pytestmark = pytest.mark.engine
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
 
 FAILED, REFUSED = 1, 3
 NOBODY = 65534
@@ -41,7 +44,7 @@ SPECS = {
     "misspelt section": Mistake(f"{HEAD}volums:\n  data: {{}}\n", ("compose.yaml:5", "volums")),
     "wrong type": Mistake(f"{HEAD}    deploy:\n      replicas: many\n", ("compose.yaml:6", "replicas", "many")),
     "list for text": Mistake(f"{HEAD}    user: [a, b]\n", ("compose.yaml:5", "user")),
-    "duplicate key": Mistake(f"{HEAD}    user: a\n    user: b\n", ("compose.yaml:6", "user", "duplicate")),
+    "duplicate key": Mistake(f"{HEAD}    user: a\n    user: b\n", ("compose.yaml:6", "user", "already set at line 5")),
     "required variable": Mistake(f"{HEAD}    user: ${{RCE_UNSET:?name a user}}\n", ("compose.yaml:5", "RCE_UNSET", "name a user")),
     "missing env_file": Mistake(f"{HEAD}    env_file: [gone.env]\n", ("compose.yaml:5", "gone.env")),
     "broken YAML": Mistake(f"{HEAD}    user: [a\n", ("compose.yaml:",)),
@@ -133,39 +136,61 @@ def test_validate_and_config_need_no_engine(unharmed: Site) -> None:
     explained(unharmed.run("config", **nowhere), REFUSED, "compose.yaml:5", "replicsa")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
-def test_permission_denied_on_the_socket(unharmed: Site, tmp_path: Path) -> None:
-    """A user who may not open the engine's socket is told which one it is and how to get access."""
-    socket = "/var/run/docker.sock"
-    mode = os.stat(socket).st_mode if os.path.exists(socket) else 0o777
-    if mode & 0o006:
-        pytest.skip(f"{socket} is open to everybody or is not there")
-    tmp_path.chmod(0o755)
-    command = [sys.executable, "-m", "reconciler", "-f", "-", "--dry-run"]
-    del command[3:5]
-    spec = tmp_path / "compose.yaml"
-    spec.write_text(unharmed.write(web=unharmed.service()).spec.read_text())
-    code = f"import os, runpy, sys; os.chdir({str(tmp_path)!r})"
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user may enter, as those of pytest are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def as_nobody(folder: Path, *arguments: str, **environment: str) -> Ran:
+    """The program, run by a user who may do nothing."""
     done = subprocess.run(
-        command,
-        cwd=tmp_path,
+        [sys.executable, "-m", "reconciler", *arguments],
+        cwd=folder,
         user=NOBODY,
         group=NOBODY,
         extra_groups=[],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": "/nonexistent", "DOCKER_HOST": f"unix://{socket}"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": "/nonexistent", **environment},
         capture_output=True,
         text=True,
         check=False,
     )
-    del code
-    run = Ran((), done.returncode, done.stdout, done.stderr)
-    explained(run, FAILED, f"permission denied on {socket}", "docker group")
+    return Ran(arguments, done.returncode, done.stdout, done.stderr)
+
+
+@root_only
+def test_permission_denied_on_the_socket(unharmed: Site, public_folder: Path) -> None:
+    """A user who may not open the engine's socket is told which one it is and how to get access."""
+    path = public_folder / "docker.sock"
+    unharmed.write(web=unharmed.service())
+    (public_folder / "compose.yaml").write_text(unharmed.spec.read_text())
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        path.chmod(0o600)
+        for command in ((), ("--dry-run",), ("status",)):
+            run = as_nobody(public_folder, *command, DOCKER_HOST=f"unix://{path}")
+            explained(run, FAILED, f"permission denied on {path}", "docker group")
+
+
+@root_only
+def test_permission_denied_on_the_spec(unharmed: Site, public_folder: Path) -> None:
+    """A folder or file that this user may not read is named; it is not taken for an empty one."""
+    spec = public_folder / "specs" / "web" / "compose.yaml"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(unharmed.write(web=unharmed.service()).spec.read_text())
+    spec.chmod(0o600)
+    explained(as_nobody(public_folder, "validate"), REFUSED, "specs/web/compose.yaml", "Permission denied")
+    spec.parent.chmod(0o700)
+    explained(as_nobody(public_folder, "validate"), REFUSED, "specs/web", "Permission denied")
 
 
 def test_a_path_that_does_not_exist(unharmed: Site) -> None:
     """It is named."""
     for command in ((), ("--dry-run",), ("validate",)):
-        explained(unharmed.run(*command, "-f", "no/such/specs"), REFUSED, "no/such/specs", "does not exist")
+        explained(unharmed.run(*command, "-f", "no/such/specs"), REFUSED, "no/such/specs", "no such file or folder")
 
 
 def test_an_empty_folder(unharmed: Site, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -14,10 +15,21 @@ from hypothesis import strategies as st
 from reconciler.engine.simulated import Behaviour, Call, Moment, SimulatedEngine, VirtualClock, outside
 from reconciler.errors import EngineError
 from reconciler.model.operation import Operation
-from reconciler.model.project import Attachment, Dependency, HostPort, Image, Network, Project, Rollout, Service
+from reconciler.model.project import (
+    Attachment,
+    Dependency,
+    DependencyState,
+    HostPort,
+    Image,
+    Network,
+    Project,
+    Rollout,
+    Service,
+)
 from tests.support.world import START, World
 
 NETWORK = Network("default", "shop_default")
+CONDITIONS: tuple[DependencyState, ...] = ("service_started", "service_healthy")
 SEVERAL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -34,7 +46,7 @@ def services(draw: st.DrawFn, name: str, earlier: tuple[str, ...]) -> Service:
         body["HostConfig"]["PortBindings"] = {"80/tcp": [{"HostPort": str(number)}]}
         ports = (HostPort(number, number),)
     rollout = Rollout(draw(st.sampled_from([None, "start-first", "stop-first"])), draw(st.integers(0, 2)), 1.0)
-    conditions = st.sampled_from(["service_started", "service_healthy"])
+    conditions = st.sampled_from(CONDITIONS)
     wanted = draw(st.lists(st.sampled_from(earlier), unique=True)) if earlier else []
     return Service(
         name,
@@ -87,7 +99,9 @@ def test_reaches_the_fixed_point(first: Project, second: Project, drifts: list[t
     again = world.plan(second)
     assert again.operations == ()
     assert again.in_sync
-    wanted = {f"{service.name}/{slot}": "running" for service in second.services for slot in range(1, service.replicas + 1)}
+    wanted = {
+        f"{service.name}/{slot}": "running" for service in second.services for slot in range(1, service.replicas + 1)
+    }
     assert world.states() == wanted
 
 
@@ -112,7 +126,9 @@ def test_never_more_than_desired_and_surge(first: Project, second: Project) -> N
 
     def watch(_call: Call, moment: Moment) -> Exception | None:
         if moment == "after":
-            running = Counter(key.partition("/")[0] for key, state in world.states().items() for _ in range(state.count("running")))
+            running = Counter(
+                key.partition("/")[0] for key, state in world.states().items() for _ in range(state.count("running"))
+            )
             for name, count in running.items():
                 peak[name] = max(peak[name], count)
         return None
@@ -171,6 +187,29 @@ def test_a_crash_anywhere_loses_nothing(first: Project, second: Project, at: int
     """Cut off before or after any call, the next run ends where an undisturbed one does."""
     world = make_world()
     world.converge(first)
+    converge_until_cut_off(world, second, at, moment)
+    assert world.converge(second).succeeded
+    assert world.plan(second).operations == ()
+
+
+@SEVERAL
+@given(projects(), st.integers(0, 40), st.sampled_from(["before", "after"]))
+def test_a_crash_in_a_failing_rollout_loses_nothing(project: Project, at: int, moment: Moment) -> None:
+    """Cut off while a definition fails, the next run brings it up where it can be brought up now."""
+    world = make_world()
+    world.converge(project)
+    changed = replace(project, services=tuple(with_environment(service, "V=bad") for service in project.services))
+    bad = Behaviour(exit_after=0.1, exit_code=1)
+    world.behaviours = lambda _image, config: bad if "V=bad" in (config.get("Env") or []) else Behaviour()
+    converge_until_cut_off(world, changed, at, moment)
+    world.behaviours = None
+    report = world.converge(changed)
+    assert report.succeeded, report.conditions
+    assert world.plan(changed).operations == ()
+
+
+def converge_until_cut_off(world: World, project: Project, at: int, moment: Moment) -> None:
+    """Converge, and die before or after the call of that number."""
     calls = 0
 
     def crash(call: Call, when: Moment) -> Exception | None:
@@ -181,13 +220,9 @@ def test_a_crash_anywhere_loses_nothing(first: Project, second: Project, at: int
         return KeyboardInterrupt() if calls > at else None  # type: ignore[return-value]
 
     world.engine.fault = crash
-    try:
-        world.converge(second)
-    except KeyboardInterrupt:
-        pass
+    with contextlib.suppress(KeyboardInterrupt):
+        world.converge(project)
     world.engine.fault = None
-    assert world.converge(second).succeeded
-    assert world.plan(second).operations == ()
 
 
 @SEVERAL

@@ -35,12 +35,12 @@ def desired(*services: Service, registry: dict[str, RegistryAnswer] | None = Non
     return Desired(project(*services, **changes), registry=registry or {})
 
 
-def container(name: str = "web", slot: int = 1, **changes: Any) -> Container:
+def container(of: str = "web", slot: int = 1, **changes: Any) -> Container:
     """A running container of ours, of an older definition unless `labels` say otherwise."""
     own = {
         labels.INSTANCE: "default",
         labels.PROJECT: "shop",
-        labels.SERVICE: name,
+        labels.SERVICE: of,
         labels.SLOT: str(slot),
         labels.SPEC_HASH: "old",
         labels.IMAGE: "app:1",
@@ -48,8 +48,8 @@ def container(name: str = "web", slot: int = 1, **changes: Any) -> Container:
     }
     own |= changes.pop("labels", {})
     plain = Container(
-        id=f"id-{name}-{slot}",
-        name=f"shop-{name}-{slot}-{own[labels.ROLLOUT]}",
+        id=f"id-{of}-{slot}",
+        name=f"shop-{of}-{slot}-{own[labels.ROLLOUT]}",
         status="running",
         labels=own,
         image="app:1",
@@ -62,14 +62,14 @@ def container(name: str = "web", slot: int = 1, **changes: Any) -> Container:
     return replace(plain, **changes)
 
 
-def current(wanted: Desired, name: str = "web", slot: int = 1, **changes: Any) -> Container:
+def current(wanted: Desired, of: str = "web", slot: int = 1, **changes: Any) -> Container:
     """A running container of the definition that this service has now."""
-    found = wanted.project.service(name)
+    found = wanted.project.service(of)
     if found is None:
-        raise LookupError(name)
+        raise LookupError(of)
     spec_hash = Context(wanted, observed(), Memory(), NOW).view(found).desired_hash
     own = {labels.SPEC_HASH: spec_hash, labels.ROLLOUT: "11111111", **changes.pop("labels", {})}
-    return container(name, slot, labels=own, **{"id": f"new-{name}-{slot}", "created_at": 5.0, **changes})
+    return container(of, slot, labels=own, **{"id": f"new-{of}-{slot}", "created_at": 5.0, **changes})
 
 
 def observed(*containers: Container, **changes: Any) -> Observed:

@@ -1,4 +1,4 @@
-"""A registry of one image, in this process, on 127.0.0.1: as much of the distribution API as a pull by an engine needs.
+"""A registry of small images, in this process, on 127.0.0.1: as much of the distribution API as a pull by an engine needs.
 
 Engines take 127.0.0.0/8 as insecure registries, so plain HTTP works without configuration.
 """
@@ -14,6 +14,8 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from tests.support.image import busybox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,23 +40,34 @@ class Image:
 
 def tiny_image(content: str) -> Image:
     """An image with one file of that content; it can be pulled, not run."""
-    plain = _layer(content.encode())
-    layer = gzip.compress(plain, mtime=0)
-    config = json.dumps(
+    return _image(_layer({"content": (content.encode(), 0o644)}), {"Cmd": ["/none"]})
+
+
+def runnable_image(content: str) -> Image:
+    """An image that sleeps, with a shell and one file of that content."""
+    program = (busybox().read_bytes(), 0o755)
+    layer = _layer({"content": (content.encode(), 0o644), "bin/busybox": program, "bin/sh": program})
+    command = ["/bin/busybox", "sleep", "600"]
+    return _image(layer, {"Cmd": command, "StopSignal": "SIGKILL"})
+
+
+def _image(layer: bytes, config: Mapping[str, Any]) -> Image:
+    packed = gzip.compress(layer, compresslevel=1, mtime=0)
+    document = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Cmd": ["/none"], "Labels": {"io.reconciler.test": "1"}},
-            "rootfs": {"type": "layers", "diff_ids": [_digest(plain)]},
+            "config": {**config, "Labels": {"io.reconciler.test": "1"}},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
     ).encode()
     manifest = {
         "schemaVersion": 2,
         "mediaType": _MANIFEST,
-        "config": _descriptor(_CONFIG, config),
-        "layers": [_descriptor(_LAYER, layer)],
+        "config": _descriptor(_CONFIG, document),
+        "layers": [_descriptor(_LAYER, packed)],
     }
-    return Image(json.dumps(manifest).encode(), {_digest(config): config, _digest(layer): layer})
+    return Image(json.dumps(manifest).encode(), {_digest(document): document, _digest(packed): packed})
 
 
 class Registry:
@@ -78,10 +91,11 @@ class Registry:
         self._images[image.digest] = image
 
     def close(self) -> None:
-        """Serve no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        """Serve no more; closing twice is closing once."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
 
     def find(self, path: str) -> tuple[str, bytes] | None:
         """Content type and body of a path below /v2/, if there is such a thing."""
@@ -120,12 +134,13 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _layer(content: bytes) -> bytes:
+def _layer(files: Mapping[str, tuple[bytes, int]]) -> bytes:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        entry = tarfile.TarInfo("content")
-        entry.size = len(content)
-        tar.addfile(entry, io.BytesIO(content))
+        for name, (content, mode) in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), mode
+            tar.addfile(entry, io.BytesIO(content))
     return archive.getvalue()
 
 

@@ -147,13 +147,17 @@ def refusal(status: int, message: str, *, code: str | None = None, hint: str | N
     return EngineError(message, status=status, code=code, hint=hint)
 
 
+SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def copied(value: Any) -> Any:
     """A deep copy of a JSON document."""
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if kind is dict or isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [copied(item) for item in value]
-    return value
+    return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def find_container(world: World, reference: str) -> Box:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -41,34 +40,35 @@ def check_document(document: Table) -> list[SpecError]:
     return []
 
 
-def model_at(path: Path) -> type[Section] | None:
-    """The model of the section that stands at a path, None where there is none."""
+def model_at(path: Path) -> type[Section]:
+    """The model of the section that stands at a path of a document."""
     annotation: Any = Spec
     for step in path:
         annotation = _inside(annotation, step)
-    return next((one for one in _flat(annotation) if isinstance(one, type) and issubclass(one, Section)), None)
+    model: type[Section] = next(one for one in _flat(annotation) if _is_section(one))
+    return model
 
 
 def _inside(annotation: Any, step: str | int) -> Any:
+    """The annotation of an entry or item: a section's field, or what a dict or list holds."""
     for one in _flat(annotation):
-        if isinstance(one, type) and issubclass(one, Section):
-            return one.keys().get(str(step))
-        arguments = get_args(one)
-        if getattr(one, "__origin__", None) in (dict, list) and arguments:
-            return arguments[-1]
-    return None
+        if _is_section(one):
+            return one.keys()[str(step)]
+    return get_args(next(one for one in _flat(annotation) if get_origin(one)))[-1]
 
 
-def _flat(annotation: Any) -> Iterator[Any]:
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _flat(annotation: Any) -> list[Any]:
     """The alternatives of a union and the type inside of Annotated."""
     arguments = get_args(annotation)
     if hasattr(annotation, "__metadata__"):
-        yield from _flat(arguments[0])
-    elif arguments and getattr(annotation, "__origin__", None) not in (dict, list):
-        for one in arguments:
-            yield from _flat(one)
-    else:
-        yield annotation
+        return _flat(arguments[0])
+    if not arguments or get_origin(annotation) in (dict, list):
+        return [annotation]
+    return [inner for one in arguments for inner in _flat(one)]
 
 
 def _translate(document: Table, details: ErrorDetails) -> tuple[Mark, SpecError]:
@@ -121,8 +121,6 @@ def _wrong_type(kind: str, value: Any) -> tuple[str, str | None]:
 def _unknown_key(path: Path) -> tuple[str, str | None]:
     *parent, key = path
     model = model_at(tuple(parent))
-    if model is None:
-        return "unknown key", None
     if key in model.not_yet:
         return f"{key!r} is not supported yet", None
     near = get_close_matches(str(key)[:_LONGEST_KEY], [*model.keys(), *model.not_yet], 1)

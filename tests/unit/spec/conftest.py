@@ -19,14 +19,14 @@ def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    def run(files: str | Mapping[str, str], environment: Mapping[str, str] | None = None, **request: Any) -> Loaded:
-        texts = {"compose.yaml": files} if isinstance(files, str) else files
+    def run(spec: str | Mapping[str, str], environment: Mapping[str, str] | None = None, **request: Any) -> Loaded:
+        texts = {"compose.yaml": spec} if isinstance(spec, str) else spec
         for name, text in texts.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode())
-        specs = tuple(name for name in texts if name.endswith((".yaml", ".yml")))
-        return load(Request(specs, **request), {"HOME": "/home/me", **(environment or {})})
+        request.setdefault("files", tuple(name for name in texts if name.endswith((".yaml", ".yml"))))
+        return load(Request(**request), {"HOME": "/home/me", **(environment or {})})
 
     return run
 
@@ -35,9 +35,9 @@ def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loader:
 def refusal(loader: Loader) -> Callable[..., list[str]]:
     """The errors, one line each, of something that must not load."""
 
-    def run(files: str | Mapping[str, str], environment: Mapping[str, str] | None = None, **request: Any) -> list[str]:
+    def run(spec: str | Mapping[str, str], environment: Mapping[str, str] | None = None, **request: Any) -> list[str]:
         with pytest.raises(SpecErrors) as caught:
-            loader(files, environment, **request)
+            loader(spec, environment, **request)
         return str(caught.value).splitlines()
 
     return run

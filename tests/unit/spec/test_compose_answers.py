@@ -19,8 +19,9 @@ REFUSED_ON_PURPOSE = {
     "dotenv_env_file/d072": "what follows a quoted value becomes a variable without a name",
     "dotenv_env_file/d103": "as d061",
 }
-ANSWERED_BETTER = {"merge/ports-long-short": "the same port in short and long form is published twice, which no engine can"}
-DOUBLED_KEY = "interpolation/keys-not-interpolated"  # Compose's JSON doubles $ in keys, where nothing halves it again
+ANSWERED_BETTER = {
+    "merge/ports-long-short": "the same port in short and long form is published twice, which no engine can"
+}
 OUT_OF_SCOPE = "not supported yet"
 
 
@@ -66,15 +67,15 @@ def test_loads_what_compose_loads(case: dict[str, Any], tmp_path: Path, monkeypa
     try:
         document = json.loads(render(load(request(case), environment).document, "json"))
     except ReconcilerError as error:
-        assert case["case"] in REFUSED_ON_PURPOSE or OUT_OF_SCOPE in str(error), str(error)
-        return
+        if case["case"] in REFUSED_ON_PURPOSE or OUT_OF_SCOPE in str(error):
+            return
+        raise
     text = json.dumps(case["model"]).replace("${PROJECT_DIR}", str(folder)).replace("${PROJECT_PARENT}", str(tmp_path))
     assert (meaning(document) == meaning(json.loads(text))) is (case["case"] not in ANSWERED_BETTER)
 
 
-@pytest.mark.parametrize("fmt", ["json", "yaml"])
-def test_a_printed_document_loads_again_to_itself(fmt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `config` prints is itself a spec of the same meaning, in either format."""
+def test_a_printed_document_loads_again_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `config -o yaml` prints is itself a spec of the same meaning."""
     for number, case in enumerate(CASES):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -84,9 +85,9 @@ def test_a_printed_document_loads_again_to_itself(fmt: Any, tmp_path: Path, monk
             loaded = load(request(case), {"HOME": "/nonexistent", **case["env"]})
         except ReconcilerError:
             continue
-        if loaded.disabled or (fmt == "json" and case["case"] == DOUBLED_KEY):
+        if loaded.disabled:
             continue
         printed = folder / "printed.yaml"
-        printed.write_text(render(loaded.document, fmt), encoding="utf-8")
+        printed.write_text(render(loaded.document, "yaml"), encoding="utf-8")
         again = load(Request((str(printed),), profiles=("*",)), {"HOME": "/nonexistent"})
         assert again.document == loaded.document, case["case"]
