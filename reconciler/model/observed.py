@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from reconciler.model.project import JSON, HostPort
@@ -80,6 +81,12 @@ class Container:
     def occupied(self) -> bool:
         """Whether it holds its ports, addresses and name's DNS entry."""
         return self.status in {"running", "restarting", "paused"}
+
+    @cached_property
+    def published(self) -> tuple[HostPort, ...]:
+        """The host ports that it asks for (HostConfig.PortBindings)."""
+        asked = json_value(self.host_config, "PortBindings") or {}
+        return tuple(_host_port(inner, binding) for inner, bindings in asked.items() for binding in bindings or ())
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,11 @@ class RegistryAnswer:
 
     digest: str | None = None
     error: str | None = None
+
+
+def _host_port(inner: str, binding: JSON) -> HostPort:
+    first, _, last = (binding.get("HostPort") or "0").partition("-")
+    return HostPort(int(first), int(last or first), inner.partition("/")[2] or "tcp", binding.get("HostIp") or "")
 
 
 def json_value(document: JSON, *path: str) -> Any:

@@ -87,16 +87,10 @@ class HostPort:
 
     def overlaps(self, other: HostPort) -> bool:
         """Whether the two cannot be bound at once."""
+        if not (self.fixed and other.fixed and self.first <= other.last and other.first <= self.last):
+            return False
         addresses = {self.ip or "0.0.0.0", other.ip or "0.0.0.0"}
-        same_address = len(addresses) == 1 or bool(addresses & {"0.0.0.0", "::"})
-        return (
-            self.fixed
-            and other.fixed
-            and self.protocol == other.protocol
-            and same_address
-            and self.first <= other.last
-            and other.first <= self.last
-        )
+        return self.protocol == other.protocol and (len(addresses) == 1 or bool(addresses & {"0.0.0.0", "::"}))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model import labels
-from reconciler.model.observed import Container, Foreign, json_value
+from reconciler.model.observed import Container, Foreign
 from reconciler.model.project import HostPort, Service
 from reconciler.planner.context import Context, View
 from reconciler.planner.order import describe_port
@@ -56,23 +56,6 @@ def held_by_our_own(context: Context, service: Service) -> str:
     return next((f"{what}, which {other.name} still holds" for other, what in held), "")
 
 
-def published_ports(container: Container) -> tuple[HostPort, ...]:
-    """The host ports that a container of ours asks for (HostConfig.PortBindings)."""
-    found = []
-    for inner, bindings in (json_value(container.host_config, "PortBindings") or {}).items():
-        for binding in bindings or ():
-            first, _, last = (binding.get("HostPort") or "0").partition("-")
-            found.append(
-                HostPort(
-                    int(first or 0),
-                    int(last or first or 0),
-                    inner.partition("/")[2] or "tcp",
-                    binding.get("HostIp") or "",
-                )
-            )
-    return tuple(found)
-
-
 def _foreign_name(context: Context, service: Service) -> tuple[str, str] | None:
     holder = next((item for item in context.observed.foreign if item.name == service.container_name), None)
     if holder is None:
@@ -102,7 +85,7 @@ def _holder(foreign: tuple[Foreign, ...], port: HostPort) -> Foreign | None:
 def _held(service: Service, container: Container) -> str:
     if container.name == service.container_name:
         return f"container name {container.name}"
-    taken = _overlap(service, published_ports(container)) if container.occupied else None
+    taken = _overlap(service, container.published) if container.occupied else None
     return f"host port {describe_port(taken)}" if taken else ""
 
 

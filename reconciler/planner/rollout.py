@@ -105,6 +105,7 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
         *_image_operations(view),
         *_resource_operations(view.service),
         *_dependency_operations(context, view.service),
+        *(_made_room(view) if slot.occupied_others else ()),
     )
     operation = containers.create(context, view, slot, _impact(view, slot), after)
     _or_fail(context, view, context.draft.add(operation))
@@ -240,6 +241,16 @@ def _image_operations(view: View) -> tuple[str, ...]:
 def _resource_operations(service: Service) -> tuple[str, ...]:
     networks = tuple(f"network.create:{item.network}" for item in service.networks)
     return (*networks, *(f"volume.create:{name}" for name in service.volumes))
+
+
+def _made_room(view: View) -> tuple[str, ...]:
+    """The operations that ended the replacements before this one: `parallelism` lets only so many be under way."""
+    verb = "stop" if view.order.order == "start-first" else "start"
+    found = []
+    for slot in view.slots:
+        ended = slot.others if verb == "stop" else ((slot.current,) if slot.current else ())
+        found += [f"container.{verb}:{containers.container_key(item)}" for item in ended if slot.settled]
+    return tuple(found)
 
 
 def _dependency_operations(context: Context, service: Service) -> tuple[str, ...]:

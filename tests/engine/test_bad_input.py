@@ -45,7 +45,9 @@ SPECS = {
     "wrong type": Mistake(f"{HEAD}    deploy:\n      replicas: many\n", ("compose.yaml:6", "replicas", "many")),
     "list for text": Mistake(f"{HEAD}    user: [a, b]\n", ("compose.yaml:5", "user")),
     "duplicate key": Mistake(f"{HEAD}    user: a\n    user: b\n", ("compose.yaml:6", "user", "already set at line 5")),
-    "required variable": Mistake(f"{HEAD}    user: ${{RCE_UNSET:?name a user}}\n", ("compose.yaml:5", "RCE_UNSET", "name a user")),
+    "required variable": Mistake(
+        f"{HEAD}    user: ${{RCE_UNSET:?name a user}}\n", ("compose.yaml:5", "RCE_UNSET", "name a user")
+    ),
     "missing env_file": Mistake(f"{HEAD}    env_file: [gone.env]\n", ("compose.yaml:5", "gone.env")),
     "broken YAML": Mistake(f"{HEAD}    user: [a\n", ("compose.yaml:",)),
     "undefined network": Mistake(f"{HEAD}    networks: [front]\n", ("compose.yaml:5", "front")),

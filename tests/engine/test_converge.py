@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.command import HEALTHY, SLOT, until
+from tests.support.command import HEALTHY, SLOT
 from tests.support.watch import Watch
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def test_an_anonymous_volume_follows_its_slot(site: Site) -> None:
 
 def test_a_named_volume_survives_everything(site: Site) -> None:
     """Its content is there after a replacement, after the service was removed, and when it comes back."""
-    top = {"volumes": {"data": {}}}
+    top: dict[str, Any] = {"volumes": {"data": {}}}
     site.write(top, db=site.service(volumes=["data:/data"])).converge()
     site.execute(site.only("db")["Id"], "sh", "-c", "echo kept > /data/mark")
     site.write(top, db=site.service(volumes=["data:/data"], environment={"RELEASE": "2"})).converge()
@@ -239,8 +239,11 @@ def test_two_networks_with_aliases_and_an_address(site: Site, api: APIClient) ->
     """A replica is on both networks with its aliases and its fixed address before it runs for the first time."""
     number = int(site.name[-4:], 16)
     subnet = f"10.{200 + number % 50}.{number // 256 % 250}"
-    networks = {"front": {"aliases": ["shop"]}, "back": {"aliases": ["store"], "ipv4_address": f"{subnet}.9"}}
-    top = {"networks": {"front": {}, "back": {"ipam": {"config": [{"subnet": f"{subnet}.0/24"}]}}}}
+    networks: dict[str, Any] = {
+        "front": {"aliases": ["shop"]},
+        "back": {"aliases": ["store"], "ipv4_address": f"{subnet}.9"},
+    }
+    top: dict[str, Any] = {"networks": {"front": {}, "back": {"ipam": {"config": [{"subnet": f"{subnet}.0/24"}]}}}}
     script = "ip -4 addr > /seen; sleep 600"
     site.write(top, web=site.service(networks=networks, command=["sh", "-c", script])).converge()
     row = site.only("web")
@@ -269,4 +272,25 @@ def test_a_shared_network_follows_its_owner(site: Site) -> None:
     site.write(web=site.service(environment={"A": "1"}), side=site.service(network_mode="service:web")).converge()
     assert site.only("side")["HostConfig"]["NetworkMode"] == f"container:{site.only('web')['Id']}"
     assert site.only("side")["Id"] != first
-    until(lambda: len(site.running()) == 2)
+    assert len(site.running()) == 2
+
+
+def test_a_network_removed_by_hand_comes_back_with_its_replicas(site: Site, api: APIClient) -> None:
+    """A run that succeeds leaves every replica on its networks, also where somebody removed one meanwhile."""
+    site.write(web=site.service()).converge()
+    network = f"{site.name}_default"
+    api.disconnect_container_from_network(site.only("web")["Id"], network)
+    api.remove_network(network)
+    site.converge()
+    assert network in site.only("web")["NetworkSettings"]["Networks"]
+
+
+def test_a_guest_keeps_a_network_of_a_removed_service(site: Site) -> None:
+    """A network that left the spec is not removed under a container that is not ours; the run succeeds and says so."""
+    web = site.service(networks=["front"])
+    top: dict[str, Any] = {"networks": {"front": {}, "back": {}}}
+    site.write(top, web=web, old=site.service(networks=["back"])).converge()
+    guest = site.outsider("guest", HostConfig={"NetworkMode": f"{site.name}_back"})
+    site.write({"networks": {"front": {}}}, web=web).converge().says(f"{site.name}_back", f"{site.name}-guest")
+    assert site.networks() == {f"{site.name}_front", f"{site.name}_back"}
+    assert site.api.inspect_container(guest)["State"]["Running"]

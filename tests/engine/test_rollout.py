@@ -1,4 +1,4 @@
-"""A new version that does not come up: what ran before serves on, the run fails and says why, and the next one goes out."""
+"""A new version that does not come up: the old one serves on, the run fails and says why, the next one goes out."""
 
 from __future__ import annotations
 
@@ -88,6 +88,41 @@ def test_a_bad_stop_first_version_brings_the_old_one_back(site: Site) -> None:
     site.run().expect(1).says(*EXITS.says)
     assert list(site.running()) == [old]
     assert list(site.containers()) == [old]
+
+
+def test_a_bad_version_under_a_fixed_name_is_rolled_back(site: Site) -> None:
+    """A `container_name` makes room by removing the old one: after the failure its definition runs again."""
+    name = {"container_name": f"{site.name}-fixed"}
+    site.write(web=site.service(**name, environment={"RELEASE": "1"})).converge()
+    site.write(web=site.service(**name, **EXITS.fields))
+    site.run().expect(1).says(*EXITS.says)
+    row = site.only("web")
+    assert row["State"]["Status"] == "running"
+    assert "RELEASE=1" in row["Config"]["Env"]
+
+
+def test_a_bad_job_leaves_its_dependents_serving(site: Site) -> None:
+    """Where a migration fails, the old version of what depends on it runs on, and the next good one goes out."""
+
+    def release(number: int, code: int) -> Site:
+        job = site.service(command=["sh", "-c", f"echo migration {number}; exit {code}"])
+        after = {"migrate": {"condition": "service_completed_successfully"}}
+        return site.write(migrate=job, web=site.service(environment={"R": str(number)}, depends_on=after))
+
+    release(1, 0).converge()
+    before = site.running()
+    release(2, 5).run().expect(1).says("exited (5)", "migration 2", "web is not touched because migrate failed")
+    assert site.running() == before
+    release(3, 0).converge()
+    assert site.only("web")["Config"]["Env"][0] == "R=3"
+
+
+def test_not_converged_in_time(site: Site) -> None:
+    """`--timeout` ends a run that waits for health with exit 1, and the next run carries on."""
+    waiting = {"test": ["CMD", "false"], "interval": "100ms", "start_period": "10m"}
+    site.write(web=site.service(healthcheck=waiting)).run("--timeout", "1s").expect(1).says("--timeout", "web 1/1")
+    site.write(web=site.service()).converge()
+    assert len(site.containers()) == 1
 
 
 def test_a_bad_service_does_not_stop_the_others(site: Site) -> None:

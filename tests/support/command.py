@@ -5,6 +5,7 @@ What tests look at is read from the engine directly, never through the program.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -38,7 +39,13 @@ STOPSIGNAL SIGKILL
 CMD ["sleep", "600"]
 """
 HEALTHY = {"test": ["CMD", "true"], "interval": "200ms", "timeout": "2s"}
-UNHEALTHY = {"test": ["CMD-SHELL", "echo the probe says no; exit 1"], "interval": "200ms", "timeout": "2s", "retries": 1}
+UNHEALTHY = {
+    "test": ["CMD-SHELL", "echo the probe says no; exit 1"],
+    "interval": "200ms",
+    "timeout": "2s",
+    "retries": 1,
+}
+_PATIENCE = 60  # seconds
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 
@@ -84,7 +91,7 @@ class Site:
 
     name: str
     folder: Path
-    api: APIClient
+    api: Any  # docker.APIClient, whose methods are only partly typed
     image: str
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -121,9 +128,9 @@ class Site:
             text=True,
         )
 
-    def run(self, *arguments: str, timeout: float = 60, **environment: str) -> Ran:
+    def run(self, *arguments: str, **environment: str) -> Ran:
         """The program, to its end."""
-        return finish(self.start(*arguments, **environment), arguments, timeout)
+        return finish(self.start(*arguments, **environment), arguments)
 
     def converge(self, *arguments: str) -> Ran:
         """A run that has to succeed."""
@@ -196,10 +203,8 @@ def api_client(info: EngineInfo) -> APIClient:
     return APIClient(base_url=resolve_target(None, None, os.environ).host, version=info.api, timeout=60)
 
 
-def build(api: APIClient, tag: str, dockerfile: str = DOCKERFILE) -> str:
+def build(api: Any, tag: str, dockerfile: str = DOCKERFILE) -> str:
     """Build an image, with busybox in its context; its id."""
-    import io
-
     packed = io.BytesIO(image.context(dockerfile))
     for line in api.build(fileobj=packed, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True):
         assert "error" not in line, line
@@ -207,14 +212,14 @@ def build(api: APIClient, tag: str, dockerfile: str = DOCKERFILE) -> str:
     return identity
 
 
-def finish(process: subprocess.Popen[str], arguments: tuple[str, ...] = (), timeout: float = 60) -> Ran:
+def finish(process: subprocess.Popen[str], arguments: tuple[str, ...] = ()) -> Ran:
     """What a started program has said when it ends; it is killed, and the test fails, if it does not."""
     try:
-        stdout, stderr = process.communicate(timeout=timeout)
+        stdout, stderr = process.communicate(timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         stdout, stderr = process.communicate()
-        message = f"{' '.join(arguments)} did not end in {timeout:g} s\n{stdout}{stderr}"
+        message = f"{' '.join(arguments)} did not end in {_PATIENCE} s\n{stdout}{stderr}"
         raise AssertionError(message) from None
     return Ran(arguments, process.returncode, stdout, stderr)
 

@@ -1,4 +1,4 @@
-"""A registry of small images, in this process, on 127.0.0.1: as much of the distribution API as a pull by an engine needs.
+"""A registry of small images in this process, on 127.0.0.1: as much of the distribution API as a pull needs.
 
 Engines take 127.0.0.0/8 as insecure registries, so plain HTTP works without configuration.
 """
