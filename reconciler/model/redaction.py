@@ -35,17 +35,20 @@ def hide_values(text: str, environment: Iterable[str]) -> str:
     return redact_text(text)
 
 
-def redact(field: str, value: Any) -> Any:
-    """The value of a spec field as it may be shown; the name of the variable, label or argument decides."""
+def redact(field: str, value: Any, environment: Iterable[str] = ()) -> Any:
+    """The value of a spec field as it may be shown; the name of the variable, label or argument decides.
+
+    Secrets of `environment` (`NAME=value` entries) that the field repeats are hidden in it too.
+    """
     if value is None:
         return None
     prefix = next((prefix for prefix in _NAMED if field.startswith(prefix)), None)
     if prefix and is_secret_name(field.removeprefix(prefix)):
         return REDACTED
     if isinstance(value, str):
-        return redact_text(value)
+        return hide_values(value, environment)
     if isinstance(value, list | tuple):
-        return [redact(field, item) for item in value]
+        return [redact(field, item, environment) for item in value]
     if isinstance(value, dict):
-        return {key: redact(f"{field}.{key}", item) for key, item in value.items()}
+        return {key: redact(f"{field}.{key}", item, environment) for key, item in value.items()}
     return value

@@ -86,8 +86,9 @@ def _short(reference: str, image_id: str) -> str:
 def _field_differences(view: View, previous: Container, observed: Observed) -> list[Difference]:
     image_config = next((image.config for image in observed.images if image.id == previous.image_id), {})
     found = changed_fields(view.service.container, previous.config, previous.host_config, image_config)
+    secrets = [*(previous.config.get("Env") or ()), *(view.service.container.get("Env") or ())]
     return [
-        Difference(field, redact(field, before), redact(field, after), view.service.source(field))
+        Difference(field, redact(field, before, secrets), redact(field, after, secrets), view.service.source(field))
         for field, (before, after) in sorted(found.items())
     ]
 

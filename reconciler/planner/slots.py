@@ -45,8 +45,9 @@ class Slot:
 
     @property
     def replacing(self) -> bool:
-        """Whether a replacement of a running container has begun here and is not over."""
-        return bool(self.occupied_others) and self.state is not State.EMPTY
+        """Whether a replacement is under way here: the new one is not up yet, or the old one still runs."""
+        under_way = self.state in {State.CREATED, State.WAITING} and bool(self.others)
+        return under_way or (self.state is State.READY and bool(self.occupied_others))
 
     @property
     def settled(self) -> bool:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from docker import APIClient
 
@@ -38,13 +37,27 @@ def plain_image(api: APIClient) -> Iterator[str]:
     api.remove_image(name)
 
 
-@pytest.fixture
-def site(api: APIClient, plain_image: str, tmp_path: Path) -> Iterator[Site]:
-    """An empty folder for the spec of a project that nobody else has; cleaned up afterwards."""
+@pytest.fixture(scope="module")
+def new_site(
+    api: APIClient, plain_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Site]]:
+    """Makes empty folders for specs of projects that nobody else has; all are cleaned up with the module."""
     from tests.support.command import Site
 
-    folder = tmp_path / "site"
-    folder.mkdir()
-    found = Site(f"rce-{uuid.uuid4().hex[:8]}", folder, api, plain_image)
+    made: list[Site] = []
+
+    def make() -> Site:
+        made.append(Site(f"rce-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("site"), api, plain_image))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.sweep()
+
+
+@pytest.fixture
+def site(new_site: Callable[[], Site]) -> Iterator[Site]:
+    """An empty folder for the spec of a project that nobody else has; cleaned up afterwards."""
+    found = new_site()
     yield found
     found.sweep()

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.command import ROOT, Ran, Site
+from tests.support.command import ROOT, Ran
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from docker import APIClient
+    from tests.support.command import Site
 
 pytestmark = pytest.mark.engine
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
@@ -72,12 +72,11 @@ SPECS = {
 
 
 @pytest.fixture(scope="module")
-def standing(api: APIClient, plain_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def standing(new_site: Callable[[], Site]) -> Site:
     """A project that runs well, and has to go on doing so."""
-    site = Site(f"rce-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("standing"), api, plain_image)
+    site = new_site()
     site.write(web=site.service(scale=2)).converge()
-    yield site
-    site.sweep()
+    return site
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.support.command import UNHEALTHY
 from tests.support.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.support.command import Site
 
@@ -48,11 +48,18 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_version_leaves_the_old_one_serving(site: Site, name: str) -> None:
-    """Exit 1, the reason and the container's own words; the old replicas never stop, and nothing else is left."""
-    bad = BAD[name]
+@pytest.fixture(scope="module")
+def standing(new_site: Callable[[], Site]) -> Site:
+    """A project of two replicas that runs well, and has to go on doing so."""
+    site = new_site()
     site.write(web=site.service(scale=2)).converge()
+    return site
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_version_leaves_the_old_one_serving(standing: Site, name: str) -> None:
+    """Exit 1, the reason and the container's own words; the old replicas never stop, and nothing else is left."""
+    site, bad = standing, BAD[name]
     before = site.running()
     site.write(web=site.service(scale=2, **bad.fields))
     with Watch(site, "web") as watch:

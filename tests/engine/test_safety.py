@@ -84,7 +84,6 @@ def test_a_dry_run_writes_nothing(site: Site, api: APIClient) -> None:
         for output in ("text", "json", "markdown"):
             assert site.run("--dry-run", "--exit-code", "-o", output).code == 2
         site.run("status").expect(0)
-        site.run("validate").expect(0)
         assert seen(api, site.name) == before
         assert locks(site) == locked
         assert sorted(site.folder.rglob("*")) == files
@@ -153,15 +152,16 @@ def test_a_converge_never_mutates(site: Site, tap: Tap) -> None:
     assert any(line.startswith("DELETE /containers/") for line in tap.writes)
 
 
-@pytest.mark.parametrize("lost", ["containers/json", "networks", "volumes", "images/json", "containers/.*/json"])
-def test_a_failed_read_removes_nothing(site: Site, tap: Tap, lost: str) -> None:
+def test_a_failed_read_removes_nothing(site: Site, tap: Tap) -> None:
     """Where the engine fails to answer one of the reads, nothing is removed or made: unknown is not absent."""
     site.write(web=site.service(), old=site.service()).converge()
     before = site.running()
     site.write(web=site.service(), new=site.service())
-    tap.refuse, tap.asked[:] = re.compile(f"^GET /{lost}$"), []
-    site.run().expect(1).says("the test says no")
-    assert tap.writes == []
+    tap.asked.clear()
+    for lost in ("containers/json", "networks", "volumes", "images/json", "containers/.{64}/json"):
+        tap.refuse = re.compile(f"^GET /{lost}$")
+        site.run().expect(1).says("the test says no")
+        assert tap.writes == []
     assert site.running() == before
 
 
@@ -258,22 +258,21 @@ def test_a_second_controller_is_refused(site: Site) -> None:
     site.converge()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_cleanly(site: Site, number: signal.Signals) -> None:
-    """Ctrl-C in the middle of a rollout: exit 1 in a moment, nothing torn down; the next run finishes it."""
+def test_an_interrupt_stops_cleanly(site: Site) -> None:
+    """Ctrl-C (or SIGTERM) during a rollout: exit 1 in a moment, nothing torn down; the next run finishes it."""
     rolling(site).converge()
-    old = site.running()
-    rolling(site, environment={"RELEASE": "2"})
-    process = site.start()
-    until(lambda: len(site.containers()) > 3)
-    process.send_signal(number)
-    asked = time.monotonic()
-    run = finish(process).expect(1)
-    assert time.monotonic() - asked < 5
-    run.says("stopping after the operations in flight")
-    assert len(site.running()) >= 3
-    site.converge()
-    finished(site, old)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        old = site.running()
+        rolling(site, environment={"STOPPED_BY": str(number)})
+        process = site.start()
+        until(lambda: len(site.containers()) > 3)
+        process.send_signal(number)
+        asked = time.monotonic()
+        finish(process).expect(1).says("stopping after the operations in flight")
+        assert time.monotonic() - asked < 5
+        assert len(site.running()) >= 3
+        site.converge()
+        finished(site, old)
 
 
 def test_a_second_interrupt_abandons(site: Site) -> None:
@@ -337,7 +336,6 @@ def test_secrets_never_appear(site: Site) -> None:
 
     runs: list[Ran] = []
     spec("", "sleep 600")
-    runs += [site.run("--dry-run", "-o", output) for output in ("text", "json", "markdown")]
     runs.append(site.converge())
     spec("-2", "sleep 601")
     runs += [site.run("--dry-run", "-o", output) for output in ("text", "json", "markdown")]
@@ -355,11 +353,11 @@ def test_secrets_never_appear(site: Site) -> None:
         assert URL_PASSWORD not in run.text, run.text
 
 
-@pytest.mark.parametrize("output", ["text", "json", "markdown"])
-def test_a_secret_given_to_the_command_is_hidden_too(site: Site, output: str) -> None:
+def test_a_secret_given_to_the_command_is_hidden_too(site: Site) -> None:
     """The value of a secret variable is a secret wherever the spec repeats it: `--requirepass ${PASSWORD}`."""
     secret = {"environment": {"DB_PASSWORD": PASSWORD}}
     site.write(web=site.service(**secret)).converge()
     site.write(web=site.service(**secret, command=["sh", "-c", f"echo {PASSWORD}; sleep 600"]))
-    run = site.run("--dry-run", "-o", output).expect(0).says("command")
-    assert PASSWORD not in run.text, run.text
+    for output in ("text", "json", "markdown"):
+        run = site.run("--dry-run", "-o", output).expect(0).says("command")
+        assert PASSWORD not in run.text, run.text

@@ -43,6 +43,12 @@ def test_what_looks_secret_is_not_shown(field: str, value: object, shown: object
     assert redact(field, value) == shown
 
 
+def test_a_secret_is_one_wherever_the_spec_repeats_it() -> None:
+    """`--requirepass ${PASSWORD}` shows no more of it than the variable itself."""
+    shown = redact("command", ["redis", "--requirepass swordfish"], ["PASSWORD=swordfish"])
+    assert shown == ["redis", "--requirepass ***"]
+
+
 def test_values_of_secrets_are_taken_out_of_any_text() -> None:
     """What an engine or a health check prints may repeat a secret; a value too short to search for is no secret."""
     environment = ["API_KEY=swordfish", "PASSWORD=abc", "MODE=plain", "TOKEN"]

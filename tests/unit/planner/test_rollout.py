@@ -67,6 +67,15 @@ def test_no_more_than_parallelism_are_replaced_at_once(parallelism: int, begun: 
     assert len(found.operations) == begun
 
 
+@pytest.mark.parametrize("status", ["created", "running"])
+def test_a_replica_on_its_way_up_counts_until_it_is_up(status: str) -> None:
+    """Stop-first: the next one stops only when the one before serves again, so never more than parallelism are down."""
+    wanted = desired(service(replicas=2, rollout=Rollout("stop-first", 1, 5.0)))
+    on_its_way = current(wanted, status=status, started_at=NOW)
+    found = step(wanted, observed(container(slot=1, status="exited"), on_its_way, container(slot=2)))
+    assert [item.slot for item in found.operations if item.slot != 1] == []
+
+
 def test_a_create_in_flight_is_not_repeated() -> None:
     """Whatever the slot looks like meanwhile, one create at a time."""
     wanted = desired(service())
