@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -74,6 +75,10 @@ class SessionExecutor(Executor, Protocol):
 
     def watch(self, on_progress: OnProgress) -> None:
         """From now on also report engine events, and the output of pulls and builds."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until nothing is in flight any more."""
         ...
 
     def close(self, *, wait: bool) -> None:
@@ -147,6 +152,7 @@ class ThreadedExecutor:
         self._clones: list[Engine] = []
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="engine")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._under_way: set[Future[Finished]] = set()
         self._events: Engine | None = None
 
     def now(self) -> float:
@@ -156,7 +162,9 @@ class ThreadedExecutor:
     def submit(self, operations: Iterable[Operation]) -> None:
         """Queue each operation for the next free worker."""
         for operation in operations:
-            self._pool.submit(self._work, operation).add_done_callback(self._report)
+            future = self._pool.submit(self._work, operation)
+            self._under_way.add(future)
+            future.add_done_callback(self._report)
 
     def gather(self, call: Callable[[Engine, Key], Value], keys: Iterable[Key]) -> list[Value]:
         """The call's result for each key, on all readers, in order. The first error is raised."""
@@ -186,6 +194,10 @@ class ThreadedExecutor:
         self._events = self._engine.clone()
         stream = self._events.events()
         threading.Thread(target=self._follow, args=(stream,), name="events", daemon=True).start()
+
+    def settle(self) -> None:
+        """Wait until nothing is in flight any more."""
+        wait_for(tuple(self._under_way))
 
     def close(self, *, wait: bool) -> None:
         """Give the connections back, after the operations in flight where `wait` says so."""
@@ -221,6 +233,7 @@ class ThreadedExecutor:
         return found
 
     def _report(self, future: Future[Finished]) -> None:
+        self._under_way.discard(future)
         if not future.cancelled():
             self._signals.put(future.exception() or future.result())
 

@@ -33,6 +33,9 @@ class VirtualExecutor:
     def watch(self, _on_progress: OnProgress) -> None:
         """Nothing to subscribe to: every wait looks at the event log."""
 
+    def settle(self) -> None:
+        """Nothing is ever in flight: operations end before they are submitted."""
+
     def close(self, *, wait: bool) -> None:
         """Nothing to give back."""
 

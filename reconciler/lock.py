@@ -12,10 +12,13 @@ from pathlib import Path
 from reconciler.errors import LockedError
 
 
+SHARED = Path("/run/lock")
+
+
 def lock_directory() -> Path:
-    """`/run/lock` for root, else the user's runtime directory, else a private folder below the temporary one."""
-    if os.geteuid() == 0 and Path("/run/lock").is_dir():
-        return Path("/run/lock")
+    """`/run/lock`, where all users of an engine meet; else the user's runtime directory, else a private folder."""
+    if os.access(SHARED, os.W_OK):
+        return SHARED
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) if runtime and Path(runtime).is_dir() else Path(f"/tmp/reconciler-{os.geteuid()}")  # noqa: S108
 
@@ -31,11 +34,17 @@ def project_lock(engine_id: str, project: str) -> Iterator[None]:
     descriptor = _open(path)
     try:
         _acquire(descriptor, project, path)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        _sign(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _sign(descriptor: int) -> None:
+    """Name this process in the file, where it is ours to write."""
+    if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
 
 
 @contextmanager
@@ -47,10 +56,20 @@ def unlocked(_engine_id: str, _project: str) -> Iterator[None]:
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return _open_or_make(path)
     except OSError as error:
         message = f"the lock file cannot be opened: {error.strerror}"
         raise LockedError(message, source=str(path), hint="make its folder writable, or set XDG_RUNTIME_DIR") from error
+
+
+def _open_or_make(path: Path) -> int:
+    """Another user's file is opened for reading: enough to lock it, though not to put our name in."""
+    safely = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | safely, 0o644)
+    except FileExistsError:
+        mode = os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY
+        return os.open(path, mode | safely)
 
 
 def _acquire(descriptor: int, project: str, path: Path) -> None:

@@ -124,7 +124,8 @@ def _networks(raw: JSON) -> dict[str, Any]:
 
 
 def _endpoint(raw: JSON) -> Endpoint:
-    return Endpoint(raw.get("NetworkID", ""), tuple(raw.get("Aliases") or ()), raw.get("IPAddress", ""))
+    aliases, ipam = tuple(raw.get("Aliases") or ()), raw.get("IPAMConfig") or {}
+    return Endpoint(raw.get("NetworkID", ""), aliases, raw.get("IPAddress", ""), ipam)
 
 
 def _last_output(health: JSON) -> str:

@@ -125,7 +125,11 @@ class Session:
         loop = Loop(
             forecast.desired, forecast.observer, self._executor, listener, should_stop=should_stop, deadline=deadline
         )
-        return loop.run(Memory())
+        try:
+            return loop.run(Memory())
+        except EngineError:
+            self._executor.settle()  # the lock is ours until nothing is in flight
+            raise
 
     def _ask_registries(self, references: tuple[str, ...]) -> dict[str, RegistryAnswer]:
         return dict(zip(references, self._executor.gather(_registry_answer, references), strict=True))

@@ -40,6 +40,7 @@ class Endpoint:
     network_id: str
     aliases: tuple[str, ...] = ()
     address: str = ""
+    ipam_config: JSON = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

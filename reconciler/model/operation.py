@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from reconciler.model.observed import Container
 from reconciler.model.project import JSON, Notice
 
 Impact = Literal["none", "rolling", "gap", "recreate"]
@@ -109,7 +110,9 @@ class Memory:
     failed for good, by id; `attempted` names of containers that this run created or started, so that one which dies is
     a failed rollout and not a replica that died since; `causes` why this run began with a slot, by (service, slot),
     because the container that showed it may be gone by now; `volumes` the anonymous volumes of containers removed in
-    this run, by (service, slot) and mount path, because the slot's next container takes them over.
+    this run, by (service, slot) and mount path, because the slot's next container takes them over; `removed` the last
+    container of a literal name that this run removed to make room, by (service, slot), because going back means to
+    create it again.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class Memory:
     attempted: frozenset[str] = frozenset()
     causes: Mapping[tuple[str, int], tuple[Difference, ...]] = field(default_factory=dict)
     volumes: Mapping[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
+    removed: Mapping[tuple[str, int], Container] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept."""
@@ -131,13 +135,16 @@ class Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""
         names = {op.resource for op in operations if op.kind in {"container.create", "container.start"}}
         causes = {(op.service, op.slot): op.cause for op in operations if op.service and op.slot}
-        removals = [op for op in operations if op.kind == "container.remove" and op.payload.get("volumes")]
-        volumes = {(op.service, op.slot): op.payload["volumes"] for op in removals if op.service and op.slot}
+        leaving = [op for op in operations if op.kind == "container.remove"]
+        removals = [((op.service, op.slot), op.payload) for op in leaving if op.service and op.slot]
+        volumes = {key: payload["volumes"] for key, payload in removals if payload.get("volumes")}
+        removed = {key: payload["removed"] for key, payload in removals if "removed" in payload}
         return replace(
             self,
             attempted=self.attempted | names,
             causes={**causes, **self.causes},
             volumes={**self.volumes, **volumes},
+            removed={**removed, **self.removed},
         )
 
 

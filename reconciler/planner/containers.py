@@ -11,6 +11,7 @@ from reconciler.model.project import Attachment
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.payload import anonymous_volumes, create_body, endpoint, rollout_id
+from reconciler.planner.recreate import old_endpoint, recreate_body
 from reconciler.planner.slots import Slot, slot_number
 
 Cause = tuple[Difference, ...]
@@ -90,6 +91,54 @@ def remove(context: Context, container: Container, impact: Impact, cause: Cause)
     """Remove a container that does not run; its volumes stay, and the payload says which anonymous ones it leaves."""
     operation = _existing(context, "remove", container, impact, cause, (f"container.stop:{container_key(container)}",))
     return replace(operation, payload={"volumes": anonymous_volumes(container)})
+
+
+def make_room(context: Context, view: View, container: Container, cause: Cause) -> str:
+    """Add the next operation towards the removal of the holder of a literal name; it is remembered for going back."""
+    impact: Impact = "gap" if container.occupied else "none"
+    if container.occupied:
+        return context.draft.add(stop(context, container, impact, cause))
+    operation = remove(context, container, impact, cause)
+    ran = container.started_at > 0 and container.labels.get(labels.SPEC_HASH) != view.desired_hash
+    kept = {"removed": container} if ran else {}
+    return context.draft.add(replace(operation, payload={**operation.payload, **kept}))
+
+
+def bring_back(context: Context, view: View, slot: Slot, removed: Container, cause: Cause) -> Operation:
+    """Create the container again that was removed to make room, as it was."""
+    image = view.service.image
+    return Operation(
+        id=f"container.create:{container_key(removed)}",
+        kind="container.create",
+        resource=removed.name,
+        project=context.project,
+        service=view.service.name,
+        slot=slot.number,
+        target=removed.name,
+        impact="gap",
+        cause=cause,
+        payload={
+            "name": removed.name,
+            "body": recreate_body(removed, context.observed.engine),
+            "platform": image.platform,
+        },
+    )
+
+
+def reconnect(context: Context, removed: Container, again: Container, network: str, cause: Cause) -> Operation:
+    """Attach a container that is brought back to a network that its create could not name."""
+    return Operation(
+        id=f"network.connect:{container_key(again)}:{network}",
+        kind="network.connect",
+        resource=again.name,
+        project=context.project,
+        service=again.labels.get(labels.SERVICE),
+        slot=slot_number(again),
+        target=again.id,
+        after=(f"container.create:{container_key(again)}",),
+        cause=cause,
+        payload={"network": network, "endpoint": old_endpoint(removed, network)},
+    )
 
 
 def retire(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> str:

@@ -98,7 +98,7 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
     cause = slot_cause(context, view, slot)
     holders = _name_holders(context, view, slot)
     for other in holders:
-        _or_fail(context, view, containers.retire(context, other, "gap" if other.occupied else "none", cause))
+        _or_fail(context, view, containers.make_room(context, view, other, cause))
     if holders:
         return
     after = (
@@ -170,7 +170,7 @@ def _after_failure(context: Context, view: View, failure: Failure) -> str:
             _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
         elif slot.state is State.WAITING and slot.current:
             _wait(context, slot, slot.current)
-        elif slot.others:
+        elif slot.others or (view.service.name, slot.number) in context.memory.removed:
             _go_back(context, view, slot)
     return ""
 
@@ -186,6 +186,25 @@ def _go_back(context: Context, view: View, slot: Slot) -> None:
         return
     if current:
         context.draft.add(containers.remove(context, current, "none", cause))
+        return
+    removed = context.memory.removed.get((view.service.name, slot.number))
+    if removed and not slot.occupied_others:
+        _restore(context, view, slot, removed)
+
+
+def _restore(context: Context, view: View, slot: Slot, removed: Container) -> None:
+    """Create the removed container again, reconnect it, start it: one operation a pass."""
+    cause = slot_cause(context, view, slot)
+    again = next((other for other in slot.others if other.name == removed.name and other.status == "created"), None)
+    if again is None:
+        if not slot.others:
+            context.draft.add(containers.bring_back(context, view, slot, removed, cause))
+        return
+    missing = [name for name in removed.networks if name not in again.networks]
+    for name in missing:
+        context.draft.add(containers.reconnect(context, removed, again, name, cause))
+    if not missing:
+        context.draft.add(containers.start(context, again, "gap", cause, ()))
 
 
 def _startable(view: View, slot: Slot) -> Container | None:

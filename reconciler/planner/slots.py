@@ -144,10 +144,22 @@ def _trouble(service: Service, container: Container, *, attempted: bool, now: fl
     if container.health == "unhealthy":
         output = f": {container.health_output}" if container.health_output else ""
         return f"unhealthy{output}"
+    if container.status == "running" and network_drift(service, container):
+        return network_drift(service, container)
     deadline = service.rollout.progress_deadline
     if container.health == "starting" and min(now, container.seen_at) >= container.started_at + deadline:
         return f"not healthy within {deadline:g} s"
     return ""
+
+
+def network_drift(service: Service, container: Container) -> str:
+    """Which networks somebody connected a running container to, or disconnected it from, in words."""
+    wanted, found = {item.network for item in service.networks}, set(container.networks)
+    if not wanted or wanted == found:
+        return ""
+    lost, added = ", ".join(sorted(wanted - found)), ", ".join(sorted(found - wanted))
+    told = (f"disconnected from {lost}" if lost else "", f"connected to {added}" if added else "")
+    return " and ".join(part for part in told if part) + " by hand"
 
 
 def _gate(service: Service, container: Container) -> Verdict:

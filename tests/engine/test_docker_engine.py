@@ -27,6 +27,7 @@ from reconciler.errors import EngineError, EngineUnreachableError, SpecError
 from reconciler.images.build_key import with_key
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.project import Build
+from tests.support.image import busybox as static_busybox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,6 @@ pytestmark = pytest.mark.engine
 
 TEST = "io.reconciler.test"
 LABELS = {TEST: "1"}
-BUSYBOX = "/bin/busybox"
 PULLING_HOST = os.environ.get("RECONCILER_TEST_REGISTRY_HOST", "127.0.0.1")
 NOBODY = 65534
 
@@ -52,7 +52,7 @@ def docker(*arguments: str, **environment: str) -> str:
 def image_build(root: Path, dockerfile: str, **files: str) -> Build:
     """A build around busybox in a folder of its own."""
     root.mkdir(parents=True, exist_ok=True)
-    shutil.copy(BUSYBOX, root / "busybox")
+    shutil.copy(static_busybox(), root / "busybox")
     (root / "Dockerfile").write_text(dockerfile)
     for name, content in files.items():
         (root / name.replace("__", ".")).write_text(content)

@@ -67,6 +67,8 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         body: dict[str, Any] = {"Image": "example/web:1.0", "ExposedPorts": {"80/tcp": {}}}
         body["HostConfig"] = {"PortBindings": {"80/tcp": [{"HostPort": port}]}}
         world.foreign(name, body)
+    elif verb == "disconnect":
+        outside.disconnect(world.engine, port, world.container(name))
     elif verb == "compose":
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}
         world.foreign(f"{name}-web-1", {"Image": "example/web:1.0", "Labels": labels})

@@ -263,8 +263,7 @@ def test_a_bad_version_leaves_the_old_one_serving(first: Project, second: Projec
     assert report.succeeded is not started
     kept = running_slots(world)
     for service in first.services:
-        if service.container_name is None:
-            assert kept[service.name] >= before[service.name], (service.name, world.states())
+        assert kept[service.name] >= before[service.name], (service.name, world.states())
     world.behaviours = None
     assert world.converge(second).succeeded
 

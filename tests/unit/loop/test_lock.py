@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(os, "geteuid", lambda: 1234)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(lock, "SHARED", tmp_path)
     return tmp_path
 
 
@@ -44,10 +43,23 @@ def test_a_lock_file_that_cannot_be_opened_is_told(folder: Path) -> None:
     assert not (folder / "elsewhere").exists()
 
 
+def test_another_users_lock_file_is_respected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may only be read is still locked, and tells who signed it before."""
+    with lock.project_lock("engine", "shop"):
+        path = next(folder.iterdir())
+    monkeypatch.setattr(os, "access", lambda name, mode: name != path and mode)
+    with lock.project_lock("engine", "shop"):
+        assert path.read_text() == f"{os.getpid()}\n"
+        with pytest.raises(LockedError), lock.project_lock("engine", "shop"):
+            pass
+
+
 def test_where_the_lock_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's runtime directory, else a private folder of the user's own."""
+    """Where all users meet, else the user's runtime directory, else a private folder of the user's own."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
     assert lock.lock_directory() == folder
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr(lock, "SHARED", folder / "nowhere")
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
     assert lock.lock_directory().name == "reconciler-1234"
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert str(lock.lock_directory()).startswith(("/run/lock", "/tmp/reconciler-0"))
+    (folder / "runtime").mkdir()
+    assert lock.lock_directory() == folder / "runtime"
