@@ -11,7 +11,6 @@ from pathlib import Path
 
 from reconciler.errors import LockedError
 
-
 SHARED = Path("/run/lock")
 
 
