@@ -62,6 +62,7 @@ def foreign_from_row(row: JSON, instance: str) -> Foreign:
         compose_project=found.get(labels.COMPOSE_PROJECT, ""),
         compose_service=found.get(labels.COMPOSE_SERVICE, ""),
         claims=found.get(labels.PROJECT, "") if found.get(labels.INSTANCE) == instance else "",
+        replica=f"{found.get(labels.SERVICE, '')}/{found.get(labels.SLOT, '')}",
     )
 
 

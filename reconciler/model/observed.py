@@ -95,7 +95,8 @@ class Foreign:
     """A container that is not ours, from its row in GET /containers/json: only what can be in our way.
 
     `compose_project` and `compose_service` are Compose's labels, so that a project made by `docker compose` is
-    recognised; `claims` is our own project label on an object that is nevertheless not ours.
+    recognised; `claims` is our own project label on an object that is nevertheless not ours, `replica` the replica
+    (`web/1`) that it claims to be.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Foreign:
     compose_project: str = ""
     compose_service: str = ""
     claims: str = ""
+    replica: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from reconciler.planner.context import Context, View
 from reconciler.planner.order import describe_port
 from reconciler.planner.slots import State
 
+BUSY = {"running", "paused", "restarting"}
+
 
 def foreign_project(context: Context) -> None:
     """Stall where `docker compose` or a person runs a project of this name: it is not ours to converge."""
@@ -35,7 +37,9 @@ def in_the_way(context: Context, view: View) -> str:
     """Which foreign container keeps this service from coming up, in words; stated as a condition too."""
     if all(slot.state in {State.READY, State.WAITING} for slot in view.slots):
         return ""
-    found = _foreign_name(context, view.service) or _foreign_port(context, view.service)
+    found = (
+        _foreign_replica(context, view) or _foreign_name(context, view.service) or _foreign_port(context, view.service)
+    )
     if found is None:
         return ""
     message, source = found
@@ -54,6 +58,21 @@ def held_by_our_own(context: Context, service: Service) -> str:
     held = [(other, what) for other in others if (what := _held(service, other))]
     context.draft.yielding.update(other.id for other, _ in held)
     return next((f"{what}, which {other.name} still holds" for other, what in held), "")
+
+
+def _foreign_replica(context: Context, view: View) -> tuple[str, str] | None:
+    """A running container with the labels of a replica that is missing: most likely that one, renamed by hand.
+
+    A second one beside it might write to the same volume.
+    """
+    missing = {f"{view.service.name}/{slot.number}" for slot in view.slots if slot.current is None and not slot.others}
+    for item in context.observed.foreign:
+        if item.claims == context.project and item.replica in missing and item.status in BUSY:
+            message = (
+                f"container {item.name} has the labels of {item.replica} but not its name: rename it back or remove it"
+            )
+            return message, view.service.source()
+    return None
 
 
 def _foreign_name(context: Context, service: Service) -> tuple[str, str] | None:
@@ -78,7 +97,7 @@ def _foreign_port(context: Context, service: Service) -> tuple[str, str] | None:
 
 
 def _holder(foreign: tuple[Foreign, ...], port: HostPort) -> Foreign | None:
-    busy = (item for item in foreign if item.status in {"running", "paused", "restarting"})
+    busy = (item for item in foreign if item.status in BUSY)
     return next((item for item in busy if any(port.overlaps(other) for other in item.ports)), None)
 
 

@@ -69,6 +69,8 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         world.foreign(name, body)
     elif verb == "disconnect":
         outside.disconnect(world.engine, port, world.container(name))
+    elif verb == "rename":
+        outside.rename(world.engine, world.container(name), port)
     elif verb == "compose":
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}
         world.foreign(f"{name}-web-1", {"Image": "example/web:1.0", "Labels": labels})
