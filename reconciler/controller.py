@@ -113,15 +113,19 @@ class Loop:
         return outcome
 
     def _plan(self, outcome: Outcome) -> Step:
+        """The step that knows of every failure there is: one that a step finds out changes what is to be done."""
         observed = self._observer.with_inflight(frozenset(self._inflight))
-        step = plan(self._desired, observed, outcome.memory, self._executor.now())
-        self._listener.planned(step)
-        for failure in step.failures:
-            if (failure.service, failure.spec_hash) not in outcome.memory.failures:
+        while True:
+            step = plan(self._desired, observed, outcome.memory, self._executor.now())
+            known = outcome.memory.failures
+            outcome.memory = outcome.memory.with_failures(step.failures)
+            new = [failure for key, failure in outcome.memory.failures.items() if key not in known]
+            for failure in new:
                 outcome.failures.append(failure)
                 self._listener.failed(failure)
-        outcome.memory = outcome.memory.with_failures(step.failures)
-        return step
+            if not new:
+                self._listener.planned(step)
+                return step
 
     def _submit(self, outcome: Outcome) -> None:
         now = self._executor.now()

@@ -33,6 +33,12 @@ def waits_for(context: Context, service: Service) -> str:
     return ""
 
 
+def has_failed_dependency(context: Context, service: Service) -> bool:
+    """Whether a service that this one depends on could not be brought up."""
+    others = (context.desired.project.service(dependency.service) for dependency in service.depends_on)
+    return any(context.view(other).failure for other in others if other is not None)
+
+
 def _met(dependency: Dependency, view: View) -> bool:
     """Whether the dependency runs its desired definition in every slot and is as far as the condition asks."""
     enough = {State.READY, State.WAITING} if dependency.condition == "service_started" else {State.READY}

@@ -10,7 +10,7 @@ from reconciler.planner import containers
 from reconciler.planner.causes import slot_cause, surplus_cause
 from reconciler.planner.conflicts import held_by_our_own
 from reconciler.planner.context import Context, View
-from reconciler.planner.dependencies import waits_for
+from reconciler.planner.dependencies import has_failed_dependency, waits_for
 from reconciler.planner.payload import later_networks, rollout_id
 from reconciler.planner.slots import Slot, State
 
@@ -68,8 +68,12 @@ def _advance_slots(context: Context, view: View) -> str:
         waiting = held_by_our_own(context, view.service)
         todo = [slot for slot in todo if not waiting or slot.state not in {State.EMPTY, State.CREATED}]
     budget = view.limit - sum(1 for slot in todo if slot.replacing)
+    given_up = bool(waiting) and has_failed_dependency(context, view.service)
     for slot in todo:
-        budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
+        if given_up and slot.current is None:
+            _go_back(context, view, slot)  # the old one may have made room already
+        else:
+            budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
     if all(slot.settled for slot in view.slots):
         _remove_others(context, view)
     return waiting or _gate_wait(view)
