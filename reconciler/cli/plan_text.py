@@ -42,10 +42,9 @@ def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palet
     if project.in_sync and not troubles(project):
         return in_sync_line(project) + "\n"
     found = changes(project)
-    lines = [_header(project, palette), ""]
-    lines += _changes(project, found, width, palette)
-    lines += _untouched(project, found, width, palette)
-    lines += _unknown(project, width, palette)
+    body = [*_changes(project, found, width, palette), *_untouched(project, found, width, palette)]
+    body += _unknown(project, width, palette)
+    lines = [_header(project, palette), *(["", *body] if body else [])]
     for condition in troubles(project):
         lines += ["", *condition_lines(condition, width, palette)]
     return "\n".join([*lines, "", palette.strong(summary(project, found)), ""])

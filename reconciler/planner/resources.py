@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.observed import NetworkState
@@ -9,6 +11,8 @@ from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Network, Service, Volume
 from reconciler.planner.context import Context
 from reconciler.planner.payload import compose_project_labels
+
+Resource = Literal["network", "volume"]
 
 
 def plan_networks(context: Context) -> None:
@@ -59,23 +63,7 @@ def _missing_network(context: Context, network: Network) -> None:
         )
         context.draft.stall("NetworkMissing", message, source=network.source)
         return
-    body = {
-        **network.definition,
-        "Labels": {**(network.definition.get("Labels") or {}), **_network_labels(context, network)},
-    }
-    cause = Difference(f"networks.{network.key}", None, network.name, network.source, "does not exist")
-    operation = Operation(
-        id=f"network.create:{network.name}",
-        kind="network.create",
-        resource=network.name,
-        project=context.project,
-        target=network.name,
-        cause=(cause,),
-        payload={"name": network.name, "body": body},
-    )
-    failed = context.draft.add(operation)
-    if failed:
-        context.draft.stall("NetworkFailed", failed, source=network.source)
+    _create(context, network, "network", _network_labels(context, network))
 
 
 def _check_network(context: Context, network: Network, existing: NetworkState) -> None:
@@ -95,23 +83,23 @@ def _missing_volume(context: Context, volume: Volume) -> None:
         message = f"external volume {volume.name} does not exist; create it with `docker volume create {volume.name}`"
         context.draft.stall("VolumeMissing", message, source=volume.source)
         return
-    body = {
-        **volume.definition,
-        "Labels": {**(volume.definition.get("Labels") or {}), **_volume_labels(context, volume)},
-    }
-    cause = Difference(f"volumes.{volume.key}", None, volume.name, volume.source, "does not exist")
+    _create(context, volume, "volume", _volume_labels(context, volume))
+
+
+def _create(context: Context, item: Network | Volume, resource: Resource, ours: dict[str, str]) -> None:
+    body = {**item.definition, "Labels": {**(item.definition.get("Labels") or {}), **ours}}
     operation = Operation(
-        id=f"volume.create:{volume.name}",
-        kind="volume.create",
-        resource=volume.name,
+        id=f"{resource}.create:{item.name}",
+        kind="network.create" if resource == "network" else "volume.create",
+        resource=item.name,
         project=context.project,
-        target=volume.name,
-        cause=(cause,),
-        payload={"name": volume.name, "body": body},
+        target=item.name,
+        cause=(Difference(f"{resource}s.{item.key}", None, item.name, item.source, "does not exist"),),
+        payload={"name": item.name, "body": body},
     )
     failed = context.draft.add(operation)
     if failed:
-        context.draft.stall("VolumeFailed", failed, source=volume.source)
+        context.draft.stall(f"{resource.capitalize()}Failed", failed, source=item.source)
 
 
 def _network_labels(context: Context, network: Network) -> dict[str, str]:
