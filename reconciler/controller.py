@@ -10,7 +10,9 @@ from typing import Protocol
 from reconciler.errors import EngineError
 from reconciler.executor import Executor, Finished, Happened
 from reconciler.model.desired import Desired
-from reconciler.model.operation import Failure, Memory, Operation, Step
+from reconciler.model.memory import Failure, Memory
+from reconciler.model.operation import Operation
+from reconciler.model.step import Step
 from reconciler.observer import Observer
 from reconciler.planner.plan import plan
 

@@ -11,8 +11,9 @@ from reconciler.executor import Finished, Happened, OnProgress, execute
 from reconciler.listeners import Silence
 from reconciler.model import labels
 from reconciler.model.desired import Desired
+from reconciler.model.memory import Memory
 from reconciler.model.observed import RegistryAnswer
-from reconciler.model.operation import Memory, Operation
+from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.observer import Observer
 

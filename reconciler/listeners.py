@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import EngineError
 from reconciler.executor import Finished
-from reconciler.model.operation import Failure, Operation, ServiceStatus, Step
+from reconciler.model.memory import Failure
+from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
 from reconciler.model.report import Activity
+from reconciler.model.step import ServiceStatus, Step
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine

@@ -13,6 +13,7 @@ from reconciler.model.observed import (
     Foreign,
     ImageState,
     NetworkState,
+    Probe,
     VolumeState,
     json_value,
 )
@@ -40,6 +41,7 @@ def container_from_inspect(raw: JSON, seen_at: float) -> Container:
         error=hide_values(state.get("Error") or "", environment),
         health=status if status and status != "none" else None,
         health_output=hide_values(_last_output(health), environment),
+        health_log=tuple(_probe(entry, environment) for entry in health.get("Log") or ()),
         restart_count=raw.get("RestartCount") or 0,
         oom_killed=bool(state.get("OOMKilled")),
         config=config,
@@ -126,7 +128,12 @@ def _networks(raw: JSON) -> dict[str, Any]:
 
 def _endpoint(raw: JSON) -> Endpoint:
     aliases, ipam = tuple(raw.get("Aliases") or ()), raw.get("IPAMConfig") or {}
-    return Endpoint(raw.get("NetworkID", ""), aliases, raw.get("IPAddress", ""), ipam)
+    return Endpoint(raw.get("NetworkID", ""), aliases, raw.get("IPAddress", ""), raw.get("MacAddress", ""), ipam)
+
+
+def _probe(entry: JSON, environment: Iterable[str]) -> Probe:
+    output = hide_values((entry.get("Output") or "").strip()[:200], environment)
+    return Probe(seconds(entry.get("End") or ""), entry.get("ExitCode") or 0, output)
 
 
 def _last_output(health: JSON) -> str:

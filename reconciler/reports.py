@@ -10,9 +10,10 @@ from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
-from reconciler.model.operation import Condition, Operation, Step
+from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.model.report import ProjectReport
+from reconciler.model.step import Condition, Step
 
 KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}
 

@@ -14,8 +14,8 @@ from reconciler.executor import SessionExecutor, ThreadedExecutor
 from reconciler.listeners import OnActivity, Reporter
 from reconciler.lock import project_lock, unlocked
 from reconciler.model.desired import Desired
+from reconciler.model.memory import Memory
 from reconciler.model.observed import RegistryAnswer
-from reconciler.model.operation import Memory
 from reconciler.model.project import Project
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import ProjectReport

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from reconciler.cli.palette import Palette
 from reconciler.cli.values import clean
 from reconciler.model.observed import EngineInfo
-from reconciler.model.operation import Condition
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport
+from reconciler.model.step import Condition
 
 WIDTH = 100
 _NAMED = 4

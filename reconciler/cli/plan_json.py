@@ -10,10 +10,11 @@ from typing import Any
 from reconciler.cli.changes import redacted
 from reconciler.cli.verdicts import worst_health, worst_sync
 from reconciler.model.observed import EngineInfo
-from reconciler.model.operation import Condition, Difference, Operation, ServiceStatus
+from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Notice
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.step import Condition, ServiceStatus
 
 SCHEMA_VERSION = 1
 _Row = dict[str, Any]

@@ -19,8 +19,8 @@ from reconciler.cli.phrases import (
 )
 from reconciler.cli.values import clean, name_of, shorten
 from reconciler.cli.verdicts import troubles
-from reconciler.model.operation import ServiceStatus
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.step import ServiceStatus
 
 _IMPACT = {"rolling": "rolling", "gap": "with a gap"}
 _NAME = 44

@@ -17,7 +17,7 @@ from reconciler.cli.phrases import (
 )
 from reconciler.cli.values import clean, shorten
 from reconciler.cli.verdicts import troubles
-from reconciler.model.operation import Failure
+from reconciler.model.memory import Failure
 from reconciler.model.report import ProjectReport, Report
 
 _LOG_LINES = 20

@@ -8,8 +8,8 @@ from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import condition_lines, engine_text, warning_lines, wrapped
 from reconciler.cli.values import clean, shorten_path
 from reconciler.cli.verdicts import troubles, worst_health, worst_sync
-from reconciler.model.operation import ServiceStatus
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.step import ServiceStatus
 
 _HEADINGS = ("SERVICE", "DESIRED", "RUNNING", "HEALTHY", "UP-TO-DATE", "IMAGE", "DIGEST", "HEALTH", "SYNC")
 _NUMBERS = range(1, 5)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.errors import FAILED, PENDING, REFUSED
-from reconciler.model.operation import Condition, ServiceStatus
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.step import Condition, ServiceStatus
 
 _SYNC = ("Synced", "OutOfSync", "Modified", "Unknown")
 _HEALTH = ("Completed", "Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")

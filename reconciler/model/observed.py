@@ -40,7 +40,17 @@ class Endpoint:
     network_id: str
     aliases: tuple[str, ...] = ()
     address: str = ""
+    mac: str = ""
     ipam_config: JSON = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One health check that ran (State.Health.Log): when it ended, its exit code, what it printed."""
+
+    ended_at: float
+    exit_code: int
+    output: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,7 @@ class Container:
     error: str = ""
     health: str | None = None
     health_output: str = ""
+    health_log: tuple[Probe, ...] = ()
     restart_count: int = 0
     oom_killed: bool = False
     config: JSON = field(default_factory=dict)
@@ -148,7 +159,11 @@ class ImageState:
 
 @dataclass(frozen=True)
 class Observed:
-    """The whole of what was read in one pass. `inflight` are ids of operations submitted and not yet answered."""
+    """The whole of what was read in one pass. `inflight` are ids of operations submitted and not yet answered.
+
+    `mutations` are the paths that differ from a container's image, by container id (GET /containers/{id}/changes), of
+    those that were looked at.
+    """
 
     engine: EngineInfo
     containers: tuple[Container, ...] = ()
@@ -157,6 +172,7 @@ class Observed:
     volumes: tuple[VolumeState, ...] = ()
     images: tuple[ImageState, ...] = ()
     inflight: frozenset[str] = frozenset()
+    mutations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def network(self, name: str) -> NetworkState | None:
         """The network of that name, or None."""

@@ -10,6 +10,10 @@ JSON = Mapping[str, Any]
 Order = Literal["start-first", "stop-first"]
 DependencyState = Literal["service_started", "service_healthy", "service_completed_successfully"]
 PullPolicy = Literal["always", "missing", "never", "build"]
+FailureAction = Literal["pause", "continue", "rollback"]
+DrainMethod = Literal["none", "signal", "exec", "http"]
+Publish = Literal["immediate", "healthy"]
+OnMutation = Literal["ignore", "report", "replace"]
 
 
 @dataclass(frozen=True)
@@ -94,16 +98,81 @@ class HostPort:
 
 
 @dataclass(frozen=True)
+class Drain:
+    """How a replica is told that it will be stopped, before its stop signal (`x-reconcile.rollout.drain`).
+
+    `signal` names the signal of method `signal` (such as `SIGUSR1`); `command` is the argument vector of `exec`; `port`
+    and `path` are what `http` sends a POST to, inside the replica. After it, `delay` seconds pass before the stop.
+    """
+
+    method: DrainMethod = "none"
+    delay: float = 0.0
+    signal: str = ""
+    command: tuple[str, ...] = ()
+    port: int = 0
+    path: str = "/"
+
+
+@dataclass(frozen=True)
+class UpdateConfig:
+    """`deploy.rollback_config` (Compose Spec, Deploy): the fields of `Rollout` that hold while going back."""
+
+    order: Order | None = None
+    parallelism: int = 1
+    delay: float = 0.0
+    monitor: float | None = None
+    max_failure_ratio: float = 0.0
+    failure_action: FailureAction = "pause"
+
+
+@dataclass(frozen=True)
 class Rollout:
     """How replicas are replaced: `deploy.update_config` and `x-reconcile.rollout`. All times in seconds.
 
-    `order` None means unset: start-first where nothing forbids it. `parallelism` 0 means all at once.
+    `order` None means unset: start-first where nothing forbids it. `parallelism` 0 means all at once. `delay` passes
+    between one replacement and the next. `monitor` is how long a replica that came up is watched before it counts as
+    up; None means unset: as long as its health check needs to say otherwise. `settle` is how long a new replica serves
+    before the old one is asked to leave, `publish` when its service name is answered for.
     """
 
     order: Order | None = None
     parallelism: int = 1
+    delay: float = 0.0
+    monitor: float | None = None
+    max_failure_ratio: float = 0.0
+    failure_action: FailureAction = "rollback"
+    rollback: UpdateConfig = UpdateConfig()
     min_running: float = 5.0
     progress_deadline: float = 600.0
+    settle: float = 0.0
+    drain: Drain = Drain()
+    publish: Publish = "immediate"
+
+
+@dataclass(frozen=True)
+class RestartPolicy:
+    """When a replica that is lost after its rollout is replaced (`deploy.restart_policy`). Times in seconds.
+
+    `delay` None: at once, then after 10 s doubling to 5 min. `max_attempts` None: without end. A replica that ran for
+    `window` seconds counts as a success: the attempts begin anew (None: 10 min).
+    """
+
+    condition: Literal["none", "on-failure", "any"] = "any"
+    delay: float | None = None
+    max_attempts: int | None = None
+    window: float | None = None
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What to do about changes made by hand (`x-reconcile.mutation`): to its settings, to its writable layer.
+
+    Paths at or below one of `allow` in the writable layer are nobody's business.
+    """
+
+    config: OnMutation = "replace"
+    filesystem: OnMutation = "report"
+    allow: tuple[str, ...] = ("/tmp", "/run")  # noqa: S108 - paths inside containers
 
 
 @dataclass(frozen=True)
@@ -129,6 +198,8 @@ class Service:
     volumes: tuple[str, ...] = ()
     writable_mounts: tuple[str, ...] = ()
     rollout: Rollout = Rollout()
+    restart: RestartPolicy = RestartPolicy()
+    mutation: Mutation = Mutation()
     job: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -142,13 +213,18 @@ class Service:
 
 @dataclass(frozen=True)
 class Network:
-    """A network the project uses. `definition` is the body of POST /networks/create without name and our labels."""
+    """A network the project uses. `definition` is the body of POST /networks/create without name and our labels.
+
+    `keeps_addresses` says that a replica must be able to leave it and come back with the same address (`publish:
+    healthy`), which engines allow only on networks whose subnet was asked for; false where the spec gives a subnet.
+    """
 
     key: str
     name: str
     external: bool = False
     definition: JSON = field(default_factory=dict)
     source: str = ""
+    keeps_addresses: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reconciler.model.memory import Failure
 from reconciler.model.observed import EngineInfo
-from reconciler.model.operation import Condition, Failure, Operation, ServiceStatus
+from reconciler.model.operation import Operation
 from reconciler.model.project import Notice
+from reconciler.model.step import Condition, ServiceStatus
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class ProjectReport:
     out and `services` the state at the end. `converges` says that the forecast ended with nothing left to do (always
     true of what needs nothing); `in_sync` that there is nothing to do. `succeeded` is the verdict of a converge (and
     equals `converges` in a plan). `unknown` names per service what only the pull or build will tell.
-    `logs` holds the last lines of failed containers, by container name.
+    `logs` holds the last lines of failed containers, by container name. `expected_seconds` is how long the forecast's
+    gates, delays and drains take at least, pulls and builds not counted.
     """
 
     name: str
@@ -38,6 +41,7 @@ class ProjectReport:
     logs: tuple[tuple[str, str], ...] = ()
     notices: tuple[Notice, ...] = ()
     source: str = ""
+    expected_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
+from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import Container, Observed
-from reconciler.model.operation import Condition, Failure, Memory, Operation
+from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Service
+from reconciler.model.step import Condition
 from reconciler.planner.images import BoundImage, bind_image
 from reconciler.planner.order import OrderChoice, choose_order
 from reconciler.planner.payload import container_name, spec_hash

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.model.desired import Desired
+from reconciler.model.memory import Memory
 from reconciler.model.observed import Observed
-from reconciler.model.operation import Memory, ServiceStatus, Step
+from reconciler.model.step import ServiceStatus, Step
 from reconciler.planner.conflicts import foreign_project, in_the_way
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import in_dependency_order

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.model import labels
+from reconciler.model.memory import Failure
 from reconciler.model.observed import Container
-from reconciler.model.operation import Failure, Impact
+from reconciler.model.operation import Impact
 from reconciler.model.project import Service
 from reconciler.planner import containers
 from reconciler.planner.causes import slot_cause, surplus_cause

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.model import labels
+from reconciler.model.memory import Memory
 from reconciler.model.observed import Container
-from reconciler.model.operation import Memory
 from reconciler.model.project import Service
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.model import labels
-from reconciler.model.operation import ServiceStatus
 from reconciler.model.redaction import redact_text
+from reconciler.model.step import ServiceStatus
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.slots import Slot, State, describe_exit

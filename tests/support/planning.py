@@ -7,9 +7,10 @@ from typing import Any
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
+from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, EngineInfo, Foreign, ImageState, Observed, RegistryAnswer
-from reconciler.model.operation import Memory, Step
 from reconciler.model.project import Image, Project, Rollout, Service
+from reconciler.model.step import Step
 from reconciler.planner.context import Context
 from reconciler.planner.plan import plan
 

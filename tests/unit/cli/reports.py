@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.observed import EngineInfo
-from reconciler.model.operation import Condition, Difference, Operation, ServiceStatus
+from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.step import Condition, ServiceStatus
 
 if TYPE_CHECKING:
     from reconciler.model.operation import Impact, Kind

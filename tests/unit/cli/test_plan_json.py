@@ -7,7 +7,7 @@ from typing import Any
 from inline_snapshot import snapshot
 
 from reconciler.cli.plan_json import render, render_status
-from reconciler.model.operation import Failure
+from reconciler.model.memory import Failure
 from reconciler.model.report import Report
 from tests.unit.cli.reports import PLAN, SHOP, operation
 

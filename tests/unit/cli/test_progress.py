@@ -11,7 +11,7 @@ from inline_snapshot import snapshot
 from reconciler import logs
 from reconciler.cli.progress import LoggedProgress, PlainProgress, following, open_progress
 from reconciler.cli.progress_live import LiveProgress
-from reconciler.model.operation import Failure
+from reconciler.model.memory import Failure
 from reconciler.model.report import Activity, Report
 from tests.unit.cli.reports import HELLO, LEVEL, SHOP, operation
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from inline_snapshot import snapshot
 
 from reconciler.cli.report_text import render
-from reconciler.model.operation import Failure
+from reconciler.model.memory import Failure
 from reconciler.model.report import Report
 from tests.unit.cli.reports import EDGE, HELLO, INVALID, SHOP
 

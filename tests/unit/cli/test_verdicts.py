@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.cli.verdicts import exit_code, troubles, worst_health, worst_sync
-from reconciler.model.operation import Condition
 from reconciler.model.report import Report
+from reconciler.model.step import Condition
 from tests.unit.cli.reports import EDGE, HELLO, INVALID, SHOP, service
 
 

@@ -10,7 +10,9 @@ from reconciler.controller import Loop, Outcome
 from reconciler.engine.simulated import SimulatedEngine, VirtualClock
 from reconciler.executor import Finished, Happened, execute
 from reconciler.model.desired import Desired
-from reconciler.model.operation import Failure, Memory, Operation, Step
+from reconciler.model.memory import Failure, Memory
+from reconciler.model.operation import Operation
+from reconciler.model.step import Step
 from reconciler.observer import Observer
 from tests.support.planning import NOW, desired, service
 

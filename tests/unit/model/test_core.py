@@ -6,8 +6,9 @@ import pytest
 
 from reconciler.model.canonical import canonical_json, keyed_hash
 from reconciler.model.labels import is_reserved
+from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import EngineInfo, json_value
-from reconciler.model.operation import Failure, Memory, Operation
+from reconciler.model.operation import Operation
 from reconciler.model.project import Attachment, HostPort
 from reconciler.model.redaction import hide_values, redact, redact_text
 from reconciler.model.references import parse_reference

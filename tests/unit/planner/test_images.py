@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
-from reconciler.model.operation import Memory
 from reconciler.model.project import Build, Image, PullPolicy
 from reconciler.planner.images import registry_questions
 from tests.support.planning import DIGEST, IMAGE, container, desired, kinds, observed, project, reasons, service, step

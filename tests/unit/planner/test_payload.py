@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
+from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint, EngineInfo, NetworkState
-from reconciler.model.operation import Memory
 from reconciler.model.project import Attachment, Build, HostPort, Image, Rollout, Service
 from reconciler.planner.images import BoundImage
 from reconciler.planner.order import choose_order

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
+from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint, NetworkState, VolumeState
-from reconciler.model.operation import Memory
 from reconciler.model.project import Attachment, Network, Service, Volume
 from tests.support.planning import container, current, desired, foreign, kinds, observed, reasons, service, step
 

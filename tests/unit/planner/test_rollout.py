@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
+from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
-from reconciler.model.operation import Failure, Memory
 from reconciler.model.project import Attachment, Dependency, HostPort, Image, Rollout
 from tests.support.planning import (
     DIGEST,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.operation import Memory
+from reconciler.model.memory import Memory
 from reconciler.model.project import Rollout
 from reconciler.planner.slots import State, judge, slot_number
 from tests.support.planning import NOW, container, service
