@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the images that specs/ and the tests run: reconciler-demo/*, from deploy/images and packages of this machine's
 # distribution. Nothing is pulled. Images that exist are built again from the engine's cache, in a second.
-#   bash deploy/images.sh [base web api db nginx]...      (default: all of them)
+#   bash deploy/images.sh [base web api db nginx haproxy]...      (default: all of them)
 
 set -euo pipefail
 # shellcheck source=deploy/setup.sh
@@ -28,46 +28,57 @@ build() { # IMAGE TAG [OPTION...]
   rm -rf "$folder"
 }
 
-nginx_binary() {
-  local found
-  found=$(command -v nginx) && { echo "$found"; return; }
-  unpack nginx || die "no package nginx: the gallery's edge is made of it"
-  find "$CACHE/packages/nginx" -type f -path '*sbin/nginx' | head -n 1
+unpack_libraries() { # BINARY PACKAGE : unpacks the libraries that this machine lacks, out of what the package depends on
+  local package
+  for package in $(apt-cache depends --recurse --no-pre-depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$2" | grep -o '^lib[^ ]*'); do
+    ldd "$1" | grep -q 'not found' || return 0
+    dpkg -s "$package" >/dev/null 2>&1 || ! unpack "$package" || LD_LIBRARY_PATH=$(find "$CACHE/packages/$package" -name '*.so.*' -printf '%h:' -quit)${LD_LIBRARY_PATH:-}
+  done
 }
 
-import_nginx() { # an image out of a program: the binary and the libraries that ldd names, as the engine's import takes them
-  local binary folder library
-  binary=$(nginx_binary)
-  ! ldd "$binary" | grep 'not found' >&2 || die "nginx lacks the libraries above: apt-get install them and run this again"
-  folder=$(mktemp -d "$CACHE/nginx.XXXXXX")
-  mkdir -p "$folder"/{etc/nginx,tmp,usr/sbin,var/log/nginx,var/lib/nginx}
+program() { # NAME : the path of a server's binary, out of its package where it is not installed
+  command -v "$1" && return
+  unpack "$1" || die "no package $1: one of the images is made of it"
+  find "$CACHE/packages/$1" -type f -path "*sbin/$1" | head -n 1
+}
+
+import_program() { # NAME COMMAND : an image out of a program: the binary and the libraries that ldd names
+  local binary folder library place
+  local -x LD_LIBRARY_PATH=
+  binary=$(program "$1")
+  unpack_libraries "$binary" "$1"
+  ! ldd "$binary" | grep 'not found' >&2 || die "$1 lacks the libraries above: apt-get install them and run this again"
+  folder=$(mktemp -d "$CACHE/$1.XXXXXX")
+  mkdir -p "$folder"/{"etc/$1",tmp,usr/sbin,"var/log/$1","var/lib/$1"}
   chmod 1777 "$folder/tmp"
-  cp "$binary" "$folder/usr/sbin/nginx"
+  cp "$binary" "$folder/usr/sbin/$1"
   for library in $(ldd "$binary" | grep -o '/[^ ]*'); do
-    mkdir -p "$folder$(dirname "$library")"
-    cp -L "$library" "$folder$library"
+    case $library in "$CACHE"/*) place=/usr/lib/${library##*/} ;; *) place=$library ;; esac
+    mkdir -p "$folder$(dirname "$place")"
+    cp -L "$library" "$folder$place"
   done
   tar -C "$folder" --owner=0 --group=0 --mtime=@0 --sort=name -c . |
-    docker import --change 'CMD ["/usr/sbin/nginx", "-e", "/dev/stderr", "-g", "daemon off;"]' - reconciler-demo/nginx:1 >/dev/null
+    docker import --change "CMD $2" - "reconciler-demo/$1:1" >/dev/null
   rm -rf "$folder"
 }
 
-setup_nginx() { docker image inspect reconciler-demo/nginx:1 >/dev/null 2>&1 || import_nginx; }
+setup_program() { docker image inspect "reconciler-demo/$1:1" >/dev/null 2>&1 || import_program "$@"; }
 
 make_image() {
   case $1 in
     base) build base base:1 ;;
     web) build web web:1.0 --build-arg VERSION=1.0 && build web web:1.1 --build-arg VERSION=1.1 ;;
     api | db) build "$1" "$1:1.0" ;;
-    nginx) setup_nginx ;;
-    *) die "no such image: $1 (base, web, api, db or nginx)" ;;
+    nginx) setup_program nginx '["/usr/sbin/nginx", "-e", "/dev/stderr", "-g", "daemon off;"]' ;;
+    haproxy) setup_program haproxy '["/usr/sbin/haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg"]' ;;
+    *) die "no such image: $1 (base, web, api, db, nginx or haproxy)" ;;
   esac
 }
 
 setup_images() { # [IMAGE...]
   local image
   setup_busybox
-  [ $# -gt 0 ] || set -- base web api db nginx
+  [ $# -gt 0 ] || set -- base web api db nginx haproxy
   for image in "$@"; do make_image "$image"; done
   say "images: $(docker images --format '{{.Repository}}:{{.Tag}}' 'reconciler-demo/*' | sort | paste -sd' ')"
 }

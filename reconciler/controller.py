@@ -42,6 +42,10 @@ class Listener(Protocol):
         """A rollout failed; its container still exists."""
         ...
 
+    def remember(self, memory: Memory) -> None:
+        """What is known has changed, and has to outlive the program from here on."""
+        ...
+
 
 @dataclass
 class Outcome:
@@ -120,12 +124,15 @@ class Loop:
         while True:
             step = plan(self._desired, observed, outcome.memory, self._executor.now())
             known = outcome.memory.failures
-            outcome.memory = outcome.memory.with_failures(step.failures)
+            outcome.memory = outcome.memory.with_failures(step.failures).with_up(step.up)
+            for stable in step.stable:
+                outcome.memory = outcome.memory.with_stable(self._desired.project.name, stable)
             new = [failure for key, failure in outcome.memory.failures.items() if key not in known]
             for failure in new:
                 outcome.failures.append(failure)
                 self._listener.failed(failure)
             if not new:
+                self._listener.remember(outcome.memory)
                 self._listener.planned(step)
                 return step
 
@@ -136,7 +143,8 @@ class Loop:
             for operation in outcome.step.operations
             if operation.id not in self._inflight and self._not_before.get(operation.id, 0.0) <= now
         )
-        outcome.memory = outcome.memory.with_attempts(ready)
+        outcome.memory = outcome.memory.with_attempts(ready, now)
+        self._listener.remember(outcome.memory)
         for operation in ready:
             self._inflight[operation.id] = operation
             self._listener.started(operation)
@@ -178,13 +186,15 @@ class Loop:
         elif operation.kind.startswith("container"):
             self._synced_at = 0.0
         if result.error is None:
-            self._succeed(outcome, operation)
+            self._succeed(outcome, result)
         else:
             self._fail(outcome, operation, result.error)
         self._listener.finished(result)
 
-    def _succeed(self, outcome: Outcome, operation: Operation) -> None:
+    def _succeed(self, outcome: Outcome, result: Finished) -> None:
         """Note it as done. What is done again and again has no effect: asking for it once more would never end."""
+        operation = result.operation
+        outcome.memory = outcome.memory.with_done(operation, result.container, result.ended_at)
         outcome.operations.append(operation)
         self._done[operation.id] += 1
         if self._done[operation.id] >= REPEATS:

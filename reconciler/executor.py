@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
@@ -22,7 +22,17 @@ WORKERS = 16
 READERS = 8  # their own, because a worker may be busy for as long as a pull or a grace period takes
 COALESCE = 0.002
 COALESCE_AT_MOST = 0.05
-SETTLING = {"container.create", "container.start", "container.stop", "network.connect"}
+SETTLING = {
+    "container.create",
+    "container.start",
+    "container.stop",
+    "container.kill",
+    "container.exec",
+    "network.connect",
+    "network.disconnect",
+}
+_OF_A_CONTAINER = ("container", "network.connect", "network.disconnect")
+_SAID = 200
 OnProgress = Callable[[Operation, str], None]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -32,7 +42,8 @@ Value = TypeVar("Value")
 class Finished:
     """How an operation ended: `error` None is success; `inspected` its container at `seen_at`, right afterwards.
 
-    `container` is empty where nothing is known of the container it concerns, or where it concerns none.
+    `ended_at` is the engine's time when the call had ended, in seconds since the epoch. `container` is empty where
+    nothing is known of the container it concerns, or where it concerns none.
     """
 
     operation: Operation
@@ -41,6 +52,7 @@ class Finished:
     container: str = ""
     inspected: Mapping[str, Any] | None = None
     seen_at: float = 0.0
+    ended_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,13 +108,17 @@ def perform(engine: Engine, operation: Operation, progress: Progress) -> str:
         "network.create": lambda: engine.create_network(payload["name"], payload["body"]) and None,
         "network.remove": lambda: engine.remove_network(target),
         "network.connect": lambda: engine.connect_network(payload["network"], target, payload["endpoint"]),
+        "network.disconnect": lambda: engine.disconnect_network(payload["network"], target),
         "volume.create": lambda: engine.create_volume(payload["name"], payload["body"]),
         "container.create": lambda: engine.create_container(payload["name"], payload["body"], payload["platform"]),
         "container.start": lambda: engine.start_container(target),
         "container.stop": lambda: engine.stop_container(target),
         "container.remove": lambda: engine.remove_container(target),
+        "container.kill": lambda: engine.kill_container(target, payload["signal"]),
+        "container.exec": lambda: _run_inside(engine, target, payload["command"], payload["timeout"]),
+        "container.http": lambda: engine.http_post(target, payload["port"], payload["path"]),
     }
-    return calls[operation.kind]() or (target if operation.kind.startswith(("container", "network.connect")) else "")
+    return calls[operation.kind]() or (target if operation.kind.startswith(_OF_A_CONTAINER) else "")
 
 
 def execute(engine: Engine, operation: Operation, progress: Progress, clock: Callable[[], float]) -> Finished:
@@ -111,12 +127,13 @@ def execute(engine: Engine, operation: Operation, progress: Progress, clock: Cal
     The engine's error may repeat what it was given: values that look secret are taken out here, for every reader.
     """
     began = monotonic()
-    error, container = None, operation.target if operation.kind.startswith("container") else ""
+    error, container = None, operation.target if operation.kind.startswith(_OF_A_CONTAINER) else ""
     try:
         container = perform(engine, operation, progress)
     except EngineError as caught:
         error = caught
-    inspected, seen_at = None, clock()
+    ended_at = clock()
+    inspected, seen_at = None, ended_at
     if container and operation.kind in SETTLING:
         try:
             inspected = inspect_or_none(engine, container)
@@ -125,7 +142,19 @@ def execute(engine: Engine, operation: Operation, progress: Progress, clock: Cal
     if error is not None:
         error.message = hide_values(error.message, _environment(operation, inspected))
         container = container if inspected else ""
-    return Finished(operation, monotonic() - began, error, container, inspected, seen_at)
+    return Finished(operation, monotonic() - began, error, container, inspected, seen_at, ended_at)
+
+
+def _run_inside(engine: Engine, container: str, command: Sequence[str], timeout_seconds: float) -> None:
+    """Run a drain command: one that fails is an error, which names its program and not its arguments."""
+    code, output = engine.exec_in_container(container, command, timeout_seconds)
+    if code:
+        said = output.strip().splitlines()
+        last = f": {said[-1].strip()[:_SAID]}" if said else ""
+        hint = "it is not run again: what it did in part cannot be undone"
+        raise EngineError(
+            f"{command[0]} exited with {code}{last}", source=container[:12], code="DrainFailed", hint=hint
+        )
 
 
 def _ignore(_operation: Operation, _text: str) -> None:

@@ -82,13 +82,25 @@ def new_engine(projects: tuple[Project, ...], now: float) -> SimulatedEngine:
     return SimulatedEngine(VirtualClock(now), behaviours=assumed_behaviours(projects))
 
 
-def simulate(desired: Desired, observer: Observer, registry: dict[str, RegistryAnswer], now: float) -> Outcome:
-    """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point."""
+def simulate(
+    desired: Desired, observer: Observer, memory: Memory, registry: Mapping[str, RegistryAnswer], now: float
+) -> tuple[Outcome, float]:
+    """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point.
+
+    The outcome, and how many seconds its gates, delays and drains took.
+    """
     behaviours = assumed_behaviours((desired.project,))
     engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
-    copy = Observer(engine, engine.info(), desired.project, desired.instance, executor.gather, executor.now)
-    return Loop(desired, copy, executor, Silence()).run(Memory())
+    made = memory.made
+    copy = Observer(
+        engine, engine.info(), desired.project, desired.instance, executor.gather, executor.now, lambda: made
+    )
+    if observer.looked_into:
+        copy.resync()
+        copy.look_deep(observer.looked_into)
+    outcome = Loop(desired, copy, executor, Silence()).run(memory)
+    return outcome, executor.now() - now
 
 
 def assumed_behaviours(projects: tuple[Project, ...]) -> Behaviours:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import EngineError
 from reconciler.executor import Finished
-from reconciler.model.memory import Failure
+from reconciler.model.memory import Failure, Memory
 from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
@@ -38,8 +38,43 @@ class Silence:
     def failed(self, failure: Failure) -> None:
         """Ignore."""
 
+    def remember(self, memory: Memory) -> None:
+        """Ignore."""
+
     def progress(self, operation: Operation, text: str) -> None:
         """Ignore."""
+
+
+class Several(Silence):
+    """Passes everything on to several listeners, in order."""
+
+    def __init__(self, *listeners: Silence) -> None:
+        self._listeners = listeners
+
+    def planned(self, step: Step) -> None:
+        """Pass on."""
+        for listener in self._listeners:
+            listener.planned(step)
+
+    def started(self, operation: Operation) -> None:
+        """Pass on."""
+        for listener in self._listeners:
+            listener.started(operation)
+
+    def finished(self, result: Finished) -> None:
+        """Pass on."""
+        for listener in self._listeners:
+            listener.finished(result)
+
+    def failed(self, failure: Failure) -> None:
+        """Pass on."""
+        for listener in self._listeners:
+            listener.failed(failure)
+
+    def remember(self, memory: Memory) -> None:
+        """Pass on."""
+        for listener in self._listeners:
+            listener.remember(memory)
 
 
 class Reporter(Silence):

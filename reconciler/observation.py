@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.engine.times import seconds
@@ -19,6 +21,9 @@ from reconciler.model.observed import (
 )
 from reconciler.model.project import JSON, HostPort
 from reconciler.model.redaction import hide_values
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_CHANGED = 0
 
 
 def container_from_inspect(raw: JSON, seen_at: float) -> Container:
@@ -96,22 +101,41 @@ def row_name(row: JSON) -> str:
     return next((name for name in names if "/" not in name), names[0] if names else "")
 
 
-def our_rows(rows: Iterable[JSON], project: str, instance: str) -> dict[str, JSON]:
-    """The rows of containers that this instance made for this project, by id."""
-    return {row["Id"]: row for row in rows if _is_ours(row.get("Labels") or {}, row_name(row), project, instance)}
+def our_rows(rows: Iterable[JSON], project: str, instance: str, made: Mapping[str, str] = NOTHING) -> dict[str, JSON]:
+    """The rows of containers that this instance made for this project, by id; `made` as for `is_ours`."""
+    return {
+        row["Id"]: row
+        for row in rows
+        if _claims(row.get("Labels") or {}, project, instance)
+        and (row["Id"] in made or _has_its_name(row.get("Labels") or {}, row_name(row)))
+    }
 
 
-def is_ours(raw: JSON, project: str, instance: str) -> bool:
-    """Whether this instance made the container of GET /containers/{id}/json for this project."""
+def is_ours(raw: JSON, project: str, instance: str, made: Mapping[str, str] = NOTHING) -> bool:
+    """Whether this instance made the container of GET /containers/{id}/json for this project.
+
+    `made` are the ids of the containers that it is known to have made: such a one is ours whatever its name is now.
+    """
     found = json_value(raw, "Config", "Labels") or {}
-    return _is_ours(found, raw.get("Name", "").removeprefix("/"), project, instance)
+    name = raw.get("Name", "").removeprefix("/")
+    return _claims(found, project, instance) and (raw["Id"] in made or _has_its_name(found, name))
 
 
-def _is_ours(found: JSON, name: str, project: str, instance: str) -> bool:
+def mutated_paths(changes: Iterable[JSON]) -> tuple[str, ...]:
+    """The paths of GET /containers/{id}/changes, sorted, without folders listed only for what changed below them."""
+    rows = [(str(row["Path"]), row.get("Kind")) for row in changes]
+    above = {str(folder) for path, _ in rows for folder in PurePosixPath(path).parents}
+    return tuple(sorted(path for path, kind in rows if kind != _CHANGED or path not in above))
+
+
+def _claims(found: JSON, project: str, instance: str) -> bool:
+    return bool(found.get(labels.PROJECT) == project and found.get(labels.INSTANCE) == instance)
+
+
+def _has_its_name(found: JSON, name: str) -> bool:
     """Labels can be copied, names cannot: the labels must say the very name that the container has."""
     made = "-".join(found.get(part, "") for part in (labels.PROJECT, labels.SERVICE, labels.SLOT, labels.ROLLOUT))
-    ours = found.get(labels.PROJECT) == project and found.get(labels.INSTANCE) == instance
-    return ours and name == found.get(labels.NAME, made)
+    return bool(name == found.get(labels.NAME, made))
 
 
 def row_signature(row: JSON) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from reconciler.engine.protocol import Engine
 from reconciler.engine.snapshot import Snapshot
@@ -16,20 +16,30 @@ from reconciler.observation import (
     foreign_from_row,
     image_from_row,
     is_ours,
+    mutated_paths,
     network_from_row,
     our_rows,
     row_signature,
     volume_from_row,
 )
 
-Gather = Callable[[Callable[[Engine, str], dict[str, Any] | None], Iterable[str]], list[dict[str, Any] | None]]
+Found = TypeVar("Found")
 NOT_FOUND = 404
+
+
+class Gather(Protocol):
+    """Calls a function of (engine, key) for every key; the results in order."""
+
+    def __call__(self, call: Callable[[Engine, str], Found], keys: Iterable[str], /) -> list[Found]:
+        """The results, made in parallel where the engine allows it. The first error is raised."""
+        ...
 
 
 class Observer:
     """Keeps the last raw answers for one project and instance, and what of them is stale.
 
-    `gather` calls a function of (engine, key) for every key, in parallel where the engine allows it.
+    `gather` calls a function of (engine, key) for every key, in parallel where the engine allows it. `made` tells the
+    containers that we are known to have made, by id: they are ours under any name.
     """
 
     def __init__(
@@ -40,6 +50,7 @@ class Observer:
         instance: str,
         gather: Gather,
         clock: Callable[[], float],
+        made: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._engine = engine
         self._info = info
@@ -47,10 +58,12 @@ class Observer:
         self._instance = instance
         self._gather = gather
         self._clock = clock
+        self._made = made
         self._rows: dict[str, dict[str, Any]] = {}
         self._inspects: dict[str, dict[str, Any]] = {}
         self._seen_at: dict[str, float] = {}
         self._containers: dict[str, Container] = {}
+        self._changes: dict[str, list[dict[str, Any]]] = {}
         self._networks: list[dict[str, Any]] | None = None
         self._volumes: list[dict[str, Any]] | None = None
         self._images: list[dict[str, Any]] | None = None
@@ -65,7 +78,7 @@ class Observer:
     def resync(self) -> None:
         """Read every list again and inspect the containers whose row changed."""
         rows = {row["Id"]: row for row in self._engine.list_containers()}
-        ours = our_rows(rows.values(), self._project.name, self._instance)
+        ours = our_rows(rows.values(), self._project.name, self._instance, self._made())
         found = self._look_at(key for key, row in ours.items() if self._changed(key, row))
         for gone in self._inspects.keys() - ours.keys():
             self._drop(gone)
@@ -76,6 +89,21 @@ class Observer:
     def refresh(self, containers: Iterable[str]) -> None:
         """Inspect again what an event named, or what time alone may have changed."""
         self._keep_all(self._look_at(containers))
+
+    def look_deep(self, containers: Iterable[str]) -> None:
+        """Read what those of our containers have written to their writable layers; it stays known until they are gone.
+
+        EngineError where that fails. Slow: the engine compares whole layers.
+        """
+        wanted = sorted(set(containers) & self.known)
+        found = self._gather(_changes_or_none, wanted)
+        self._changes |= {key: rows for key, rows in zip(wanted, found, strict=True) if rows is not None}
+        self._parsed = None
+
+    @property
+    def looked_into(self) -> set[str]:
+        """Ids of the containers whose writable layers were read."""
+        return set(self._changes)
 
     def learn(self, container: str, inspected: dict[str, Any] | None, seen_at: float) -> None:
         """Take over what an operation found at that engine time, unless a later read is known; None: it is gone."""
@@ -114,6 +142,7 @@ class Observer:
             images=tuple(self._images or ()),
             image_inspects=dict(self._image_inspects),
             registry=dict(registry),
+            changes=dict(self._changes),
         )
 
     def _changed(self, key: str, row: Mapping[str, Any]) -> bool:
@@ -134,7 +163,7 @@ class Observer:
         if inspected is None:
             self._drop(container)
             self._rows.pop(container, None)
-        elif not is_ours(inspected, self._project.name, self._instance):
+        elif not is_ours(inspected, self._project.name, self._instance, self._made()):
             self._drop(inspected["Id"])
         else:
             self._inspects[inspected["Id"]] = inspected
@@ -142,7 +171,7 @@ class Observer:
             self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at)
 
     def _drop(self, container: str) -> None:
-        for kept in (self._inspects, self._seen_at, self._containers):
+        for kept in (self._inspects, self._seen_at, self._containers, self._changes):
             kept.pop(container, None)
 
     def _parse(self) -> Observed:
@@ -160,6 +189,7 @@ class Observer:
             networks=tuple(network_from_row(row) for row in self._networks or ()),
             volumes=tuple(volume_from_row(row) for row in self._volumes or ()),
             images=tuple(image_from_row(row, self._image_inspects.get(row["Id"])) for row in self._images or ()),
+            mutations={container: mutated_paths(rows) for container, rows in self._changes.items()},
         )
 
     def _read_images(self) -> None:
@@ -194,6 +224,15 @@ def inspect_or_none(engine: Engine, container: str) -> dict[str, Any] | None:
     """GET /containers/{id}/json, None where it is gone."""
     try:
         return engine.inspect_container(container)
+    except EngineError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+def _changes_or_none(engine: Engine, container: str) -> list[dict[str, Any]] | None:
+    try:
+        return engine.container_changes(container)
     except EngineError as error:
         if error.status == NOT_FOUND:
             return None

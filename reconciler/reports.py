@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from reconciler.controller import Outcome
@@ -15,11 +15,17 @@ from reconciler.model.project import Project
 from reconciler.model.report import ProjectReport
 from reconciler.model.step import Condition, Step
 
+GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed"}
 KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}
 
 
-def forecast_report(desired: Desired, observed: Observed, first: Step, outcome: Outcome) -> ProjectReport:
-    """A plan: all operations of the forecast, and the services as they are now (`first` is the first pass's step)."""
+def forecast_report(
+    desired: Desired, observed: Observed, first: Step, outcome: Outcome, quarantined: Collection[str], seconds: float
+) -> ProjectReport:
+    """A plan: all operations of the forecast, and the services as they are now (`first` is the first pass's step).
+
+    `quarantined` services are known to stay behind: a forecast converges without them. `seconds` is what it takes.
+    """
     operations = _with_known_order(outcome.operations)
     return ProjectReport(
         name=desired.project.name,
@@ -30,13 +36,24 @@ def forecast_report(desired: Desired, observed: Observed, first: Step, outcome: 
         failures=tuple(outcome.failures),
         failed_operations=tuple(outcome.failed_operations),
         in_sync=not operations and not outcome.step.conditions,
-        converges=outcome.succeeded,
+        converges=outcome.succeeded or _went_as_far_as_it_can(outcome, quarantined),
         succeeded=outcome.succeeded,
+        expected_seconds=round(seconds, 1) if operations else 0.0,
         fingerprint=_fingerprint(desired, observed),
         unknown=_unknown(desired.project, operations),
         notices=tuple(dict.fromkeys((*first.notices, *outcome.step.notices))),
         source=desired.project.source,
     )
+
+
+def _went_as_far_as_it_can(outcome: Outcome, quarantined: Collection[str]) -> bool:
+    """Whether nothing but what was given up earlier keeps the project from being in sync."""
+    known = (
+        condition.service in quarantined or condition.reason in GIVEN_UP_FOR_NOW
+        for condition in outcome.step.conditions
+    )
+    ended = outcome.step.empty and not outcome.endless
+    return ended and all(known) and all(failure.service in quarantined for failure in outcome.failures)
 
 
 def _with_known_order(operations: list[Operation]) -> tuple[Operation, ...]:
@@ -68,7 +85,7 @@ def _fingerprint(desired: Desired, observed: Observed) -> str:
 
 
 def outcome_report(
-    plan_report: ProjectReport, outcome: Outcome, logs: Mapping[str, str], duration: float
+    plan_report: ProjectReport, outcome: Outcome, logs: Mapping[str, str], duration: float, *, succeeded: bool
 ) -> ProjectReport:
     """How a converge of that plan ended, after `duration` seconds."""
     return replace(
@@ -78,7 +95,7 @@ def outcome_report(
         conditions=(*outcome.step.conditions, *_ended_early(outcome)),
         failures=tuple(outcome.failures),
         failed_operations=_untold_failures(outcome),
-        succeeded=outcome.succeeded,
+        succeeded=succeeded,
         in_sync=outcome.succeeded,
         duration=duration,
         logs=tuple(sorted(logs.items())),

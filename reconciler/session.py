@@ -11,21 +11,27 @@ from typing import TYPE_CHECKING, Self
 from reconciler.controller import Loop, Outcome
 from reconciler.errors import EngineError
 from reconciler.executor import SessionExecutor, ThreadedExecutor
-from reconciler.listeners import OnActivity, Reporter
+from reconciler.explaining import RollbackError, choose, explain, hashes, put_back
+from reconciler.listeners import OnActivity, Reporter, Several
 from reconciler.lock import project_lock, unlocked
+from reconciler.model import labels
 from reconciler.model.desired import Desired
-from reconciler.model.memory import Memory
-from reconciler.model.observed import RegistryAnswer
+from reconciler.model.history import Explanation, RolloutRecord, Trigger
+from reconciler.model.memory import Memory, Stable
+from reconciler.model.observed import Observed, RegistryAnswer
 from reconciler.model.project import Project
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import ProjectReport
+from reconciler.model.step import Step
 from reconciler.observer import Observer
 from reconciler.planner.images import registry_questions
 from reconciler.planner.plan import plan
+from reconciler.recorder import Recorder
 from reconciler.reports import forecast_report, outcome_report
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
+    from reconciler.store import ProjectStore, Store
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,16 @@ class Forecast:
     report: ProjectReport
     desired: Desired
     observer: Observer
-    nothing_to_do: bool
+    memory: Memory
+    first: Step
 
 
 Lock = Callable[[str, str], AbstractContextManager[None]]
 
 
-def open_session(host: str | None, context: str | None, instance: str, projects: tuple[Project, ...]) -> Session:
+def open_session(
+    host: str | None, context: str | None, instance: str, projects: tuple[Project, ...], store: Store
+) -> Session:
     """Connect to the engine that the options and the environment name, `simulated://` being none at all.
 
     EngineUnreachableError where none answers.
@@ -50,23 +59,27 @@ def open_session(host: str | None, context: str | None, instance: str, projects:
         from reconciler.forecast import VirtualExecutor, new_engine
 
         virtual = new_engine(projects, time())
-        return Session(virtual, VirtualExecutor(virtual), unlocked, instance)
+        return Session(virtual, VirtualExecutor(virtual), unlocked, instance, store)
     from reconciler.engine.docker import connect
 
     engine = connect(host, context)
     offset = engine.info().clock_offset
-    return Session(engine, ThreadedExecutor(engine, lambda: time() + offset), project_lock, instance)
+    return Session(engine, ThreadedExecutor(engine, lambda: time() + offset), project_lock, instance, store)
 
 
 class Session:
-    """Forecasts, converges and reports projects on one engine, through an executor of its kind."""
+    """Forecasts, converges and explains projects on one engine, through an executor of its kind."""
 
-    def __init__(self, engine: Engine, executor: SessionExecutor, lock: Lock, instance: str) -> None:
+    def __init__(self, engine: Engine, executor: SessionExecutor, lock: Lock, instance: str, store: Store) -> None:
         self._engine = engine
         self._info = engine.info()
         self._executor = executor
         self._lock = lock
         self._instance = instance
+        self._store = store
+        self._triggers: dict[str, Trigger] = {}
+        self._by_hand: set[str] = set()
+        self._projects: dict[str, ProjectStore] = {}
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -77,23 +90,30 @@ class Session:
         self._executor.close(wait=kind is not KeyboardInterrupt)
         self._engine.close()
 
-    def forecast(self, project: Project) -> Forecast:
-        """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point."""
-        now, gather = self._executor.now, self._executor.gather
-        observer = Observer(self._engine, self._info, project, self._instance, gather, now)
-        observer.resync()
-        observed = observer.observed()
-        registry = self._ask_registries(registry_questions(project, observed.images))
-        desired = Desired(project, self._instance, self._info.id, registry, project.prune)
-        first = plan(desired, observed, Memory(), now())
-        outcome = Outcome(first, Memory()) if first.empty else _simulate(desired, observer, registry, now())
-        return Forecast(
-            forecast_report(desired, observed, first, outcome), desired, observer, nothing_to_do=first.empty
-        )
+    def forecast(self, project: Project, *, max_unavailable: int | None = None, deep: bool = False) -> Forecast:
+        """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point.
 
-    def status(self, project: Project) -> ProjectReport:
+        `deep` looks at every writable layer, else only at those whose changes replace their replica.
+        """
+        now, memory = self._executor.now, self._remembered(project)
+        observer = self._observe(project, memory, deep=deep)
+        observed = observer.observed()
+        memory = _without_the_gone(memory, observed)
+        registry = self._ask_registries(registry_questions(project, observed.images))
+        desired = Desired(
+            project, self._instance, self._info.id, registry, project.prune, max_unavailable=max_unavailable
+        )
+        first = plan(desired, observed, memory, now())
+        outcome, seconds = Outcome(first, memory), 0.0
+        if not first.empty:
+            outcome, seconds = _simulate(desired, observer, memory, registry, now())
+        quarantined = {service for service, _ in memory.quarantined}
+        report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
+        return Forecast(report, desired, observer, memory, first)
+
+    def status(self, project: Project, *, deep: bool = False) -> ProjectReport:
         """What runs, judged by one pass of the planner."""
-        report = self.forecast(project).report
+        report = self.forecast(project, deep=deep).report
         return replace(report, services=tuple(replace(service, waiting="") for service in report.services))
 
     def converge(
@@ -103,42 +123,167 @@ class Session:
         on_activity: OnActivity,
         should_stop: Callable[[], bool],
         timeout: float | None,
+        max_unavailable: int | None = None,
     ) -> ProjectReport:
         """Forecast; where that converges, do it; report how it ended."""
         with self._lock(self._info.id, project.name):
-            forecast = self.forecast(project)
+            forecast = self.forecast(project, max_unavailable=max_unavailable)
             on_plan(forecast.report)
             if not forecast.report.converges:
                 return replace(forecast.report, operations=())
-            if forecast.nothing_to_do:
-                return forecast.report
-            began = self._executor.now()
-            listener = Reporter(self._engine, project, on_activity, self._executor.now)
-            deadline = None if timeout is None else began + timeout
-            outcome = self._run(forecast, listener, should_stop, deadline)
-            return outcome_report(forecast.report, outcome, listener.logs, self._executor.now() - began)
+            if forecast.first.empty:
+                self._learn(forecast)
+                return replace(forecast.report, succeeded=self._as_asked(forecast.report, forecast.report.succeeded))
+            return self._carry_out(forecast, on_activity, should_stop, timeout)
 
-    def _run(
-        self, forecast: Forecast, listener: Reporter, should_stop: Callable[[], bool], deadline: float | None
-    ) -> Outcome:
-        self._executor.watch(listener.progress)
+    def history(self, project_name: str, service: str | None, limit: int) -> tuple[RolloutRecord, ...]:
+        """The last rollouts of a project, or of one of its services, newest first."""
+        return self._kept(project_name).history(service, limit)
+
+    def revisions(self, project_name: str, service: str) -> tuple[Stable, ...]:
+        """The definitions that a service came up with, oldest first."""
+        return self._kept(project_name).revisions(service)
+
+    def explain(self, project: Project, service_name: str) -> Explanation:
+        """Why the service is as it is, judged by one pass of the planner."""
+        forecast = self.forecast(project)
+        return explain(forecast.first, forecast.memory, self._kept(project.name), project, service_name)
+
+    def retry(self, project: Project, service_name: str) -> bool:
+        """Lift the quarantine and the backoff of a service; whether there was anything to lift."""
+        kept = self._kept(project.name)
+        memory = kept.load()
+        lifted = memory.without_failures(project.name, service_name)
+        if lifted == memory:
+            return False
+        kept.save(lifted)
+        self._triggers[service_name] = "retry"
+        return True
+
+    def go_back(self, project: Project, service_name: str, revision: int | None) -> Stable:
+        """Put the service's present definition in quarantine and an earlier one in force; which one that is.
+
+        RollbackError where there is no such revision, or none to go back to.
+        """
+        service = project.service(service_name)
+        if service is None:
+            raise RollbackError(f"{project.name} has no service {service_name}")
+        forecast, kept = self.forecast(project), self._kept(project.name)
+        wanted, runs = hashes(forecast.desired, forecast.observer.observed(), forecast.memory, service)
+        target = choose(service_name, kept.revisions(service_name), wanted, runs, revision)
+        kept.save(put_back(forecast.memory, project.name, target, wanted, self._executor.now()))
+        self._triggers[service_name] = "rollback"
+        self._by_hand.add(service_name)
+        return target
+
+    def _carry_out(
+        self,
+        forecast: Forecast,
+        on_activity: OnActivity,
+        should_stop: Callable[[], bool],
+        timeout: float | None,
+    ) -> ProjectReport:
+        project, now = forecast.desired.project, self._executor.now
+        began = now()
+        reporter = Reporter(self._engine, project, on_activity, now)
+        recorder = Recorder(self._kept(project.name), project, now, reporter.logs, self._triggers)
+        self._executor.watch(reporter.progress)
+        deadline = None if timeout is None else began + timeout
+        listener = Several(reporter, recorder)
         loop = Loop(
             forecast.desired, forecast.observer, self._executor, listener, should_stop=should_stop, deadline=deadline
         )
         try:
-            return loop.run(Memory())
+            outcome = loop.run(forecast.memory)
         except EngineError:
             self._executor.settle()  # the lock is ours until nothing is in flight
             raise
+        recorder.close(stopped=outcome.stopped or outcome.timed_out)
+        recorder.remember(self._with_baselines(outcome.memory, forecast.observer, project))
+        succeeded = self._as_asked(forecast.report, outcome.succeeded, outcome)
+        return outcome_report(forecast.report, outcome, reporter.logs, now() - began, succeeded=succeeded)
+
+    def _as_asked(self, report: ProjectReport, succeeded: bool, outcome: Outcome | None = None) -> bool:  # noqa: FBT001
+        """Whether all went well, where a service that a person had rolled back is well where it was sent."""
+        conditions = outcome.step.conditions if outcome else report.conditions
+        sent = {item.service for item in conditions if item.reason == "RolledBack"} & self._by_hand
+        if not sent or (outcome and (outcome.stopped or outcome.timed_out or outcome.endless)):
+            return succeeded
+        failures = outcome.failures if outcome else report.failures
+        return all(item.service in sent for item in conditions) and all(item.service in sent for item in failures)
+
+    def _learn(self, forecast: Forecast) -> None:
+        """Keep what a pass over a project that needs nothing shows: which definitions hold."""
+        project, memory = forecast.desired.project, forecast.memory
+        kept = self._kept(project.name)
+        for stable in forecast.first.stable:
+            if not stable.revision:
+                kept.add_revision(stable)
+            memory = memory.with_stable(project.name, stable)
+        kept.save(self._with_baselines(memory, forecast.observer, project))
+
+    def _with_baselines(self, memory: Memory, observer: Observer, project: Project) -> Memory:
+        """The memory and what the replicas that came up have written by themselves so far."""
+        watched = {service.name for service in project.services if service.mutation.filesystem != "ignore"}
+        new = {
+            item.id
+            for item in observer.observed().containers
+            if item.id not in memory.baselines and item.running and item.labels.get(labels.SERVICE) in watched
+        }
+        if not new:
+            return memory
+        observer.look_deep(new)
+        found = observer.observed().mutations
+        return replace(memory, baselines={**memory.baselines, **{key: found[key] for key in new if key in found}})
+
+    def _observe(self, project: Project, memory: Memory, *, deep: bool) -> Observer:
+        observer = Observer(
+            self._engine,
+            self._info,
+            project,
+            self._instance,
+            self._executor.gather,
+            self._executor.now,
+            lambda: memory.made,
+        )
+        observer.resync()
+        modes = {service.name: service.mutation.filesystem for service in project.services}
+        looked_at = {"report", "replace"} if deep else {"replace"}
+        chosen = [
+            item.id
+            for item in observer.observed().containers
+            if modes.get(item.labels.get(labels.SERVICE, "")) in looked_at and item.id in memory.baselines
+        ]
+        if chosen:
+            observer.look_deep(chosen)
+        return observer
+
+    def _kept(self, project_name: str) -> ProjectStore:
+        if project_name not in self._projects:
+            self._projects[project_name] = self._store.project(self._info.id, self._instance, project_name)
+        return self._projects[project_name]
+
+    def _remembered(self, project: Project) -> Memory:
+        memory = self._kept(project.name).load()
+        return replace(memory, quarantined=frozenset(memory.failures), earlier=memory.attempted)
 
     def _ask_registries(self, references: tuple[str, ...]) -> dict[str, RegistryAnswer]:
         return dict(zip(references, self._executor.gather(_registry_answer, references), strict=True))
 
 
-def _simulate(desired: Desired, observer: Observer, registry: dict[str, RegistryAnswer], now: float) -> Outcome:
+def _without_the_gone(memory: Memory, observed: Observed) -> Memory:
+    """The memory without containers that exist no more, and with those that it did not know yet."""
+    present = {item.id: item.name for item in observed.containers}
+    known = memory.without_containers((memory.made.keys() | memory.baselines.keys()) - present.keys())
+    return replace(known, made={**present, **known.made})
+
+
+def _simulate(
+    desired: Desired, observer: Observer, memory: Memory, registry: dict[str, RegistryAnswer], now: float
+) -> tuple[Outcome, float]:
     from reconciler.forecast import simulate
 
-    return simulate(desired, observer, registry, now)
+    return simulate(desired, observer, memory, registry, now)
 
 
 def _registry_answer(engine: Engine, reference: str) -> RegistryAnswer:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
 from reconciler import app, logs
-from reconciler.cli import failures, phrases, plan_json, plan_markdown, plan_text, report_text, status_text, terminal
+from reconciler.cli import (
+    failures,
+    history_json,
+    history_text,
+    phrases,
+    plan_json,
+    plan_markdown,
+    plan_text,
+    report_text,
+    status_text,
+    terminal,
+    why_text,
+)
 from reconciler.cli.interrupt import stop_on_signal
 from reconciler.cli.options import Flags
 from reconciler.cli.progress import Progress, following, open_progress
 from reconciler.cli.verdicts import exit_code
-from reconciler.errors import USAGE, ReconcilerError
-from reconciler.model.report import ProjectReport, Report
+from reconciler.errors import REFUSED, USAGE, ReconcilerError
+from reconciler.model.project import Notice
+from reconciler.model.report import Activity, ProjectReport, Report
+
+_CarryOut = Callable[[Callable[[ProjectReport], None], Callable[[Activity], None], threading.Event], Report]
 
 
 def plan(flags: Flags) -> int:
     """Print what a converge would do."""
     chosen = flags.format("text", "json", "markdown")
-    with _as_document("plan", chosen):
+    with _as_document(chosen, _failed("plan")):
         report = app.plan(_options(flags))
     if chosen == "text":
         palette = terminal.result_palette(no_color=flags.no_color)
@@ -33,6 +48,23 @@ def plan(flags: Flags) -> int:
 
 def converge(flags: Flags) -> int:
     """Print the plan of each project, carry it out, print how it ended."""
+    options = _options(flags)
+    return _carry_out(flags, lambda *listeners: app.converge(options, *listeners))
+
+
+def retry(flags: Flags) -> int:
+    """The same for one service's project, after its quarantine is lifted."""
+    options = _options(flags)
+    return _carry_out(flags, lambda *listeners: app.retry(options, flags.service, *listeners))
+
+
+def rollback(flags: Flags) -> int:
+    """The same for one service's project, after it was told which revision to go back to."""
+    options = _options(flags)
+    return _carry_out(flags, lambda *listeners: app.rollback(options, flags.service, flags.revision, *listeners))
+
+
+def _carry_out(flags: Flags, carry_out: _CarryOut) -> int:
     chosen = flags.format("text", "json", "markdown")
     stop = threading.Event()
     with stop_on_signal(stop, terminal.say), following(_progress(flags)) as progress:
@@ -42,8 +74,8 @@ def converge(flags: Flags) -> int:
                 _show_plan(project, progress, flags)
             progress.plan(project)
 
-        with _as_document("converge", chosen):
-            report = app.converge(_options(flags), on_plan, progress.activity, stop)
+        with _as_document(chosen, _failed("converge")):
+            report = carry_out(on_plan, progress.activity, stop)
         progress.finish(report)
     if chosen == "text":
         palette = terminal.result_palette(no_color=flags.no_color)
@@ -57,16 +89,14 @@ def converge(flags: Flags) -> int:
 def validate(flags: Flags) -> int:
     """Print which projects are valid, or what is wrong with them."""
     chosen = flags.format("text", "json")
-    with _as_document("plan", chosen):
+    with _as_document(chosen, _failed("plan")):
         report = app.validate(_options(flags))
     if chosen == "json":
         terminal.result(_document(report, chosen))
     else:
         names = ", ".join(project.name for project in report.projects)
         terminal.result(f"valid: {names}\n" if names else "")
-        palette = terminal.message_palette(no_color=flags.no_color)
-        for line in phrases.warning_lines(report.warnings, phrases.WIDTH, palette):
-            terminal.say(line)
+        _say_warnings(report.warnings, flags)
     return _conclude(replace(report, projects=()), flags)
 
 
@@ -81,14 +111,42 @@ def config(flags: Flags) -> int:
 def status(flags: Flags) -> int:
     """Print what runs."""
     chosen = flags.format("text", "json")
-    with _as_document("status", chosen):
-        report = app.status(_options(flags))
+    with _as_document(chosen, _failed("status")):
+        report = app.status(_options(flags), deep=flags.deep)
     if chosen == "json":
         terminal.result(plan_json.render_status(report))
     else:
         palette = terminal.result_palette(no_color=flags.no_color)
         terminal.result(status_text.render(report, width=terminal.table_width(), palette=palette))
     return _conclude(report, flags)
+
+
+def history(flags: Flags) -> int:
+    """Print the rollouts of each project."""
+    chosen = flags.format("text", "json")
+    with _as_document(chosen, lambda errors: history_json.render_history((), errors=errors)):
+        past = app.history(_options(flags), flags.limit)
+    if chosen == "json":
+        terminal.result(history_json.render_history(past.projects, past.warnings, past.errors))
+    else:
+        palette = terminal.result_palette(no_color=flags.no_color)
+        terminal.result(history_text.render(past.projects, width=terminal.plan_width(), palette=palette, zone=None))
+        _say_warnings(past.warnings, flags)
+    return _say_errors(past.errors, flags)
+
+
+def why(flags: Flags) -> int:
+    """Print why a service is as it is."""
+    chosen = flags.format("text", "json")
+    with _as_document(chosen, lambda errors: history_json.render_why(None, errors=errors)):
+        answer = app.why(_options(flags), flags.service)
+    if chosen == "json":
+        terminal.result(history_json.render_why(answer.explanation, answer.warnings, answer.errors))
+    else:
+        palette = terminal.result_palette(no_color=flags.no_color)
+        terminal.result(why_text.render(answer.explanation, width=terminal.plan_width(), palette=palette, zone=None))
+        _say_warnings(answer.warnings, flags)
+    return _say_errors(answer.errors, flags)
 
 
 def _options(flags: Flags) -> app.Options:
@@ -104,10 +162,12 @@ def _options(flags: Flags) -> app.Options:
         host=flags.host,
         context=flags.context,
         timeout=flags.timeout,
+        max_unavailable=flags.max_unavailable,
         prune=flags.prune,
         allow_empty=flags.allow_empty,
         all_or_nothing=flags.all_or_nothing,
         instance=flags.instance,
+        state_dir=flags.state_dir,
     )
 
 
@@ -133,21 +193,37 @@ def _document(report: Report, chosen: str) -> str:
     return plan_json.render(report) if chosen == "json" else plan_markdown.render(report)
 
 
+def _failed(command: Literal["plan", "converge", "status"]) -> Callable[[tuple[Notice, ...]], str]:
+    render = plan_json.render_status if command == "status" else plan_json.render
+    return lambda errors: render(Report(command, errors=errors))
+
+
 @contextmanager
-def _as_document(command: Literal["plan", "converge", "status"], chosen: str) -> Iterator[None]:
+def _as_document(chosen: str, render: Callable[[tuple[Notice, ...]], str]) -> Iterator[None]:
     """Where the whole run fails, `-o json` still prints a document, with the failure as its errors."""
     try:
         yield
     except ReconcilerError as error:
         if chosen == "json" and error.exit_code != USAGE:
-            report = Report(command, errors=failures.notices(error))
-            terminal.result(plan_json.render_status(report) if command == "status" else plan_json.render(report))
+            terminal.result(render(failures.notices(error)))
         raise
 
 
 def _conclude(report: Report, flags: Flags) -> int:
     """Print what was refused or failed outside any plan on stderr; the exit code."""
-    palette = terminal.message_palette(no_color=flags.no_color)
-    for error in report.errors:
-        terminal.say(failures.notice_text(error, palette))
+    _say_errors(report.errors, flags)
     return exit_code(report, exit_code_flag=flags.exit_code)
+
+
+def _say_warnings(warnings: tuple[Notice, ...], flags: Flags) -> None:
+    palette = terminal.message_palette(no_color=flags.no_color)
+    for line in phrases.warning_lines(warnings, phrases.WIDTH, palette):
+        terminal.say(line)
+
+
+def _say_errors(errors: tuple[Notice, ...], flags: Flags) -> int:
+    """Print specs that are refused on stderr; the exit code of a command that only reads."""
+    palette = terminal.message_palette(no_color=flags.no_color)
+    for error in errors:
+        terminal.say(failures.notice_text(error, palette))
+    return REFUSED if errors else 0

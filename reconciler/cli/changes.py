@@ -14,8 +14,17 @@ from reconciler.model.operation import Difference, Impact, Operation
 from reconciler.model.redaction import redact
 from reconciler.model.report import ProjectReport
 
-Verb = Literal["create", "replace", "remove", "start", "stop", "connect", "pull", "build", "tag"]
-SIGNS: dict[Verb, str] = {"create": "+", "replace": "~", "remove": "-", "start": "~", "stop": "-", "connect": "~"}
+Verb = Literal["create", "replace", "remove", "start", "stop", "connect", "disconnect", "drain", "pull", "build", "tag"]
+SIGNS: dict[Verb, str] = {
+    "create": "+",
+    "replace": "~",
+    "remove": "-",
+    "start": "~",
+    "stop": "-",
+    "connect": "~",
+    "disconnect": "~",
+    "drain": "~",
+}
 PAST: dict[Verb, str] = {
     "create": "created",
     "replace": "replaced",
@@ -23,10 +32,13 @@ PAST: dict[Verb, str] = {
     "start": "started",
     "stop": "stopped",
     "connect": "connected",
+    "disconnect": "disconnected",
+    "drain": "drained",
     "pull": "pulled",
     "build": "built",
     "tag": "tagged",
 }
+_DRAINS = {"container.kill": "signal", "container.exec": "exec", "container.http": "http"}
 _IMPACTS: tuple[Impact, ...] = ("none", "rolling", "recreate", "gap")
 _Key = tuple[str, str, int | str]
 
@@ -72,6 +84,16 @@ def tally(found: Iterable[Change]) -> dict[Verb, int]:
     return {verb: count for verb, count in counts.items() if count}
 
 
+def verb_of(operation: Operation) -> Verb:
+    """What the operation does to its object; a signal, command or request before a stop is a drain."""
+    return "drain" if operation.kind in _DRAINS else operation.kind.partition(".")[2]  # type: ignore[return-value]
+
+
+def drain_method(operation: Operation) -> str:
+    """`signal`, `exec` or `http`; empty for what is no drain."""
+    return _DRAINS.get(operation.kind, "")
+
+
 def replica(operation: Operation) -> str:
     """How people call what the operation acts on: `web/1` for a replica, the object's name for the rest."""
     if operation.service and operation.slot is not None:
@@ -103,7 +125,7 @@ def _key(operation: Operation) -> _Key:
 def _change(key: _Key, operations: list[Operation]) -> Change:
     return Change(
         resource=key[0],
-        verb=_verb(key[0], {operation.kind.partition(".")[2] for operation in operations}),
+        verb=_verb(key[0], {verb_of(operation) for operation in operations}),
         service=operations[0].service,
         targets=(_image(operations) if key[0] == "image" else replica(operations[0]),),
         impact=max((operation.impact for operation in operations), key=_IMPACTS.index),
@@ -127,7 +149,7 @@ def _causes(operations: list[Operation]) -> tuple[Difference, ...]:
 _LEADING = {"container.create", "image.pull", "image.build"}
 
 
-def _verb(resource: str, verbs: set[str]) -> Verb:
+def _verb(resource: str, verbs: set[Verb]) -> Verb:
     if resource == "image":
         return next(verb for verb in _IMAGE_VERBS if verb in verbs)
     if "create" in verbs:
@@ -136,7 +158,7 @@ def _verb(resource: str, verbs: set[str]) -> Verb:
 
 
 _IMAGE_VERBS: tuple[Verb, ...] = ("build", "pull", "tag", "remove")
-_OTHER_VERBS: tuple[Verb, ...] = ("remove", "start", "stop", "connect")
+_OTHER_VERBS: tuple[Verb, ...] = ("remove", "start", "stop", "connect", "disconnect", "drain")
 
 
 def _distinct(causes: Iterable[Difference]) -> tuple[Difference, ...]:

@@ -11,10 +11,14 @@ from reconciler.cli.help import OUTPUT, GroupedGroup, GroupedOption
 from reconciler.cli.options import (
     Flags,
     converge_options,
+    deep_option,
+    dry_run_option,
     engine_options,
     exit_code_option,
     gather,
+    history_options,
     output_options,
+    revision_option,
     spec_options,
 )
 
@@ -25,10 +29,13 @@ Examples:
   reconcile -f specs/shop -H simulated://  try a spec without any engine
   reconcile --dry-run --exit-code -o json  for CI: a plan to read, exit 2 when changes are pending
   reconcile status                         what runs, and why when something is off
+  reconcile why web                        why this service is as it is, and how to go on
+  reconcile retry web                      try again what was given up
 
 Exit codes:
   0   in sync, converged, or a dry-run that succeeded
-  1   failed: engine unreachable, an operation or rollout failed, blocked, not converged in time
+  1   failed: engine unreachable, an operation or rollout failed, rolled back, blocked,
+      quarantined, not converged in time
   2   --dry-run --exit-code: changes are pending
   3   refused: a spec is invalid; that project was not touched, the others were
   64  the command line is wrong
@@ -54,6 +61,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 )
 @spec_options()
 @engine_options()
+@dry_run_option()
 @converge_options()
 @output_options("text", "json", "markdown")
 @exit_code_option()
@@ -101,17 +109,78 @@ def config(ctx: click.Context, /, **_: Any) -> int:
 @spec_options()
 @engine_options()
 @output_options("text", "json")
+@deep_option()
 @click.pass_context
 def status(ctx: click.Context, /, **_: Any) -> int:
     """Show what runs, and why when something is off."""
     return _run("status", ctx)
 
 
+@reconcile.command()
+@spec_options("Only rollouts of this service; repeatable.")
+@engine_options()
+@output_options("text", "json")
+@history_options()
+@click.pass_context
+def history(ctx: click.Context, /, **_: Any) -> int:
+    """List the rollouts: when, why, batch by batch, how they ended.
+
+    The newest stands last. With -p the specs are not read.
+    """
+    return _run("history", ctx)
+
+
+@reconcile.command()
+@click.argument("service")
+@spec_options(service=None)
+@engine_options()
+@output_options("text", "json")
+@click.pass_context
+def why(ctx: click.Context, /, **_: Any) -> int:
+    """Explain why SERVICE is as it is.
+
+    What changed it last and which line of which file caused that, what it waits for until when, or why it is not tried
+    again and how to go on.
+    """
+    return _run("why", ctx)
+
+
+@reconcile.command()
+@click.argument("service")
+@spec_options(service=None)
+@engine_options()
+@converge_options()
+@output_options("text", "json", "markdown")
+@click.pass_context
+def retry(ctx: click.Context, /, **_: Any) -> int:
+    """Try again what was given up for SERVICE, and converge.
+
+    Lifts the quarantine of a definition that was rolled back, and the waiting time after replicas that were lost.
+    """
+    return _run("retry", ctx)
+
+
+@reconcile.command()
+@click.argument("service")
+@revision_option()
+@spec_options(service=None)
+@engine_options()
+@converge_options()
+@output_options("text", "json", "markdown")
+@click.pass_context
+def rollback(ctx: click.Context, /, **_: Any) -> int:
+    """Take SERVICE back to a definition that came up before, and converge.
+
+    What the spec says now is not tried again until the spec changes, or until reconcile retry SERVICE.
+    """
+    return _run("rollback", ctx)
+
+
 def _run(name: str, ctx: click.Context) -> int:
     flags = gather(ctx)
     misplaced = [text for flag, text in _SOLELY_ROOT.items() if ctx.parent and getattr(flags, flag)]
     if misplaced:
-        raise click.UsageError(f"{misplaced[0]} does not go with {name!r}, which changes nothing.", ctx)
+        raise click.UsageError(f"{misplaced[0]} does not go with {name!r}: it is for a converge.", ctx)
     ctx.obj.log_level = flags.log_level
     from reconciler.cli import actions
 

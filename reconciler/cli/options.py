@@ -22,15 +22,21 @@ class Flags:
     files: tuple[str, ...] = ()
     project_name: str | None = None
     services: tuple[str, ...] = ()
+    service: str = ""
     profiles: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     host: str | None = None
     context: str | None = None
     timeout: float | None = None
+    max_unavailable: int | None = None
     prune: bool | None = None
     allow_empty: bool = False
     all_or_nothing: bool = False
     instance: str = "default"
+    state_dir: str | None = None
+    limit: int = 10
+    revision: int | None = None
+    deep: bool = False
     dry_run: bool = False
     exit_code: bool = False
     output: str | None = None
@@ -55,8 +61,9 @@ def gather(ctx: click.Context) -> Flags:
     return Flags(**values)
 
 
-def spec_options() -> _Decorator:
-    """Which specs, and how to read them."""
+def spec_options(service: str | None = "Only this service and what it depends on; repeatable.") -> _Decorator:
+    """Which specs, and how to read them. `service` says what --service means; None leaves it out."""
+    only = _option("--service", "services", SPECS, service or "", metavar="NAME", multiple=True)
     return _all(
         _option(
             "-f",
@@ -75,14 +82,7 @@ def spec_options() -> _Decorator:
             "Name of the project, before COMPOSE_PROJECT_NAME and the file's own name:.",
             metavar="NAME",
         ),
-        _option(
-            "--service",
-            "services",
-            SPECS,
-            "Only this service and what it depends on; repeatable.",
-            metavar="NAME",
-            multiple=True,
-        ),
+        *([only] if service else []),
         _option("--profile", "profiles", SPECS, "Enable a profile; repeatable.", metavar="NAME", multiple=True),
         _option(
             "--env-file",
@@ -122,13 +122,20 @@ def engine_options() -> _Decorator:
             "Whose containers these are, where several controllers share an engine. Default: default.",
             metavar="NAME",
         ),
+        _option(
+            "--state-dir",
+            "state_dir",
+            ENGINE,
+            "Where rollouts are remembered. Default: /var/lib/reconciler for root, "
+            "else $XDG_STATE_HOME/reconciler (~/.local/state/reconciler).",
+            metavar="DIR",
+        ),
     )
 
 
 def converge_options() -> _Decorator:
     """What a converge may do, and for how long."""
     return _all(
-        _option("--dry-run", "dry_run", CONVERGING, "Print the plan and change nothing anywhere.", is_flag=True),
         _option(
             "--timeout",
             "timeout",
@@ -136,6 +143,14 @@ def converge_options() -> _Decorator:
             "Fail when not converged in this time: 90s, 10m, 1h30m, or seconds.",
             metavar="DURATION",
             callback=_duration,
+        ),
+        _option(
+            "--max-unavailable",
+            "max_unavailable",
+            CONVERGING,
+            "Keep all but this many replicas of the whole project serving while it rolls.",
+            type=click.IntRange(min=1),
+            metavar="N",
         ),
         _option(
             "--prune/--no-prune",
@@ -159,6 +174,40 @@ def converge_options() -> _Decorator:
             is_flag=True,
         ),
     )
+
+
+def dry_run_option() -> _Decorator:
+    """For whoever wants to know first."""
+    return _option("--dry-run", "dry_run", CONVERGING, "Print the plan and change nothing anywhere.", is_flag=True)
+
+
+def history_options() -> _Decorator:
+    """How much of the past."""
+    return _option(
+        "--limit",
+        "limit",
+        OUTPUT,
+        "At most this many rollouts of each project, the newest. Default: 10.",
+        type=click.IntRange(min=1),
+        metavar="N",
+    )
+
+
+def revision_option() -> _Decorator:
+    """How far back."""
+    return _option(
+        "--to",
+        "revision",
+        CONVERGING,
+        "Revision to go back to. Default: the one before the present one.",
+        type=click.IntRange(min=1),
+        metavar="REVISION",
+    )
+
+
+def deep_option() -> _Decorator:
+    """For whoever can wait a little longer."""
+    return _option("--deep", "deep", OUTPUT, "Also look for files changed inside the containers.", is_flag=True)
 
 
 def output_options(*formats: str) -> _Decorator:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from reconciler.cli.palette import Palette
 from reconciler.cli.values import clean
+from reconciler.cli.verdicts import is_held
 from reconciler.model.observed import EngineInfo
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport
-from reconciler.model.step import Condition
+from reconciler.model.step import Condition, ServiceStatus
 
 WIDTH = 100
+RETRY = "reconcile retry"
 _NAMED = 4
 
 
@@ -60,9 +62,26 @@ def in_sync_line(project: ProjectReport) -> str:
 
 def condition_lines(condition: Condition, width: int, palette: Palette) -> list[str]:
     """`! web: PortInUse  file:line` and the message beneath."""
-    subject = f"{condition.service}: {condition.reason}" if condition.service else condition.reason
+    held = is_held(condition)
+    reason = f"not tried again ({condition.reason})" if held else condition.reason
+    subject = f"{condition.service}: {reason}" if condition.service else reason
     where = palette.faint(f"  {clean(condition.source)}") if condition.source else ""
-    return [f"  {palette.remove('! ' + subject)}{where}", *wrapped(condition.message, width, "      ")]
+    way_out = wrapped(way_out_of_quarantine(condition.service or ""), width, "      ") if held else []
+    if RETRY in condition.message:
+        way_out = []
+    return [f"  {palette.remove('! ' + subject)}{where}", *wrapped(condition.message, width, "      "), *way_out]
+
+
+def way_out_of_quarantine(service: str) -> str:
+    """How a person goes on with a definition that is not tried again."""
+    return f"to go on: correct the spec or the image; {RETRY} {service} tries the same again"
+
+
+def gate_lines(service: ServiceStatus, width: int, palette: Palette) -> list[str]:
+    """What a replica must pass while the service rolls, and what keeps requests from being lost meanwhile."""
+    gate = f"gate: {service.gate}" if service.gate else ""
+    protection = f"protection: {service.protection}" if service.protection else ""
+    return [palette.faint(line) for text in (gate, protection) if text for line in wrapped(text, width, "      ")]
 
 
 def warning_lines(warnings: Iterable[Notice], width: int, palette: Palette) -> list[str]:

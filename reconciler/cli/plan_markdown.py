@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 from reconciler.cli.cause_text import reason_text
 from reconciler.cli.changes import PAST, Change, changes, tally
-from reconciler.cli.phrases import count, engine_text, in_sync_line, targets_text
+from reconciler.cli.moments import span
+from reconciler.cli.phrases import RETRY, count, engine_text, in_sync_line, targets_text, way_out_of_quarantine
 from reconciler.cli.values import clean, name_of, shorten, show
-from reconciler.cli.verdicts import troubles
+from reconciler.cli.verdicts import is_held, quarantined, troubles, untold
 from reconciler.model.operation import Difference
 from reconciler.model.project import Notice
 from reconciler.model.redaction import REDACTED
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.step import Condition, ServiceStatus
 
 LIMIT = 60_000
 _RESERVE = 4_000
@@ -43,7 +45,7 @@ def _headline(report: Report) -> str:
         pending = [project.name for project in report.projects if not project.in_sync]
         words = f"changes to {_names(pending)}" if pending else "nothing to do"
     else:
-        failed = [project.name for project in report.projects if not project.succeeded]
+        failed = [project.name for project in report.projects if not project.succeeded or quarantined(project)]
         words = f"{_names(failed)} failed" if failed else "converged"
     return f"{words}, {count(len(report.errors), 'error')}" if report.errors else words
 
@@ -67,9 +69,12 @@ def _project(project: ProjectReport, command: str, share: int) -> list[str]:
         return [_text(in_sync_line(project)), ""]
     found = changes(project)
     engine = f"\n\n{_text(engine_text(project.engine))}" if project.engine else ""
-    opening = [f"<details{'' if project.succeeded else ' open'}>", f"<summary><b>{_text(project.name)}</b>: "]
+    fine = project.succeeded and not quarantined(project)
+    opening = [f"<details{'' if fine else ' open'}>", f"<summary><b>{_text(project.name)}</b>: "]
     opening[1] += f"{_counts(found, command)}</summary>{engine}"
-    closing = [*_troubles(project), "</details>", ""]
+    closing = [*_failures(project), *_troubles(project), "</details>", ""]
+    if command == "plan":
+        closing = [*_rollouts(project, found), *closing]
     table = _table(found, share - _size(opening) - _size(closing))
     return [*opening, "", *table, "", *closing]
 
@@ -125,13 +130,48 @@ def _value(value: object) -> str:
     return "*none*" if value is None else _code(shorten(show(value), _VALUE))
 
 
-def _troubles(project: ProjectReport) -> list[str]:
+def _rollouts(project: ProjectReport, found: tuple[Change, ...]) -> list[str]:
+    """How each service that rolls does so, and how long all of it takes at least."""
+    rolling = {change.service for change in found if change.resource == "container" and change.verb == "replace"}
+    lines = [_rollout(service) for service in project.services if service.name in rolling and service.gate]
+    more = [f"- … and {len(lines) - _NOTICES} more"] if len(lines) > _NOTICES else []
+    if project.expected_seconds >= 1 and project.converges:
+        more.append(f"- takes at least {span(project.expected_seconds)}")
+    return [*lines[:_NOTICES], *more, ""] if lines or more else []
+
+
+def _rollout(service: ServiceStatus) -> str:
+    reason = f" ({service.order_reason})" if service.order_reason else ""
+    parts = [f"{service.order}{reason}", f"gate: {service.gate}"]
+    parts += [f"protection: {service.protection}"] if service.protection else []
+    return f"- **{_text(service.name)}**: {_text('; '.join(parts))}"
+
+
+def _failures(project: ProjectReport) -> list[str]:
     lines = [
-        f"- **{_text(item.service or project.name)}: {item.reason}** {_text(item.message)}"
-        + (f" <sub>{_text(item.source)}</sub>" if item.source else "")
-        for item in troubles(project)[:_NOTICES]
+        f"- **{_text(item.service)}: {item.reason}{', rolled back' if item.rolled_back else ''}** {_text(item.message)}"
+        for item in project.failures[:_NOTICES]
     ]
     return [*lines, ""] if lines else []
+
+
+def _troubles(project: ProjectReport) -> list[str]:
+    lines = [
+        f"- **{_text(item.service or project.name)}: {_reason(item)}** {_text(item.message)}{_way_out(item)}"
+        + (f" <sub>{_text(item.source)}</sub>" if item.source else "")
+        for item in untold(project, ())[:_NOTICES]
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _reason(condition: Condition) -> str:
+    return f"not tried again ({condition.reason})" if is_held(condition) else condition.reason
+
+
+def _way_out(condition: Condition) -> str:
+    if not is_held(condition) or RETRY in condition.message:
+        return ""
+    return f" ({_text(way_out_of_quarantine(condition.service or ''))})"
 
 
 def _code(text: str) -> str:

@@ -6,19 +6,21 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.cli.cause_text import cause_lines, place, reason_text, sole_reason
 from reconciler.cli.changes import Change, changes, tally
+from reconciler.cli.moments import span
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import (
     WIDTH,
     condition_lines,
     count,
     engine_text,
+    gate_lines,
     in_sync_line,
     targets_text,
     warning_lines,
     wrapped,
 )
 from reconciler.cli.values import clean, name_of, shorten
-from reconciler.cli.verdicts import troubles
+from reconciler.cli.verdicts import quarantined, troubles
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import ServiceStatus
 
@@ -53,11 +55,22 @@ def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palet
 def summary(project: ProjectReport, found: tuple[Change, ...]) -> str:
     """The plan in one line: how many objects of each verb, and whether the forecast ends with nothing left to do."""
     counts = ", ".join(f"{number} to {verb}" for verb, number in tally(found).items())
-    steps = count(len(project.operations), "operation")
-    end = "does not converge, so nothing is touched: see ! above"
-    if project.converges:
-        end = f"converges after {steps} (forecast on a simulated engine)"
-    return f"Plan: {counts or 'no changes'}; {end}."
+    parts = [counts or "no changes", _end(project), _held(project)]
+    return f"Plan: {'; '.join(part for part in parts if part)}."
+
+
+def _end(project: ProjectReport) -> str:
+    if not project.converges:
+        return "does not converge, so nothing is touched: see ! above"
+    if not project.operations and quarantined(project):
+        return ""
+    least = f", takes at least {span(project.expected_seconds)}" if project.expected_seconds >= 1 else ""
+    return f"converges after {count(len(project.operations), 'operation')}{least} (forecast on a simulated engine)"
+
+
+def _held(project: ProjectReport) -> str:
+    held = ", ".join(quarantined(project))
+    return f"not tried again: {held}, see ! above" if held and project.converges else ""
 
 
 def _header(project: ProjectReport, palette: Palette) -> str:
@@ -75,29 +88,35 @@ def _changes(project: ProjectReport, found: tuple[Change, ...], width: int, pale
     if resources and replicas:
         yield ""
     column = _column((targets_text(change.targets) for change in replicas), _TARGETS)
+    told: set[str] = set()
     for change in replicas:
         service = services.get(change.service or "") if change.verb == "replace" else None
-        yield from _change(
-            change, _replica_text(change, service, column), _order_reason(change, service), width, palette
-        )
+        text, remark = _replica_text(change, service, column), _order_reason(change, service)
+        gate = gate_lines(service, width, palette) if service and service.name not in told else []
+        yield from _change(change, text, remark, width, palette, gate)
+        told.update([service.name] if service else [])
 
 
 def _column(names: Iterable[str], most: int) -> int:
     return max((len(name) for name in names if len(name) <= most), default=0)
 
 
-def _change(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:
+def _change(
+    change: Change, text: str, remark: str, width: int, palette: Palette, gate: Iterable[str] = ()
+) -> Iterator[str]:
     sole = sole_reason(change.causes)
     if sole is None or remark:
         yield from _head(change, text, remark, width, palette)
+        yield from gate
         yield from cause_lines(change.causes, width, palette)
         return
     because = "  ".join(part for part in (reason_text(sole), place(sole)) if part)
     if 4 + len(text) + 2 + len(because) <= width:
         yield f"  {_signed(change, text, palette)}  {palette.faint(because)}"
-        return
-    yield from _head(change, text, "", width, palette)
-    yield from (palette.faint(line) for line in wrapped(because, width, " " * 6))
+    else:
+        yield from _head(change, text, "", width, palette)
+        yield from (palette.faint(line) for line in wrapped(because, width, " " * 6))
+    yield from gate
 
 
 def _head(change: Change, text: str, remark: str, width: int, palette: Palette) -> Iterator[str]:

@@ -12,19 +12,21 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from reconciler.cli.cause_text import cause_sentence
-from reconciler.cli.changes import PAST, Verb, redacted, replica
+from reconciler.cli.changes import PAST, Verb, drain_method, redacted, replica, verb_of
 from reconciler.cli.phrases import seconds
 from reconciler.cli.values import clean, name_of
 from reconciler.logs import get_logger
 from reconciler.model.operation import Operation
 from reconciler.model.report import Activity, ProjectReport, Report
 
-_GERUNDS: dict[str, str] = {
+_GERUNDS: dict[Verb, str] = {
     "create": "creating",
     "start": "starting",
     "stop": "stopping",
     "remove": "removing",
     "connect": "connecting",
+    "disconnect": "disconnecting",
+    "drain": "draining",
     "pull": "pulling",
     "build": "building",
     "tag": "tagging",
@@ -160,14 +162,14 @@ def subject(operation: Operation) -> str:
 
 def doing(operation: Operation) -> str:
     """`creating shop-web-1-ab12cd34`; the object's name only where the line does not begin with it."""
-    return _with_object(_GERUNDS[_verb(operation)], operation)
+    return _with_object(_GERUNDS[verb_of(operation)], operation)
 
 
 def outcome(operation: Operation, activity: Activity) -> str:
     """`created shop-web-1-ab12cd34`, or what failed and why."""
     if activity.state == "failed":
-        return f"{_with_object(_GERUNDS[_verb(operation)], operation)} failed: {clean(activity.text)}"
-    return _with_object(PAST[_verb(operation)], operation)
+        return f"{_with_object(_GERUNDS[verb_of(operation)], operation)} failed: {clean(activity.text)}"
+    return _with_object(PAST[verb_of(operation)], operation)
 
 
 def open_progress(*, logged: bool, quiet: bool, live: bool, color: bool, write: Callable[[str], None]) -> Progress:
@@ -192,9 +194,7 @@ def following(progress: Progress) -> Iterator[Progress]:
         progress.close()
 
 
-def _verb(operation: Operation) -> Verb:
-    return operation.kind.partition(".")[2]  # type: ignore[return-value]
-
-
 def _with_object(word: str, operation: Operation) -> str:
-    return f"{word} {name_of(operation.resource)}" if operation.service else word
+    method = drain_method(operation)
+    how = f" ({method})" if method else ""
+    return f"{word} {name_of(operation.resource)}{how}" if operation.service else word

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.cli.changes import PAST, changes, tally
+from reconciler.cli.failure_text import remains_lines
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import (
+    RETRY,
     WIDTH,
     condition_lines,
     count,
@@ -15,12 +17,11 @@ from reconciler.cli.phrases import (
     warning_lines,
     wrapped,
 )
-from reconciler.cli.values import clean, shorten
-from reconciler.cli.verdicts import troubles
+from reconciler.cli.verdicts import is_held, quarantined, troubles, untold
 from reconciler.model.memory import Failure
 from reconciler.model.report import ProjectReport, Report
 
-_LOG_LINES = 20
+_LOG_LINES = 50
 
 
 def render(report: Report, *, stopped: bool = False, width: int = WIDTH, palette: Palette = PLAIN) -> str:
@@ -46,18 +47,29 @@ def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: b
         yield from _failure(project, failure, width, palette)
     yield from _conditions(project, width, palette, stopped=stopped)
     yield _verdict(project, palette, stopped=stopped)
-    if not project.succeeded:
+    if not _fine(project):
         yield from _what_runs(project, width)
         yield from wrapped(_next(project, stopped=stopped), width, "  ")
+
+
+def _fine(project: ProjectReport) -> bool:
+    return project.succeeded and not quarantined(project)
 
 
 def _verdict(project: ProjectReport, palette: Palette, *, stopped: bool) -> str:
     done = ", ".join(f"{number} {PAST[verb]}" for verb, number in tally(changes(project)).items())
     time = seconds(project.duration)
-    if project.succeeded:
+    if _fine(project):
         return palette.add(f"{project.name}: converged in {time}: {done or 'nothing had to be done'}.")
     if stopped and not project.failures and not project.failed_operations:
         return palette.remove(f"{project.name}: stopped on request after {time}: {done or 'nothing was done'}.")
+    back = ", ".join(dict.fromkeys(failure.service for failure in project.failures if failure.rolled_back))
+    if back:
+        return palette.remove(f"{project.name}: failed after {time}: rolled back: {back}.")
+    held = ", ".join(quarantined(project))
+    if held and not project.failures and not project.failed_operations:
+        rest = f"; everything else converged in {time}: {done}" if project.succeeded and done else ""
+        return palette.remove(f"{project.name}: failed: not tried again: {held}{rest}.")
     return palette.remove(f"{project.name}: failed after {time}.")
 
 
@@ -69,21 +81,21 @@ def _failed_operations(project: ProjectReport, width: int, palette: Palette) -> 
 
 
 def _failure(project: ProjectReport, failure: Failure, width: int, palette: Palette) -> Iterator[str]:
-    yield f"  {palette.remove(f'! {failure.service}: {failure.reason}')}"
-    yield from wrapped(failure.message, width, "      ")
-    log = dict(project.logs).get(failure.container, "").rstrip()
-    if log:
-        kept = clean(log).split("\n")[-_LOG_LINES:]
-        yield palette.faint(f"      last lines of {failure.container}:")
-        yield from (palette.faint(f"      | {shorten(line, width - 8)}") for line in kept)
+    back = ", rolled back" if failure.rolled_back else ""
+    yield f"  {palette.remove(f'! {failure.service}: {failure.reason}{back}')}"
+    held = (item.message for item in project.conditions if item.service == failure.service and is_held(item))
+    message = next((text for text in held if failure.message in text), failure.message)
+    log = dict(project.logs).get(failure.container, "")
+    yield from wrapped(message, width, "      ")
+    yield from remains_lines(failure, log, palette, width=width, indent="      ", most=_LOG_LINES)
     yield ""
 
 
 def _conditions(project: ProjectReport, width: int, palette: Palette, *, stopped: bool) -> Iterator[str]:
-    told = [failure.message for failure in project.failures] + [message for _, message in project.failed_operations]
-    for condition in troubles(project):
-        news = not any(condition.message in message for message in told)
-        if news and (condition.type == "Stalled" or not (told or stopped)):
+    """What blocks it; a quarantine is told by the plan before, or by the failure that led to it."""
+    told = bool(project.failures or project.failed_operations)
+    for condition in untold(project, (message for _, message in project.failed_operations)):
+        if not is_held(condition) and (condition.type == "Stalled" or not (told or stopped)):
             yield from condition_lines(condition, width, palette)
             yield ""
 
@@ -101,17 +113,22 @@ def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
 
 
 def _next(project: ProjectReport, *, stopped: bool) -> str:
+    back = next((failure.service for failure in project.failures if failure.rolled_back), "")
+    again = f"; {RETRY} {back} tries the same again" if back else ""
     if project.failures:
-        return "next: read the log lines above, correct the spec or the image, and run reconcile again"
+        return f"next: read the log lines above, correct the spec or the image, and run reconcile again{again}"
     if stopped:
         return "next: run reconcile again; it carries on from here"
+    held = quarantined(project)
+    if held and not project.failed_operations:
+        return f"next: correct the spec or the image and run reconcile again; {RETRY} {held[0]} tries the same again"
     if project.failed_operations or troubles(project):
         return "next: remove the cause named above and run reconcile again; it carries on from here"
     return "next: reconcile status shows what is still off; a run with a longer --timeout waits longer"
 
 
 def _total(report: Report, *, stopped: bool) -> str:
-    failed = [project.name for project in report.projects if not project.succeeded]
+    failed = [project.name for project in report.projects if not _fine(project)]
     fine = len(report.projects) - len(failed)
     parts = [f"{count(fine, 'project')} converged"]
     parts += [f"{len(failed)} {'not' if stopped else 'failed'} ({', '.join(failed)})"] if failed else []

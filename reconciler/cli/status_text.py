@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import condition_lines, engine_text, warning_lines, wrapped
-from reconciler.cli.values import clean, shorten_path
+from reconciler.cli.values import clean, name_of, shorten_path
 from reconciler.cli.verdicts import troubles, worst_health, worst_sync
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import ServiceStatus
@@ -16,6 +16,7 @@ _NUMBERS = range(1, 5)
 _IMAGE = 5
 _SHORTEST_IMAGE = 16
 _GAP = 2
+_PATHS = 6
 _REASON_WIDTH = 100
 
 
@@ -50,7 +51,16 @@ def _table(services: tuple[ServiceStatus, ...], width: int | None, palette: Pale
     for service, row in zip(services, rows[1:], strict=True):
         lines.append(_mood(service, palette)(_line(row, widths)))
         lines += _reason(service, width or _REASON_WIDTH)
+        lines += mutation_lines(service, width or _REASON_WIDTH)
     return lines
+
+
+def mutation_lines(service: ServiceStatus, width: int) -> list[str]:
+    """The files that somebody changed inside the service's containers, the first few by name."""
+    paths = ", ".join(name_of(path) for path in service.mutated[:_PATHS])
+    more = len(service.mutated) - _PATHS
+    text = f"files changed inside: {paths}{f' and {more} more' if more > 0 else ''}"
+    return wrapped(text, width, "      ") if service.mutated else []
 
 
 def _row(service: ServiceStatus) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def arrow(before: Any, after: Any, limit: int) -> tuple[str, ...]:
     """`before -> after`, in two lines where one of `limit` characters is too short; the difference is never cut off."""
     old, new = show(before), show(after)
     if old == new == REDACTED:
-        return (f"{REDACTED} (changed, not shown)",)
+        return (shorten(f"{REDACTED} (changed, not shown)", limit),)
     if len(old) + len(new) + len(ARROW) + 1 <= limit:
         return (f"{old} {ARROW}{new}",)
     room = limit - len(ARROW)

@@ -8,6 +8,7 @@ from reconciler.errors import FAILED, PENDING, REFUSED
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import Condition, ServiceStatus
 
+_HELD = {"Quarantined", "RolledBack", "RollingBack"}
 _SYNC = ("Synced", "OutOfSync", "Modified", "Unknown")
 _HEALTH = ("Completed", "Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
 
@@ -15,12 +16,13 @@ _HEALTH = ("Completed", "Healthy", "Suspended", "Progressing", "Missing", "Degra
 def exit_code(report: Report, *, exit_code_flag: bool) -> int:
     """The contract's exit code: 3 (refused) before 1 (failed) before 2 (a plan's pending changes) before 0.
 
-    A status was read or it was not: what it says of the services does not make it fail.
+    What is quarantined has failed, though nothing is tried. A status was read or it was not: what it says of the
+    services does not make it fail.
     """
     if report.refused:
         return REFUSED
     judged = report.projects if report.command != "status" else ()
-    if report.failed or report.errors or not all(project.succeeded for project in judged):
+    if report.failed or report.errors or not all(project.succeeded and not quarantined(project) for project in judged):
         return FAILED
     pending = report.command == "plan" and exit_code_flag and report.pending
     return PENDING if pending else 0
@@ -32,6 +34,28 @@ def troubles(project: ProjectReport) -> tuple[Condition, ...]:
     if stalled or project.succeeded:
         return stalled
     return tuple(item for item in project.conditions if item.type == "Ready" and item.status != "True")
+
+
+def is_held(condition: Condition) -> bool:
+    """Whether it says that a definition failed and is not tried again (quarantine)."""
+    return condition.type == "Stalled" and condition.status == "True" and condition.reason in _HELD
+
+
+def quarantined(project: ProjectReport) -> tuple[str, ...]:
+    """The services whose definition failed before and is not tried again."""
+    held = (item.service for item in project.conditions if is_held(item))
+    return tuple(dict.fromkeys(service for service in held if service))
+
+
+def untold(project: ProjectReport, told: Iterable[str]) -> tuple[Condition, ...]:
+    """The troubles that the project's failures, and these messages, do not tell already."""
+    failed = {failure.service for failure in project.failures}
+    messages = [*told, *(failure.message for failure in project.failures)]
+    return tuple(
+        item
+        for item in troubles(project)
+        if not any(item.message in message for message in messages) and not (is_held(item) and item.service in failed)
+    )
 
 
 def worst_sync(services: Iterable[ServiceStatus]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import time
 from typing import Any
 from urllib.parse import quote
@@ -17,14 +17,15 @@ from urllib.parse import quote
 from reconciler.engine.docker_build import build_image
 from reconciler.engine.docker_connect import Target, negotiate, newer_than_tested, resolve_target
 from reconciler.engine.docker_credentials import registry_auth
-from reconciler.engine.docker_errors import removal_in_progress
+from reconciler.engine.docker_drain import exec_in_container, http_post
+from reconciler.engine.docker_errors import not_connected, removal_in_progress
 from reconciler.engine.docker_logs import decode_logs
 from reconciler.engine.docker_progress import readable
 from reconciler.engine.docker_transport import READ_TIMEOUT, SLOW_TIMEOUT, Query, Transport
 from reconciler.engine.protocol import JSON, Engine, Progress
 from reconciler.engine.times import seconds
 from reconciler.errors import EngineError, EngineUnreachableError
-from reconciler.model.observed import EngineInfo
+from reconciler.model.observed import EngineInfo, json_value
 from reconciler.model.project import Build
 from reconciler.model.references import parse_reference
 
@@ -44,6 +45,8 @@ _EVENTS = (
 )
 _FORBIDDEN = 403
 _MISSING = frozenset({404})
+_LIVE = frozenset({"running", "paused"})
+_NOT_RUNNING = frozenset({404, 409})
 
 
 def connect(host: str | None = None, context: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
@@ -104,6 +107,10 @@ class DockerEngine:
         """GET /containers/{id}/json."""
         return dict(self._transport.json(f"/containers/{_segment(container)}/json", what=container))
 
+    def container_changes(self, container: str) -> list[dict[str, Any]]:
+        """GET /containers/{id}/changes, which is null where nothing changed."""
+        return list(self._transport.json(f"/containers/{_segment(container)}/changes", what=container) or [])
+
     def list_networks(self) -> list[dict[str, Any]]:
         """GET /networks."""
         return list(self._transport.json("/networks"))
@@ -163,6 +170,19 @@ class DockerEngine:
             if not removal_in_progress(error):
                 raise
 
+    def kill_container(self, container: str, signal: str) -> None:
+        """POST /containers/{id}/kill. The engine takes this for a stop by hand: its restart policy is off from then."""
+        path = f"/containers/{_segment(container)}/kill"
+        self._transport.call("POST", path, query={"signal": signal}, accept=_NOT_RUNNING, what=container)
+
+    def exec_in_container(self, container: str, command: Sequence[str], timeout_seconds: float) -> tuple[int, str]:
+        """POST /containers/{id}/exec, POST /exec/{id}/start, attached, then GET /exec/{id}/json."""
+        return exec_in_container(self._transport, container, command, timeout_seconds)
+
+    def http_post(self, container: str, port: int, path: str) -> None:
+        """A request to the container itself; of the engine it only asks the address."""
+        http_post(self._transport, container, port, path)
+
     def create_network(self, name: str, body: JSON) -> str:
         """POST /networks/create. CheckDuplicate, because API 1.41 would make a second network of that name."""
         return str(self._post("/networks/create", body={**body, "Name": name, "CheckDuplicate": True}, what=name)["Id"])
@@ -178,6 +198,15 @@ class DockerEngine:
             self._transport.call("POST", f"/networks/{_segment(network)}/connect", body=body, what=container)
         except EngineError as error:
             if error.status != _FORBIDDEN or not self._is_connected(network, container):
+                raise
+
+    def disconnect_network(self, network: str, container: str) -> None:
+        """POST /networks/{id}/disconnect. A restarting container's network cannot be taken away: 500, to be retried."""
+        path, body = f"/networks/{_segment(network)}/disconnect", {"Container": container}
+        try:
+            self._transport.call("POST", path, body=body, accept=_MISSING, what=container)
+        except EngineError as error:
+            if not not_connected(error) or self._is_connected(network, container):
                 raise
 
     def create_volume(self, name: str, body: JSON) -> None:
@@ -226,8 +255,12 @@ class DockerEngine:
         return self._transport.decode(answer.content, what)
 
     def _is_connected(self, network: str, container: str) -> bool:
-        attached = (self.inspect_container(container).get("NetworkSettings") or {}).get("Networks") or {}
-        return network in attached or any(endpoint.get("NetworkID") == network for endpoint in attached.values())
+        """Whether it is on the network: the failed connect of a running container leaves an endpoint without an id."""
+        document = self.inspect_container(container)
+        live = json_value(document, "State", "Status") in _LIVE
+        attached = json_value(document, "NetworkSettings", "Networks") or {}
+        found = [one for name, one in attached.items() if network in {name, one.get("NetworkID")}]
+        return any(one.get("EndpointID") or not live for one in found)
 
 
 def _until_lost(stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -38,6 +38,7 @@ _FINAL = re.compile(
 )
 _FULL_ID = re.compile(r"(?<![:\w])([0-9a-f]{12})[0-9a-f]{52}\b")
 _REMOVING = re.compile(r"removal of container .* (is )?already in progress|marked for removal", re.IGNORECASE)
+_NOT_CONNECTED = re.compile(r"is not connected to (the )?network", re.IGNORECASE)
 _FIRST_SERVER_ERROR = 500
 _CONFLICT = 409
 _TOO_MANY = 429
@@ -79,6 +80,11 @@ def clean(message: str) -> str:
 def removal_in_progress(error: EngineError) -> bool:
     """Whether a 409 says that the container is being removed already."""
     return error.status == _CONFLICT and bool(_REMOVING.search(error.message))
+
+
+def not_connected(error: EngineError) -> bool:
+    """Whether a disconnect was refused (with 500) because there is nothing to disconnect."""
+    return bool(_NOT_CONNECTED.search(error.message))
 
 
 def unreachable(error: BaseException, target: Target, ssh_said: str = "") -> EngineUnreachableError:

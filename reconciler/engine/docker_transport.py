@@ -11,6 +11,7 @@ import json
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -107,6 +108,29 @@ class Transport:
         response = self._send(request, stream=True)
         self._streams[response] = self._objects(response, what)
         return self._streams[response]
+
+    def read_for(
+        self, seconds: float, path: str, *, body: Any, accept: frozenset[int] = frozenset(), what: str = ""
+    ) -> tuple[bytes, bool]:
+        """What POST `path` answers until it ends, and whether that was within so many seconds.
+
+        Nothing of an answer whose status is in `accept` is kept: it is an error's.
+        """
+        request = _Request("POST", path, None, body, {}, seconds + CONNECT_TIMEOUT, accept, what)
+        response = self._send(request, stream=True)
+        late = threading.Event()
+        timer = threading.Timer(seconds, _cut_short, (response, late))
+        timer.start()
+        try:
+            content = response.content
+        except CONNECTION_FAILURES as error:
+            if not late.is_set():
+                raise self._unreachable(error) from error
+            content = b""
+        finally:
+            timer.cancel()
+            response.close()
+        return b"" if response.status_code >= _FIRST_ERROR else content, not late.is_set()
 
     def close(self) -> None:
         """Give all connections back; streams that another thread reads end."""
@@ -238,6 +262,13 @@ class _KeepAliveAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **keywords: Any) -> None:
         options = [*HTTPConnection.default_socket_options, _KEEPALIVE]
         super().init_poolmanager(*args, **keywords, socket_options=options)
+
+
+def _cut_short(response: Response, late: threading.Event) -> None:
+    """End the reading of a response in another thread."""
+    late.set()
+    with contextlib.suppress(ValueError, RuntimeError, OSError):  # it ended just now
+        response.raw.shutdown()
 
 
 def _open(target: Target, dialer: _Dialer) -> APIClient:

@@ -2,12 +2,16 @@
 
 Both speak raw Engine API JSON (the shapes of API 1.41 and later), so that no field is lost in wrappers and one contract
 suite holds for both. Every method may raise `EngineError` (with the HTTP status the Engine API documents) or
-`EngineUnreachableError`. There is deliberately no update, rename, commit, exec, kill, archive or prune.
+`EngineUnreachableError`. There is deliberately no update, rename, commit, archive or prune.
+
+Four verbs touch a running container, and only because its spec opted in: `kill_container`, `exec_in_container` and
+`http_post` for a drain, `disconnect_network` with `connect_network` for `publish: healthy` and a drain by it. Where the
+replica is gone or does not run, there is nothing left to drain: that is success.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from reconciler.model.observed import EngineInfo
@@ -38,6 +42,13 @@ class Engine(Protocol):
 
     def inspect_container(self, container: str) -> dict[str, Any]:
         """GET /containers/{id}/json. 404 when it is gone."""
+        ...
+
+    def container_changes(self, container: str) -> list[dict[str, Any]]:
+        """GET /containers/{id}/changes: `Path` and `Kind` (0 changed, 1 added, 2 deleted) of what was written.
+
+        404 when it is gone.
+        """
         ...
 
     def list_networks(self) -> list[dict[str, Any]]:
@@ -80,6 +91,28 @@ class Engine(Protocol):
         """DELETE /containers/{id}?v=0, never by force: 409 while it runs; 404 and 'removal in progress' are success."""
         ...
 
+    def kill_container(self, container: str, signal: str) -> None:
+        """POST /containers/{id}/kill with that signal. 404 and 409 (not running) are success; 400 no such signal."""
+        ...
+
+    def exec_in_container(self, container: str, command: Sequence[str], timeout_seconds: float) -> tuple[int, str]:
+        """Run a command in the container; its exit code and the last 4 kB of its output, both streams together.
+
+        Code 0 where the container is gone or does not run, before the command or because of it. One that cannot be
+        started has the engine's code, 126 or 127. After `timeout_seconds` EngineError: nothing ends the command then,
+        it may go on in the container.
+        """
+        ...
+
+    def http_post(self, container: str, port: int, path: str) -> None:
+        """POST http://ADDRESS:PORT/PATH from this process to the container's address on its own network.
+
+        Waits 5 s to be connected and 5 s for the answer. 2xx and 3xx are success, and so is a container that is gone or
+        does not run. EngineError for any other answer, for none, and where the engine is not on this machine, so that
+        its networks cannot be reached.
+        """
+        ...
+
     def create_network(self, name: str, body: JSON) -> str:
         """POST /networks/create with CheckDuplicate; the new id. 409 where the name exists."""
         ...
@@ -89,7 +122,18 @@ class Engine(Protocol):
         ...
 
     def connect_network(self, network: str, container: str, endpoint: JSON) -> None:
-        """POST /networks/{id}/connect, used between create and first start only. 403 (already connected) is success."""
+        """POST /networks/{id}/connect, of a running container too. 403 is success where it is connected already.
+
+        400 for a fixed address on a network whose subnet the engine chose; 403 `Address already in use`, which leaves a
+        running container with an endpoint that has no EndpointID: not connected, and free to be connected again.
+        """
+        ...
+
+    def disconnect_network(self, network: str, container: str) -> None:
+        """POST /networks/{id}/disconnect, never by force. Not connected (the engine's 500) and 404 are success.
+
+        Its address is free at once for whatever starts next, and its published ports are closed until it is connected.
+        """
         ...
 
     def create_volume(self, name: str, body: JSON) -> None:

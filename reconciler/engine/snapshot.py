@@ -20,7 +20,7 @@ class Snapshot:
     /containers/{id}/json, for those that were inspected (a foreign container is only listed). `networks` and `volumes`
     are the rows of GET /networks and GET /volumes; `images` those of GET /images/json, and `image_inspects` GET
     /images/{name}/json by whatever they were asked for. `registry` is what registries answered, by reference as
-    written.
+    written. `changes` maps ids of containers that were looked at deep to GET /containers/{id}/changes.
     """
 
     info: EngineInfo
@@ -31,3 +31,4 @@ class Snapshot:
     images: Sequence[JSON] = ()
     image_inspects: Mapping[str, JSON] = field(default_factory=dict)
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
+    changes: Mapping[str, Sequence[JSON]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ class Desired:
     """`hash_key` keys every desired hash: the engine's id, so that it is the same from every machine.
 
     `registry` holds an answer for each reference that had to be asked for: absent means that nobody asked.
+    `max_unavailable` bounds how many replicas of the project may be out of service at once for rollouts' sake.
     `hashes` keeps the services' desired hashes from pass to pass, by name, image and what else may change in a run.
     """
 
@@ -22,4 +23,5 @@ class Desired:
     hash_key: str = ""
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     prune: bool = True
+    max_unavailable: int | None = None
     hashes: dict[tuple[object, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -15,7 +15,7 @@ Verdict = Literal["running", "completed", "rolled back", "paused", "failed", "in
 
 @dataclass(frozen=True)
 class ReplicaRecord:
-    """One replica's part in a rollout. Times are the engine's, seconds since the epoch; 0.0 where it did not come to it.
+    """One replica's part in a rollout. Times are the engine's, in seconds since the epoch; 0.0: not so far.
 
     `gate` is what it had to pass (`healthy`, `weak gate: running for 5 s`, `completed`), `verdict` how that ended
     (`up`, else the trouble in words).

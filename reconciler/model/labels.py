@@ -15,6 +15,7 @@ IMAGE = "io.reconciler.image"
 DIGEST = "io.reconciler.digest"
 ROLLOUT = "io.reconciler.rollout"
 NAME = "io.reconciler.name"
+SUBNET = "io.reconciler.subnet"
 BUILD_KEY = "io.reconciler.build-key"
 
 COMPOSE_PREFIX = "com.docker.compose."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.model.observed import Container, Probe
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import JSON, Service
 
+SlotKey = tuple[str, int]
+Value = TypeVar("Value")
 REMEMBERED_WHEN = {"network.connect", "network.disconnect", "container.kill", "container.exec", "container.http"}
 
 
@@ -76,6 +80,10 @@ class Memory:
     - `up`: when a container was first seen up, by its id and StartedAt; `done`: when an operation of
       `REMEMBERED_WHEN` ended, by its id.
     - `restarts`: by (service, slot). `subnets`: what the engine chose for a network, by name, for asking for it.
+    - `addresses`: what a container had on a network that it left for a moment, by `<id>:<network>`, to come back with
+      (IPv4Address, MacAddress).
+    - `quarantined`: the failures that were known before this run began; `earlier`: the containers that runs before it
+      attempted: one of them that ended may have ended with its engine, and is tried once more.
     - `made`: the ids of containers that are ours, with the names they were given; `baselines`: by the id of a
       container that came up, the paths that it had changed by then.
     """
@@ -91,6 +99,9 @@ class Memory:
     done: Mapping[str, float] = field(default_factory=dict)
     restarts: Mapping[tuple[str, int], Restarts] = field(default_factory=dict)
     subnets: Mapping[str, JSON] = field(default_factory=dict)
+    addresses: Mapping[str, JSON] = field(default_factory=dict)
+    quarantined: frozenset[tuple[str, str]] = frozenset()
+    earlier: frozenset[str] = frozenset()
     made: Mapping[str, str] = field(default_factory=dict)
     baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -103,18 +114,93 @@ class Memory:
         """This memory and an operation that failed for good."""
         return replace(self, failed_operations={**self.failed_operations, operation_id: message})
 
-    def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
+    def with_attempts(self, operations: tuple[Operation, ...], now: float) -> Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""
+        if not operations:
+            return self
         names = {op.resource for op in operations if op.kind in {"container.create", "container.start"}}
-        causes = {(op.service, op.slot): op.cause for op in operations if op.service and op.slot}
-        leaving = [op for op in operations if op.kind == "container.remove"]
-        removals = [((op.service, op.slot), op.payload) for op in leaving if op.service and op.slot]
-        volumes = {key: payload["volumes"] for key, payload in removals if payload.get("volumes")}
-        removed = {key: payload["removed"] for key, payload in removals if "removed" in payload}
         return replace(
             self,
             attempted=self.attempted | names,
-            causes={**causes, **self.causes},
-            volumes={**self.volumes, **volumes},
-            removed={**removed, **self.removed},
+            earlier=self.earlier - names,
+            causes={**_of_slots(operations, lambda op: op.cause), **self.causes},
+            volumes={**self.volumes, **_of_slots(operations, lambda op: op.payload.get("volumes"))},
+            removed={**_of_slots(operations, lambda op: op.payload.get("removed")), **self.removed},
+            restarts={**self.restarts, **_of_slots(operations, lambda op: _restarts(op, now))},
+            addresses={**self.addresses, **_addresses(operations)},
+            subnets={**self.subnets, **{op.resource: op.payload["ipam"] for op in operations if "ipam" in op.payload}},
         )
+
+    def with_done(self, operation: Operation, container: str, ended_at: float) -> Memory:
+        """This memory and an operation that succeeded on that container ("" where it concerns none)."""
+        if operation.kind in REMEMBERED_WHEN:
+            return replace(self, done={**self.done, operation.id: ended_at})
+        if operation.kind == "container.create" and container:
+            return replace(self, made={**self.made, container: operation.resource})
+        if operation.kind == "container.remove":
+            return self.without_containers({operation.target})
+        return self
+
+    def with_up(self, up: tuple[tuple[str, float], ...]) -> Memory:
+        """This memory and replicas that were seen up for the first time."""
+        return replace(self, up={**dict(up), **self.up}) if up else self
+
+    def with_stable(self, project: str, stable: Stable) -> Memory:
+        """This memory and a definition that every replica came up with: its rollout is over and forgotten."""
+        name = stable.service.name
+        before = self.stable.get(name)
+        unchanged = before is not None and before.spec_hash == stable.spec_hash
+        kept = replace(self, stable={**self.stable, name: before if before and unchanged else stable})
+        return kept.without_rollout(project, name, stable.service.container_name, keep_restarts=unchanged)
+
+    def without_rollout(
+        self, project: str, service: str, literal: str | None = None, *, keep_restarts: bool = True
+    ) -> Memory:
+        """This memory without what it holds of the service's rollout under way."""
+        own = re.compile(rf"{re.escape(project)}-{re.escape(service)}-\d+-[0-9a-f]{{8}}")
+        ours = {name for name in self.attempted if name == literal or own.fullmatch(name)}
+        ids = {key for key, name in self.made.items() if name == literal or own.fullmatch(name)}
+        return replace(
+            self,
+            attempted=self.attempted - ours,
+            causes=_without(self.causes, service),
+            volumes=_without(self.volumes, service),
+            removed=_without(self.removed, service),
+            restarts=self.restarts if keep_restarts else _without(self.restarts, service),
+            up={key: at for key, at in self.up.items() if key.partition("@")[0] not in ids},
+            done={key: at for key, at in self.done.items() if key.partition(":")[2].partition("/")[0] != service},
+            addresses={key: value for key, value in self.addresses.items() if key.partition(":")[0] not in ids},
+        )
+
+    def without_failures(self, project: str, service: str) -> Memory:
+        """This memory with the service's definitions out of quarantine, and its lost replicas forgotten."""
+        kept = {key: failure for key, failure in self.failures.items() if key[0] != service}
+        return replace(self, failures=kept).without_rollout(project, service, keep_restarts=False)
+
+    def without_containers(self, gone: Collection[str]) -> Memory:
+        """This memory without what it holds of containers that exist no more."""
+        return replace(
+            self,
+            made={key: name for key, name in self.made.items() if key not in gone},
+            baselines={key: paths for key, paths in self.baselines.items() if key not in gone},
+        )
+
+
+def _of_slots(operations: tuple[Operation, ...], find: Callable[[Operation], Value | None]) -> dict[SlotKey, Value]:
+    """What `find` says of each operation on a slot, where it says something."""
+    found = (((op.service, op.slot), find(op)) for op in operations if op.service and op.slot)
+    return {(str(service), int(slot or 0)): value for (service, slot), value in found if value}
+
+
+def _restarts(operation: Operation, now: float) -> Restarts | None:
+    count = operation.payload.get("restarts", 0)
+    return Restarts(count, now) if count else None
+
+
+def _addresses(operations: tuple[Operation, ...]) -> dict[str, JSON]:
+    leaving = (op for op in operations if op.kind == "network.disconnect")
+    return {f"{op.target}:{op.payload['network']}": op.payload["address"] for op in leaving}
+
+
+def _without(entries: Mapping[SlotKey, Value], service: str) -> dict[SlotKey, Value]:
+    return {key: value for key, value in entries.items() if key[0] != service}

@@ -11,9 +11,9 @@ from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.model.redaction import redact
 from reconciler.planner.context import Context, View
-from reconciler.planner.slots import Slot, network_drift
+from reconciler.planner.rollback import BUILT_IN
+from reconciler.planner.slots import Slot
 
-BUILT_IN = {"host", "none", "bridge"}
 SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ipc"}
 
 
@@ -23,11 +23,13 @@ def slot_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ..
 
 
 def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
+    if view.going_back and view.failure:
+        return (Difference("rollback", None, None, view.service.source(), view.failure.message),)
     previous = slot.previous
     if previous is None:
         return (_new_replica(view, slot),)
     if previous.labels.get(labels.SPEC_HASH) == view.desired_hash:
-        return (_drift(view, slot, previous),)
+        return _drift(view, slot, previous)
     found = [*_name_difference(view, previous), *_image_difference(view, previous)]
     found += _field_differences(view, previous, context.observed)
     found += _network_differences(view, previous, context.project, slot.number)
@@ -35,13 +37,12 @@ def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference
     return tuple(found) or (_hidden_difference(view, previous),)
 
 
-def _drift(view: View, slot: Slot, previous: Container) -> Difference:
+def _drift(view: View, slot: Slot, previous: Container) -> tuple[Difference, ...]:
+    if slot.drift:
+        return slot.drift
     service = view.service
-    if previous.status == "running" and network_drift(service, previous):
-        wanted = sorted(item.network for item in service.networks)
-        return Difference("networks", sorted(previous.networks), wanted, service.source("networks"), slot.reason)
     state = slot.reason or previous.status
-    return Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running")
+    return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),)
 
 
 def surplus_cause(view: View) -> tuple[Difference, ...]:

@@ -6,8 +6,8 @@ from reconciler.model import labels
 from reconciler.model.observed import Container, Foreign
 from reconciler.model.project import HostPort, Service
 from reconciler.planner.context import Context, View
+from reconciler.planner.gates import State
 from reconciler.planner.order import describe_port
-from reconciler.planner.slots import State
 
 BUSY = {"running", "paused", "restarting"}
 

@@ -6,12 +6,19 @@ from dataclasses import replace
 
 from reconciler.model import labels
 from reconciler.model.observed import Container
-from reconciler.model.operation import Difference, Impact, Operation
-from reconciler.model.project import Attachment
+from reconciler.model.operation import Difference, Impact, Kind, Operation
+from reconciler.model.project import JSON, Attachment
+from reconciler.planner.addresses import fixed_addresses
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
-from reconciler.planner.payload import anonymous_volumes, create_body, endpoint, rollout_id
-from reconciler.planner.recreate import old_endpoint, recreate_body
+from reconciler.planner.payload import (
+    anonymous_volumes,
+    at_address,
+    create_body,
+    endpoint,
+    named_from_start,
+    rollout_id,
+)
 from reconciler.planner.slots import Slot, slot_number
 
 Cause = tuple[Difference, ...]
@@ -23,8 +30,10 @@ def container_key(container: Container) -> str:
     return f"{found.get(labels.SERVICE, '')}/{found.get(labels.SLOT, '')}/{found.get(labels.ROLLOUT, container.id[:8])}"
 
 
-def create(context: Context, view: View, slot: Slot, impact: Impact, after: tuple[str, ...]) -> Operation:
-    """Create this slot's new container from the bound image."""
+def create(
+    context: Context, view: View, slot: Slot, impact: Impact, after: tuple[str, ...], restarts: int
+) -> Operation:
+    """Create this slot's new container from the bound image; `restarts` counts it where it replaces a lost equal."""
     replaced = slot.previous
     rollout = rollout_id(view.desired_hash, replaced)
     name = context.name(view.service, slot.number, rollout)
@@ -38,6 +47,7 @@ def create(context: Context, view: View, slot: Slot, impact: Impact, after: tupl
         rollout=rollout,
         carried=anonymous_volumes(replaced) if replaced else left,
         shares=view.shares,
+        addresses=fixed_addresses(context, view.service),
         engine=context.observed.engine,
     )
     return Operation(
@@ -51,7 +61,7 @@ def create(context: Context, view: View, slot: Slot, impact: Impact, after: tupl
         after=after,
         impact=impact,
         cause=slot_cause(context, view, slot),
-        payload={"name": name, "body": body, "platform": view.service.image.platform},
+        payload={"name": name, "body": body, "platform": view.service.image.platform, "restarts": restarts},
     )
 
 
@@ -59,7 +69,10 @@ def connect(context: Context, view: View, slot: Slot, current: Container, attach
     """Attach a created container to one more network, where the engine's create takes only one."""
     payload = {
         "network": attachment.network,
-        "endpoint": endpoint(context.desired, view.service, slot.number, attachment),
+        "endpoint": at_address(
+            endpoint(context.desired, view.service, slot.number, attachment, named=named_from_start(view.service)),
+            fixed_addresses(context, view.service).get(attachment.network),
+        ),
     }
     return Operation(
         id=f"network.connect:{container_key(current)}:{attachment.network}",
@@ -104,60 +117,27 @@ def make_room(context: Context, view: View, container: Container, cause: Cause) 
     return context.draft.add(replace(operation, payload={**operation.payload, **kept}))
 
 
-def bring_back(context: Context, view: View, slot: Slot, removed: Container, cause: Cause) -> Operation:
-    """Create the container again that was removed to make room, as it was."""
-    image = view.service.image
-    return Operation(
-        id=f"container.create:{container_key(removed)}",
-        kind="container.create",
-        resource=removed.name,
-        project=context.project,
-        service=view.service.name,
-        slot=slot.number,
-        target=removed.name,
-        impact="gap",
-        cause=cause,
-        payload={
-            "name": removed.name,
-            "body": recreate_body(removed, context.observed.engine),
-            "platform": image.platform,
-        },
-    )
-
-
-def reconnect(context: Context, removed: Container, again: Container, network: str, cause: Cause) -> Operation:
-    """Attach a container that is brought back to a network that its create could not name."""
-    return Operation(
-        id=f"network.connect:{container_key(again)}:{network}",
-        kind="network.connect",
-        resource=again.name,
-        project=context.project,
-        service=again.labels.get(labels.SERVICE),
-        slot=slot_number(again),
-        target=again.id,
-        after=(f"container.create:{container_key(again)}",),
-        cause=cause,
-        payload={"network": network, "endpoint": old_endpoint(removed, network)},
-    )
-
-
-def retire(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...] = ()) -> str:
-    """Add the next operation towards a removal: stop, then remove. Returns why it failed for good, or ""."""
-    make = (
-        stop(context, container, impact, cause, after)
-        if container.occupied
-        else remove(context, container, impact, cause)
-    )
-    return context.draft.add(make)
-
-
 def _existing(
     context: Context, verb: str, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...]
 ) -> Operation:
-    kind = {"start": "container.start", "stop": "container.stop", "remove": "container.remove"}[verb]
+    kinds: dict[str, Kind] = {"start": "container.start", "stop": "container.stop", "remove": "container.remove"}
+    return on(context, kinds[verb], container_key(container), container, impact, cause, {}, after)
+
+
+def on(
+    context: Context,
+    kind: Kind,
+    key: str,
+    container: Container,
+    impact: Impact,
+    cause: Cause,
+    payload: JSON,
+    after: tuple[str, ...] = (),
+) -> Operation:
+    """An operation on a container that exists; `key` makes its id."""
     return Operation(
-        id=f"{kind}:{container_key(container)}",
-        kind=kind,  # type: ignore[arg-type]
+        id=f"{kind}:{key}",
+        kind=kind,
         resource=container.name,
         project=context.project,
         service=container.labels.get(labels.SERVICE),
@@ -166,4 +146,5 @@ def _existing(
         after=after,
         impact=impact,
         cause=cause,
+        payload=payload,
     )

@@ -4,33 +4,51 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
-from reconciler.model.memory import Failure, Memory
+from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Service
 from reconciler.model.step import Condition
-from reconciler.planner.images import BoundImage, bind_image
+from reconciler.planner.gates import Gate, State, monitor_seconds
+from reconciler.planner.images import BoundImage, bind_image, bind_stable
 from reconciler.planner.order import OrderChoice, choose_order
 from reconciler.planner.payload import container_name, spec_hash
-from reconciler.planner.slots import Slot, State, make_slot, slot_number
+from reconciler.planner.rollback import going_back, last_good
+from reconciler.planner.slots import Slot, make_slot, slot_number
 
 
 @dataclass(frozen=True)
 class View:
-    """One service as seen in this pass. `desired_hash` is empty while the image or a shared container is not known."""
+    """One service as seen in this pass. `desired_hash` is empty while the image or a shared container is not known.
+
+    `service` is the definition to bring about: the spec's, or after a failure (`going_back`) the last stable one.
+    `failure` is why the spec's own definition is not tried again, `tolerated` the slots that `max_failure_ratio` or
+    `failure_action: continue` let a rollout go on without.
+    """
 
     service: Service
     image: BoundImage
-    desired_hash: str
+    gate: Gate
     slots: tuple[Slot, ...]
     surplus: tuple[Container, ...]
     order: OrderChoice
-    shares: Mapping[str, str]
     failure: Failure | None = None
+    going_back: bool = False
+    tolerated: frozenset[int] = frozenset()
+
+    @property
+    def desired_hash(self) -> str:
+        """The desired hash of the definition to bring about."""
+        return self.gate.spec_hash
+
+    @property
+    def shares(self) -> Mapping[str, str]:
+        """HostConfig field -> id of the container whose namespace is joined."""
+        return self.gate.joined
 
     @property
     def settled(self) -> bool:
@@ -48,14 +66,20 @@ class View:
 class Draft:
     """The step being written. Operations already in flight are counted, not repeated.
 
-    `yielding` are ids of containers that hold a name or port which a service that could come up now needs.
+    `yielding` are ids of containers that hold a name or port which a service that could come up now needs, `absent`
+    networks that are about to be made anew. `begun` counts the replicas that this step takes out of service, and
+    `addresses` are those that it gives away, as (network, address).
     """
 
     inflight: frozenset[str]
     failed: Mapping[str, str]
     asked: dict[str, Operation] = field(default_factory=dict)
     yielding: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     wakes: list[tuple[float, str]] = field(default_factory=list)
+    retries: list[float] = field(default_factory=list)
+    begun: int = 0
+    addresses: set[tuple[str, str]] = field(default_factory=set)
     conditions: list[Condition] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -107,27 +131,72 @@ class Context:
         """Names of the services that have containers of ours."""
         return set(self._by_service)
 
+    @property
+    def views(self) -> list[View]:
+        """The view of every service."""
+        return [self.view(service) for service in self.desired.project.services]
+
     def view(self, service: Service) -> View:
         """The service's view, made on first use."""
         if service.name not in self._views:
             self._views[service.name] = self._make_view(service)
         return self._views[service.name]
 
+    def remembers(self, operation_id: str, container: Container) -> bool:
+        """Whether an operation ended in the present life of this container."""
+        return self.memory.done.get(operation_id, 0.0) > container.started_at
+
     def _make_view(self, service: Service) -> View:
         image = bind_image(service, self.desired, self.observed)
         shares = self._resolve_shares(service)
         known = image.state == "ready" and shares is not None
         desired_hash = spec_hash(self.desired, service, image, shares or {}) if known else ""
+        view = self._view_of(service, image, desired_hash, shares or {})
+        failed = frozenset(slot.number for slot in view.slots if slot.state is State.FAILED)
+        failure = self._failure(view, failed)
+        if failure is None:
+            return replace(view, tolerated=failed)
+        target = last_good(self.memory, service, desired_hash, self.containers(service.name))
+        keeps_new = service.rollout.failure_action != "rollback" and any(slot.settled for slot in view.slots)
+        if target is None or service.job or (keeps_new and not failure.rolled_back):
+            return replace(view, failure=failure)
+        back = self._view_of(going_back(target.service, service), *self._bound(target, shares))
+        return replace(back, failure=replace(failure, rolled_back=True), going_back=True)
+
+    def _bound(self, target: Stable, shares: Mapping[str, str] | None) -> tuple[BoundImage, str, Mapping[str, str]]:
+        joined = dict(shares or {}) if target.service.shares else {}
+        return bind_stable(target, self.observed), target.spec_hash, joined
+
+    def _view_of(self, service: Service, image: BoundImage, desired_hash: str, shares: Mapping[str, str]) -> View:
+        name, replaced_at = self._dependency_replaced(service)
+        gate = Gate(
+            service,
+            desired_hash,
+            self.memory,
+            self.now,
+            monitor=monitor_seconds(service, image),
+            joined=shares,
+            outdated_before=replaced_at,
+            outdated_by=name,
+            mutations=self.observed.mutations,
+        )
         by_slot: dict[int, list[Container]] = defaultdict(list)
         for container in self.containers(service.name):
             by_slot[slot_number(container)].append(container)
-        slots = tuple(
-            make_slot(service, number, by_slot.pop(number, []), desired_hash, self.memory, self.now)
-            for number in range(1, service.replicas + 1)
-        )
+        slots = tuple(make_slot(gate, number, by_slot.pop(number, [])) for number in range(1, service.replicas + 1))
         surplus = tuple(container for number in sorted(by_slot) for container in by_slot[number])
-        failure = self._failure(service, desired_hash, slots)
-        return View(service, image, desired_hash, slots, surplus, choose_order(service, image), shares or {}, failure)
+        return View(service, image, gate, slots, surplus, choose_order(service, image))
+
+    def _dependency_replaced(self, service: Service) -> tuple[str, float]:
+        """Which dependency with `restart: true` is up, all of it new, since when (Compose Spec, depends_on)."""
+        found = [("", 0.0)]
+        for dependency in service.depends_on:
+            other = self.desired.project.service(dependency.service) if dependency.restart else None
+            slots = self.view(other).slots if other else ()
+            times = [slot.current.created_at for slot in slots if slot.settled and slot.current]
+            if times and len(times) == len(slots):
+                found.append((dependency.service, min(times)))
+        return max(found, key=lambda item: item[1])
 
     def _resolve_shares(self, service: Service) -> dict[str, str] | None:
         """HostConfig field -> id of the container whose namespace is joined; None while that one is not up."""
@@ -140,15 +209,33 @@ class Context:
             resolved[host_field] = slots[0].current.id
         return resolved
 
-    def _failure(self, service: Service, desired_hash: str, slots: tuple[Slot, ...]) -> Failure | None:
-        known = self.memory.failures.get((service.name, desired_hash))
-        if known:
+    def _failure(self, view: View, failed: frozenset[int]) -> Failure | None:
+        """Why this definition is not tried any more: known before, or more replicas failed than are tolerated."""
+        known = self.memory.failures.get((view.service.name, view.desired_hash))
+        if known or not failed:
             return known
-        for slot in slots:
-            if slot.state is State.FAILED and slot.current:
-                message = f"{service.name}/{slot.number}: {slot.reason}"
-                return Failure(service.name, desired_hash, _failure_reason(slot), message, slot.current.name)
-        return None
+        rollout = view.service.rollout
+        enough = len(failed) > rollout.max_failure_ratio * len(view.slots) and rollout.failure_action != "continue"
+        ended = all(slot.settled or slot.number in failed for slot in view.slots)
+        return self._describe(view, failed) if enough or ended else None
+
+    def _describe(self, view: View, failed: frozenset[int]) -> Failure | None:
+        slot = next(slot for slot in view.slots if slot.number in failed)
+        container = slot.current
+        if container is None:
+            return None
+        more = f" ({len(failed)} of {len(view.slots)} replicas failed)" if len(failed) > 1 else ""
+        return Failure(
+            view.service.name,
+            view.desired_hash,
+            _failure_reason(slot),
+            f"{view.service.name}/{slot.number}: {slot.reason}{more}",
+            container.name,
+            slot=slot.number,
+            exit_code=None if container.running or container.status == "created" else container.exit_code,
+            health_log=container.health_log,
+            at=self.now,
+        )
 
     def name(self, service: Service, slot: int, rollout: str) -> str:
         """The name of a new container of this slot."""

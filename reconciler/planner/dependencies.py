@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.model.project import Dependency, Service
 from reconciler.planner.context import Context, View
-from reconciler.planner.slots import State
+from reconciler.planner.gates import State
 
 _WORDS = {
     "service_started": "to have started",
@@ -24,7 +24,7 @@ def waits_for(context: Context, service: Service) -> str:
         if other is None:
             continue
         view = context.view(other)
-        if view.failure:
+        if view.failure and not _still_good(context, service, view):
             message = f"{service.name} is not touched because {dependency.service} failed: {view.failure.message}"
             context.draft.stall("DependencyFailed", message, service.name, service.source("depends_on"))
             return f"{dependency.service}, which failed"
@@ -37,6 +37,11 @@ def has_failed_dependency(context: Context, service: Service) -> bool:
     """Whether a service that this one depends on could not be brought up."""
     others = (context.desired.project.service(dependency.service) for dependency in service.depends_on)
     return any(context.view(other).failure for other in others if other is not None)
+
+
+def _still_good(context: Context, service: Service, dependency: View) -> bool:
+    """Whether the dependency runs its last good definition, and the dependent is to come up again as it was too."""
+    return dependency.going_back and dependency.settled and context.view(service).gate.stable
 
 
 def _met(dependency: Dependency, view: View) -> bool:

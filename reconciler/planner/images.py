@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.model.desired import Desired
+from reconciler.model.memory import Stable
 from reconciler.model.observed import ImageState, Observed, RegistryAnswer
 from reconciler.model.operation import Difference, Kind, Operation
 from reconciler.model.project import Image, Project, Service
@@ -61,6 +62,16 @@ def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundI
         return BoundImage("error", service.image.reference, message=_why_missing(service.image, answer))
     warning = f"registry not consulted, the local image is used: {answer.error}" if answer.error else ""
     return _ready(service.image.reference, reference, local, warning=warning)
+
+
+def bind_stable(stable: Stable, observed: Observed) -> BoundImage:
+    """The image of a definition that ran before, by its id; `error` where it is gone from the engine."""
+    image = next((image for image in observed.images if image.id == stable.image_id), None)
+    if image is None:
+        message = f"image {stable.image_id.removeprefix('sha256:')[:12]} ({stable.reference}) is gone from the engine"
+        return BoundImage("error", stable.reference, digest=stable.digest, message=message)
+    source = stable.create_from if stable.create_from in {*image.tags, *image.digests} else stable.image_id
+    return BoundImage("ready", stable.reference, image, source, stable.digest)
 
 
 def _bind_build(service: Service, desired: Desired, observed: Observed) -> BoundImage:

@@ -62,11 +62,13 @@ def create_body(
     rollout: str,
     carried: Mapping[str, str],
     shares: Mapping[str, str],
+    addresses: Mapping[str, str],
     engine: EngineInfo,
 ) -> dict[str, Any]:
     """The body of POST /containers/create for one replica (Engine API, ContainerCreate).
 
-    `carried` are the anonymous volumes that the slot has already, by mount path.
+    `carried` are the anonymous volumes that the slot has already, by mount path; `addresses` are fixed ones that it
+    gets, by network.
     """
     body: dict[str, Any] = dict(service.container)
     host: dict[str, Any] = dict(body.get("HostConfig") or {})
@@ -76,7 +78,7 @@ def create_body(
         host["Mounts"] = mounts
     if service.networks:
         host["NetworkMode"] = service.networks[0].network
-        body["NetworkingConfig"] = {"EndpointsConfig": _endpoints(desired, service, slot, engine)}
+        body["NetworkingConfig"] = {"EndpointsConfig": _endpoints(desired, service, slot, addresses, engine)}
     body["HostConfig"] = host
     body["Image"] = image.create_from
     body["Labels"] = {
@@ -86,10 +88,26 @@ def create_body(
     return body
 
 
-def endpoint(desired: Desired, service: Service, slot: int, attachment: Attachment) -> dict[str, Any]:
-    """EndpointSettings of one network: the listed aliases, the service's name, and the slot's own name."""
-    names = [*attachment.aliases, service.name, f"{desired.project.name}-{service.name}-{slot}"]
+def endpoint(desired: Desired, service: Service, slot: int, attachment: Attachment, *, named: bool) -> dict[str, Any]:
+    """EndpointSettings of one network: the slot's own name, and where `named` the listed aliases and the service's."""
+    shared = [*attachment.aliases, service.name] if named else []
+    names = [*shared, *slot_names(desired.project.name, service, slot)]
     return {**attachment.endpoint, "Aliases": list(dict.fromkeys(names))}
+
+
+def at_address(settings: dict[str, Any], address: str | None) -> dict[str, Any]:
+    """EndpointSettings that ask for that IPv4 address, unless there is none to ask for."""
+    return {**settings, "IPAMConfig": {"IPv4Address": address}} if address else settings
+
+
+def slot_names(project: str, service: Service, slot: int) -> list[str]:
+    """The names that one replica alone answers to on its networks."""
+    return [f"{project}-{service.name}-{slot}"]
+
+
+def named_from_start(service: Service) -> bool:
+    """Whether a replica answers to its service's name as soon as it runs."""
+    return service.job or service.rollout.publish == "immediate"
 
 
 def replica_labels(
@@ -130,10 +148,16 @@ def later_networks(service: Service, engine: EngineInfo) -> tuple[Attachment, ..
     return () if engine.supports(ALL_ENDPOINTS_IN_CREATE) else service.networks[1:]
 
 
-def _endpoints(desired: Desired, service: Service, slot: int, engine: EngineInfo) -> dict[str, Any]:
+def _endpoints(
+    desired: Desired, service: Service, slot: int, addresses: Mapping[str, str], engine: EngineInfo
+) -> dict[str, Any]:
     later = {item.network for item in later_networks(service, engine)}
     return {
-        item.network: endpoint(desired, service, slot, item) for item in service.networks if item.network not in later
+        item.network: at_address(
+            endpoint(desired, service, slot, item, named=named_from_start(service)), addresses.get(item.network)
+        )
+        for item in service.networks
+        if item.network not in later
     }
 
 

@@ -9,10 +9,13 @@ from reconciler.model.step import ServiceStatus, Step
 from reconciler.planner.conflicts import foreign_project, in_the_way
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import in_dependency_order
+from reconciler.planner.learning import newly_stable, newly_up
 from reconciler.planner.prune import prune
 from reconciler.planner.resources import plan_networks, plan_volumes, resources_missing
 from reconciler.planner.rollout import roll
 from reconciler.planner.status import service_status
+
+CALM = {"RolledBack"}
 
 
 def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> Step:
@@ -31,7 +34,7 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
         service.name: _plan_service(context, context.view(service))
         for service in in_dependency_order(desired.project.services)
     }
-    settled = not context.draft.conditions and all(
+    settled = all(condition.reason in CALM for condition in context.draft.conditions) and all(
         context.view(service).settled for service in desired.project.services
     )
     prune(context, settled=settled)
@@ -52,7 +55,7 @@ def _plan_service(context: Context, view: View) -> str:
 def _name_a_deadlock(context: Context, waits: dict[str, str]) -> None:
     """An empty step that leaves a service waiting is no success: say which, and for what."""
     draft = context.draft
-    if draft.asked or draft.inflight or draft.wakes or draft.conditions:
+    if draft.asked or draft.inflight or draft.wakes or draft.retries or draft.conditions:
         return
     for service in context.desired.project.services:
         if not context.view(service).settled:
@@ -72,6 +75,9 @@ def _finish(context: Context, waits: dict[str, str]) -> Step:
         services=tuple(_statuses(context, waits)),
         failures=tuple(draft.failures),
         notices=tuple(draft.notices),
+        retry_at=min(draft.retries, default=None),
+        up=tuple(item for view in context.views for item in newly_up(context, view)),
+        stable=tuple(item for view in context.views if (item := newly_stable(context, view))),
     )
 
 

@@ -40,7 +40,8 @@ def _remove_service(context: Context, name: str, *, settled: bool) -> None:
     cause = Difference(f"services.{name}", "defined", None, context.desired.project.source, "not in the spec any more")
     for container in context.containers(name):
         if settled or container.id in context.draft.yielding:
-            message = containers.retire(context, container, "none", (cause,))
+            verb = containers.stop if container.occupied else containers.remove
+            message = context.draft.add(verb(context, container, "none", (cause,)))
             if message:
                 context.draft.stall("RemoveFailed", message, name)
 

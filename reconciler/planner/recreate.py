@@ -1,35 +1,34 @@
-"""A container that is gone, as a body to create it again: for going back where its literal name had to be freed."""
+"""What of a container's inspection belongs to its definition, so that it can be made again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reconciler.model.observed import Container, EngineInfo
-from reconciler.planner.payload import ALL_ENDPOINTS_IN_CREATE, anonymous_volumes
+from reconciler.model import labels
+from reconciler.model.observed import Container
+from reconciler.planner.payload import anonymous_volumes
 
 
-def recreate_body(container: Container, engine: EngineInfo) -> dict[str, Any]:
-    """The body of POST /containers/create that makes it again, its anonymous volumes and labels included."""
-    body = dict(container.config)
-    if container.id.startswith(body.get("Hostname") or "-"):
-        del body["Hostname"]
-    body["HostConfig"] = _host_config(container)
-    names = sorted(container.networks, key=lambda name: name != container.host_config.get("NetworkMode"))
-    first = names if engine.supports(ALL_ENDPOINTS_IN_CREATE) else names[:1]
-    body["NetworkingConfig"] = {"EndpointsConfig": {name: old_endpoint(container, name) for name in first}}
-    return body
+def kept_aliases(container: Container, network: str) -> list[str]:
+    """The names that it was given on a network, without those that every replica gets."""
+    found = container.labels
+    own = {container.id[:12], container.name}
+    own.add(f"{found.get(labels.PROJECT)}-{found.get(labels.SERVICE)}-{found.get(labels.SLOT)}")
+    return [alias for alias in container.networks[network].aliases if alias not in own]
 
 
-def old_endpoint(container: Container, network: str) -> dict[str, Any]:
-    """EndpointSettings of one of its networks: aliases and fixed addresses, without what the engine gave."""
-    endpoint = container.networks[network]
-    aliases = [alias for alias in endpoint.aliases if alias != container.id[:12]]
-    return {"Aliases": aliases, **({"IPAMConfig": dict(endpoint.ipam_config)} if endpoint.ipam_config else {})}
+def fixed_address(container: Container, network: str) -> dict[str, Any]:
+    """The address that it asked for on a network, as EndpointSettings."""
+    asked = container.networks[network].ipam_config
+    return {"IPAMConfig": dict(asked)} if asked else {}
 
 
-def _host_config(container: Container) -> dict[str, Any]:
+def host_config(container: Container) -> dict[str, Any]:
+    """Its HostConfig; its anonymous volumes stay anonymous: each replica takes over its slot's own."""
     carried = anonymous_volumes(container)
     host = dict(container.host_config)
-    mounts = [mount for mount in host.get("Mounts") or () if mount.get("Target") not in carried]
-    mounts += [{"Type": "volume", "Source": name, "Target": path} for path, name in sorted(carried.items())]
+    mounts = [
+        {name: value for name, value in mount.items() if name != "Source" or mount.get("Target") not in carried}
+        for mount in host.get("Mounts") or ()
+    ]
     return {**host, "Mounts": mounts}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
-from reconciler.model.observed import NetworkState
+from reconciler.model.observed import Container, Foreign, NetworkState, json_value
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Network, Service, Volume
 from reconciler.planner.context import Context
@@ -38,11 +39,13 @@ def plan_volumes(context: Context) -> None:
 
 def resources_missing(context: Context, service: Service) -> str:
     """The first network or volume that this service needs and that does not exist yet, in words."""
-    networks = next(
-        (f"network {item.network}" for item in service.networks if not context.observed.network(item.network)), ""
-    )
+    networks = next((f"network {item.network}" for item in service.networks if _absent(context, item.network)), "")
     volumes = next((f"volume {name}" for name in service.volumes if not context.observed.volume(name)), "")
     return networks or volumes
+
+
+def _absent(context: Context, network: str) -> bool:
+    return network in context.draft.absent or context.observed.network(network) is None
 
 
 def is_our_network(context: Context, network: NetworkState) -> bool:
@@ -63,7 +66,34 @@ def _missing_network(context: Context, network: Network) -> None:
         )
         context.draft.stall("NetworkMissing", message, source=network.source)
         return
-    _create(context, network, "network", _network_labels(context, network))
+    ipam = context.memory.subnets.get(network.name) if network.keeps_addresses else None
+    kept = {labels.SUBNET: "asked for"} if ipam else {}
+    wanted = replace(network, definition={**network.definition, "IPAM": ipam}) if ipam else network
+    _create(context, wanted, "network", {**_network_labels(context, network), **kept})
+
+
+def _ask_for_subnet(context: Context, network: Network, existing: NetworkState) -> None:
+    """Make the network anew with the subnet that the engine chose for it, so that containers may ask for addresses.
+
+    Only while nobody is attached: later it stays as it is.
+    """
+    attached: tuple[Container | Foreign, ...] = (*context.observed.containers, *context.observed.foreign)
+    if labels.SUBNET in existing.labels or any(network.name in item.networks for item in attached):
+        return
+    pools = json_value(existing.raw, "IPAM", "Config") or []
+    ipam = {"Config": [{name: pool[name] for name in ("Subnet", "Gateway") if pool.get(name)} for pool in pools]}
+    reason = "publish: healthy needs addresses to be kept, so the subnet that the engine chose is asked for by name"
+    operation = Operation(
+        id=f"network.remove:{network.name}",
+        kind="network.remove",
+        resource=network.name,
+        project=context.project,
+        target=existing.id,
+        cause=(Difference(f"networks.{network.key}.ipam", None, pools[0].get("Subnet"), network.source, reason),),
+        payload={"ipam": ipam},
+    )
+    context.draft.add(operation)
+    context.draft.absent.add(network.name)
 
 
 def _check_network(context: Context, network: Network, existing: NetworkState) -> None:
@@ -76,6 +106,8 @@ def _check_network(context: Context, network: Network, existing: NetworkState) -
             f"give it a new key or `name:`, and the containers move over"
         )
         context.draft.stall("NetworkChanged", message, source=network.source)
+    elif network.keeps_addresses:
+        _ask_for_subnet(context, network, existing)
 
 
 def _missing_volume(context: Context, volume: Volume) -> None:

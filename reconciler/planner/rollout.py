@@ -1,19 +1,23 @@
-"""One service, one pass: move each slot one operation further towards the desired definition, or back to what ran."""
+"""One service, one pass: move each slot one operation further towards the definition to bring about."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.model import labels
-from reconciler.model.memory import Failure
 from reconciler.model.observed import Container
-from reconciler.model.operation import Impact
+from reconciler.model.operation import Difference, Impact
 from reconciler.model.project import Service
-from reconciler.planner import containers
+from reconciler.planner import availability, backoff, containers, failing, naming
 from reconciler.planner.causes import slot_cause, surplus_cause
 from reconciler.planner.conflicts import held_by_our_own
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import has_failed_dependency, waits_for
+from reconciler.planner.failing import fail_on
+from reconciler.planner.gates import State
+from reconciler.planner.leaving import leave
 from reconciler.planner.payload import later_networks, rollout_id
-from reconciler.planner.slots import Slot, State
+from reconciler.planner.slots import Slot
 
 
 def roll(context: Context, view: View, blocked: str) -> str:
@@ -25,7 +29,10 @@ def roll(context: Context, view: View, blocked: str) -> str:
     if not view.slots:
         return ""
     if view.failure:
-        return _after_failure(context, view, view.failure)
+        failing.report(context, view, view.failure)
+        if not view.going_back:
+            failing.pause(context, view)
+            return ""
     waiting = _image_wait(context, view) or blocked or ("" if view.desired_hash else _shares_wait(view))
     if waiting:
         return waiting
@@ -34,13 +41,19 @@ def roll(context: Context, view: View, blocked: str) -> str:
 
 def _retire_surplus(context: Context, view: View) -> None:
     for container in view.surplus:
-        message = containers.retire(context, container, "none", surplus_cause(view))
+        cause = surplus_cause(view)
+        if container.occupied:
+            message = leave(context, view, container, "none", cause)
+        else:
+            message = context.draft.add(containers.remove(context, container, "none", cause))
         if message:
             context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
 
 
 def _image_wait(context: Context, view: View) -> str:
     operation = view.image.operation
+    if view.image.state == "error" and view.going_back:
+        return ""  # what only has to be started again needs no image
     if view.image.state == "error":
         context.draft.stall("ImageUnavailable", view.image.message, view.service.name, _image_source(view.service))
         return "its image"
@@ -64,46 +77,89 @@ def _advance_slots(context: Context, view: View) -> str:
     todo = [slot for slot in view.slots if not slot.settled]
     waiting = ""
     if any(slot.state is State.EMPTY for slot in todo):
-        waiting = waits_for(context, view.service)
+        waiting = _image_gone(context, view) or waits_for(context, view.service)
     if not waiting and any(slot.state in {State.EMPTY, State.CREATED} for slot in todo):
         waiting = held_by_our_own(context, view.service)
         todo = [slot for slot in todo if not waiting or slot.state not in {State.EMPTY, State.CREATED}]
-    budget = view.limit - sum(1 for slot in todo if slot.replacing)
+    budget = _budget(context, view, todo)
     given_up = bool(waiting) and has_failed_dependency(context, view.service)
     for slot in todo:
         if given_up and slot.current is None:
-            _go_back(context, view, slot)  # the old one may have made room already
+            failing.go_back(context, view, slot)  # the old one may have made room already
         else:
             budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
-    if all(slot.settled for slot in view.slots):
+    published = [publish_slot(context, view, slot) for slot in view.slots]
+    if all(slot.settled for slot in view.slots) and all(published):
         _remove_others(context, view)
     return waiting or _gate_wait(view)
 
 
+def _image_gone(context: Context, view: View) -> str:
+    if view.image.state != "error":
+        return ""
+    context.draft.stall("ImageGone", f"cannot go back: {view.image.message}", view.service.name, view.service.source())
+    return "its last good image"
+
+
+def _budget(context: Context, view: View, todo: list[Slot]) -> int:
+    """How many more running replicas may be replaced now: none before `delay` has passed since the last."""
+    rollout = view.service.rollout
+    ended = [_ended_at(slot) for slot in view.slots if slot.settled and slot.others] if rollout.delay else []
+    due = max(ended, default=0.0) + rollout.delay
+    if ended and any(slot.state in {State.EMPTY, State.STOPPED} for slot in todo) and context.now < due:
+        context.draft.wakes.append((due, ""))
+        return 0
+    return view.limit - sum(1 for slot in todo if slot.replacing)
+
+
+def _ended_at(slot: Slot) -> float:
+    return max([slot.up_at, *(other.finished_at for other in slot.others)])
+
+
 def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budget: int) -> int:
     """Write the slot's next operation; 1 where that begins the replacement of a running container, else 0."""
-    if slot.current is None:
+    if slot.state in {State.EMPTY, State.STOPPED}:
         begins = 1 if slot.occupied_others else 0
-        if may_begin and (budget > 0 or not begins):
+        allowed = may_begin or slot.state is State.STOPPED
+        if allowed and (budget > 0 or not begins) and availability.may_begin(context, view, slot):
             _begin(context, view, slot)
             return begins
+    elif slot.state is State.FAILED:
+        failing.hold_back(context, view, slot)
+    elif slot.current is None:
+        pass
     elif slot.state is State.CREATED:
         _bring_up(context, view, slot, slot.current)
     elif slot.state is State.WAITING:
         _wait(context, slot, slot.current)
-    else:
+    elif publish_slot(context, view, slot):
         _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
     return 0
 
 
+def publish_slot(context: Context, view: View, slot: Slot) -> bool:
+    """Give a replica that is up its service's name, where that was kept back; whether it has it."""
+    if slot.state is not State.READY or slot.current is None:
+        return True
+    done, failed = naming.publish(context, view, slot, slot.current, slot_cause(context, view, slot))
+    fail_on(context, view, failed)
+    return done
+
+
 def _begin(context: Context, view: View, slot: Slot) -> None:
+    if slot.state is State.STOPPED and slot.current:
+        _bring_up(context, view, slot, slot.current)
+        return
     under_way = f"container.create:{view.service.name}/{slot.number}/"
     if any(operation.startswith(under_way) for operation in context.observed.inflight):
+        return
+    restarts = backoff.restarts(context, view, slot)
+    if restarts is None:
         return
     cause = slot_cause(context, view, slot)
     holders = _name_holders(context, view, slot)
     for other in holders:
-        _or_fail(context, view, containers.make_room(context, view, other, cause))
+        fail_on(context, view, _make_room(context, view, other, cause))
     if holders:
         return
     after = (
@@ -112,8 +168,18 @@ def _begin(context: Context, view: View, slot: Slot) -> None:
         *_dependency_operations(context, view.service),
         *(_made_room(view) if slot.occupied_others else ()),
     )
-    operation = containers.create(context, view, slot, _impact(view, slot), after)
-    _or_fail(context, view, context.draft.add(operation))
+    operation = containers.create(context, view, slot, _impact(view, slot), after, restarts)
+    fail_on(context, view, context.draft.add(operation))
+
+
+def _make_room(context: Context, view: View, container: Container, cause: tuple[Difference, ...]) -> str:
+    """Add the next operation towards the removal of the holder of a literal name; it is remembered for going back."""
+    if container.occupied:
+        return leave(context, view, container, "gap", cause)
+    operation = containers.remove(context, container, "none", cause)
+    ran = container.started_at > 0 and container.labels.get(labels.SPEC_HASH) != view.desired_hash
+    kept = {"removed": container} if ran and not view.going_back else {}
+    return context.draft.add(replace(operation, payload={**operation.payload, **kept}))
 
 
 def _name_holders(context: Context, view: View, slot: Slot) -> list[Container]:
@@ -123,26 +189,24 @@ def _name_holders(context: Context, view: View, slot: Slot) -> list[Container]:
 
 
 def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> None:
-    missing = [
-        item for item in later_networks(view.service, context.observed.engine) if item.network not in current.networks
-    ]
+    again = slot.state is State.STOPPED
+    needed = view.service.networks if again else later_networks(view.service, context.observed.engine)
+    missing = [item for item in needed if item.network not in current.networks]
     for attachment in missing:
-        _or_fail(context, view, context.draft.add(containers.connect(context, view, slot, current, attachment)))
+        fail_on(context, view, context.draft.add(containers.connect(context, view, slot, current, attachment)))
     if missing:
         return
     if view.order.order == "stop-first" and slot.occupied_others:
-        _stop_others(context, view, slot, (f"container.create:{containers.container_key(current)}",))
+        _leave_others(context, view, slot, (f"container.create:{containers.container_key(current)}",))
         return
     key = containers.container_key(current)
     stopped = tuple(f"container.stop:{containers.container_key(other)}" for other in slot.others)
     before = stopped if view.order.order == "stop-first" else ()
-    connected = tuple(
-        f"network.connect:{key}:{item.network}" for item in later_networks(view.service, context.observed.engine)
-    )
+    connected = tuple(f"network.connect:{key}:{item.network}" for item in needed)
     cause = slot_cause(context, view, slot)
     after = (f"container.create:{key}", *connected, *before)
     operation = containers.start(context, current, _impact(view, slot), cause, after)
-    _or_fail(context, view, context.draft.add(operation))
+    fail_on(context, view, context.draft.add(operation))
 
 
 def _wait(context: Context, slot: Slot, current: Container) -> None:
@@ -150,9 +214,16 @@ def _wait(context: Context, slot: Slot, current: Container) -> None:
 
 
 def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:
+    """The slot's replica is up: stop what it replaces, after `settle`."""
+    if slot.current:
+        since = max(slot.up_at, naming.published_at(context, view, slot.current))
+        _leave_others(context, view, slot, after, since + (view.gate.monitor if slot.others else 0.0))
+
+
+def _leave_others(context: Context, view: View, slot: Slot, after: tuple[str, ...], since: float | None = None) -> None:
     cause = slot_cause(context, view, slot)
     for other in slot.occupied_others:
-        message = context.draft.add(containers.stop(context, other, _impact(view, slot), cause, after))
+        message = leave(context, view, other, _impact(view, slot), cause, after=after, since=since)
         if message:
             context.draft.stall("StopFailed", message, view.service.name, view.service.source())
 
@@ -166,80 +237,10 @@ def _remove_others(context: Context, view: View) -> None:
                 context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
 
 
-def _after_failure(context: Context, view: View, failure: Failure) -> str:
-    """The rollout is over: slots that are up stay, the others go back to what ran before."""
-    context.draft.failures.append(failure)
-    context.draft.stall(failure.reason, failure.message, view.service.name, view.service.source())
-    for slot in view.slots:
-        if slot.state is State.READY and slot.current:
-            _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
-        elif slot.state is State.WAITING and slot.current:
-            _wait(context, slot, slot.current)
-        elif slot.others or (view.service.name, slot.number) in context.memory.removed:
-            _go_back(context, view, slot)
-    return ""
-
-
-def _go_back(context: Context, view: View, slot: Slot) -> None:
-    cause = slot_cause(context, view, slot)
-    current = slot.current
-    if current and current.occupied:
-        context.draft.add(containers.stop(context, current, "none", cause))
-        return
-    waiting = None if slot.occupied_others else _startable(view, slot)
-    if waiting and not context.draft.add(containers.start(context, waiting, "gap", cause, ())):
-        return
-    if current:
-        context.draft.add(containers.remove(context, current, "none", cause))
-        return
-    removed = context.memory.removed.get((view.service.name, slot.number))
-    if removed and not slot.occupied_others:
-        _restore(context, view, slot, removed)
-
-
-def _restore(context: Context, view: View, slot: Slot, removed: Container) -> None:
-    """Create the removed container again, reconnect it, start it: one operation a pass."""
-    cause = slot_cause(context, view, slot)
-    again = next((other for other in slot.others if other.name == removed.name and other.status == "created"), None)
-    if again is None:
-        if not slot.others:
-            context.draft.add(containers.bring_back(context, view, slot, removed, cause))
-        return
-    missing = [name for name in removed.networks if name not in again.networks]
-    for name in missing:
-        context.draft.add(containers.reconnect(context, removed, again, name, cause))
-    if not missing:
-        context.draft.add(containers.start(context, again, "gap", cause, ()))
-
-
-def _startable(view: View, slot: Slot) -> Container | None:
-    """The newest old container that was stopped to make room, if the service is one that keeps running."""
-    if view.service.job:
-        return None
-    stopped = (
-        other
-        for other in slot.others
-        if other.status == "exited" and other.labels.get(labels.SPEC_HASH) != view.desired_hash
-    )
-    return next(stopped, None)
-
-
-def _or_fail(context: Context, view: View, message: str) -> None:
-    """Turn an operation that failed for good into a failed rollout of this definition."""
-    if message and view.desired_hash:
-        failure = Failure(view.service.name, view.desired_hash, "OperationFailed", message)
-        context.draft.failures.append(failure)
-        context.draft.stall(failure.reason, message, view.service.name, view.service.source())
-
-
 def _impact(view: View, slot: Slot) -> Impact:
     if not slot.others:
         return "none"
-    if (
-        not slot.occupied_others
-        and slot.state in {State.EMPTY, State.CREATED, State.WAITING}
-        and view.order.order == "start-first"
-    ):
+    if not slot.occupied_others and slot.state is not State.READY and view.order.order == "start-first":
         return "recreate"
     several = len(view.slots) > 1 and view.limit < len(view.slots)
     return "rolling" if view.order.order == "start-first" or several else "gap"

@@ -7,14 +7,17 @@ from reconciler.model.redaction import redact_text
 from reconciler.model.step import ServiceStatus
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
-from reconciler.planner.slots import Slot, State, describe_exit
+from reconciler.planner.drift import written_paths
+from reconciler.planner.gates import State, describe_exit
+from reconciler.planner.protection import gate_words, protection
+from reconciler.planner.slots import Slot
 
 FIELDS_SHOWN = 3
 
 
 def service_status(context: Context, view: View, waiting: str) -> ServiceStatus:
     """What runs of this service now. `waiting` is what it waits for in this pass, in words."""
-    health, sync = _health(context, view), _sync(view)
+    health, sync = _health(context, view), _sync(context, view)
     return ServiceStatus(
         name=view.service.name,
         desired=len(view.slots),
@@ -25,11 +28,14 @@ def service_status(context: Context, view: View, waiting: str) -> ServiceStatus:
         digest=view.image.digest,
         health=health,
         sync=sync,
-        reason=view.failure.reason if view.failure else _reason(context, view),
-        message=view.failure.message if view.failure else _message(context, view),
+        reason=_reason(context, view),
+        message=_message(context, view),
         waiting=waiting,
         order=view.order.order,
         order_reason=view.order.reason,
+        protection=protection(context, view),
+        gate=gate_words(view),
+        mutated=_mutated(context, view),
     )
 
 
@@ -56,9 +62,11 @@ def _health(context: Context, view: View) -> str:
     return "Degraded" if lacking else "Healthy"
 
 
-def _sync(view: View) -> str:
+def _sync(context: Context, view: View) -> str:
+    if view.going_back and view.settled:
+        return "OutOfSync"
     if view.settled:
-        return "Synced"
+        return "Modified" if _copied(context, view) else "Synced"
     if not view.desired_hash:
         return "Unknown" if view.image.state == "error" else "OutOfSync"
     touched = [slot for slot in view.slots if slot.state is State.EMPTY and _same_definition(view, slot)]
@@ -66,9 +74,28 @@ def _sync(view: View) -> str:
     return "Modified" if touched and not pending and not view.surplus else "OutOfSync"
 
 
+def _mutated(context: Context, view: View) -> tuple[str, ...]:
+    """Paths written to in the replicas' writable layers, and changes by hand that the spec lets be."""
+    if view.service.mutation.filesystem == "ignore":
+        return ()
+    current = [(slot.number, slot.current) for slot in view.slots if slot.current]
+    return tuple(
+        f"{view.service.name}/{number}: {path}"
+        for number, container in current
+        for path in written_paths(view.service, container, context.observed.mutations, context.memory.baselines)
+    )
+
+
+def _copied(context: Context, view: View) -> bool:
+    """Whether somebody runs a second container with the labels of one of its replicas."""
+    replicas = {f"{view.service.name}/{slot.number}" for slot in view.slots}
+    return any(item.claims == context.project and item.replica in replicas for item in context.observed.foreign)
+
+
 def _same_definition(view: View, slot: Slot) -> bool:
     """Whether the slot holds the desired definition, but somebody or something stopped it."""
-    return bool(slot.previous and slot.previous.labels.get(labels.SPEC_HASH) == view.desired_hash)
+    removed = slot.previous is None and view.gate.stable
+    return removed or bool(slot.previous and slot.previous.labels.get(labels.SPEC_HASH) == view.desired_hash)
 
 
 def _reason(context: Context, view: View) -> str:
@@ -96,6 +123,7 @@ def _slot_words(context: Context, view: View, slot: Slot) -> str:
     words = {
         State.WAITING: waiting,
         State.CREATED: "is created but not started",
+        State.STOPPED: "waits stopped to run again",
         State.READY: "is up; the container it replaces still runs",
     }
     return words[slot.state]

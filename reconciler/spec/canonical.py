@@ -12,7 +12,15 @@ from typing import Any
 from reconciler.spec import forms
 from reconciler.spec.forms import Rule, Scope, Spot, listing, mapping, need_items, need_table, need_text, section
 from reconciler.spec.nodes import NOWHERE, Items, MalformedError, Table, shown
-from reconciler.spec.policies import check_pull_policy, check_restart, not_yet
+from reconciler.spec.policies import (
+    check_drain_signal,
+    check_mac_address,
+    check_namespace,
+    check_pull_policy,
+    check_restart,
+    not_yet,
+    rollback_action,
+)
 from reconciler.spec.ports import check_address, check_protocol, check_published, parse_port
 from reconciler.spec.shellwords import split_words
 from reconciler.spec.volumes import clean, parse_volume, resolve_path
@@ -190,6 +198,24 @@ def _log_options(value: Any, spot: Spot) -> Table:
     return table
 
 
+def _drain(value: Any, spot: Spot) -> Table:
+    """`drain: METHOD` is short for `drain: {method: METHOD}`."""
+    table: Table = _DRAIN(_from_plain({"method": value}, spot) if isinstance(value, str) else value, spot)
+    return table
+
+
+def _absolute(value: Any, _: Spot) -> str:
+    if not need_text(value).startswith("/"):
+        raise MalformedError(f"{shown(value)} is not an absolute path", f"write /{shown(value)[1:-1]}")
+    return clean(value)
+
+
+def _request_path(value: Any, _: Spot) -> str:
+    if not need_text(value).startswith("/"):
+        raise MalformedError(f"{shown(value)} does not begin with /")
+    return str(value)
+
+
 def _ulimit(value: Any, spot: Spot) -> Any:
     return _ULIMIT(value, spot) if isinstance(value, Table) else forms.whole(value, spot)
 
@@ -225,7 +251,13 @@ _BUILD = section(
 )
 _ENV_FILE = section({"path": _path, "required": forms.boolean})
 _DEPENDENCY = section({"restart": forms.boolean})
-_ATTACHMENT = section({"driver_opts": forms.options, "priority": forms.whole, "gw_priority": forms.whole})
+_ATTACHMENT = section(
+    {
+        "driver_opts": forms.options,
+        "mac_address": check_mac_address,
+        **dict.fromkeys(("priority", "gw_priority"), forms.whole),
+    }
+)
 _PORT = section(
     {
         "target": forms.whole,
@@ -252,30 +284,39 @@ _HEALTHCHECK = section(
         **dict.fromkeys(("interval", "timeout", "start_period", "start_interval"), forms.duration),
     }
 )
-_UPDATE = section(
-    {
-        "parallelism": forms.whole,
-        "delay": forms.duration,
-        "monitor": forms.duration,
-        "max_failure_ratio": forms.number,
-    }
-)
+_BATCHES: Mapping[str, Rule] = {
+    "parallelism": forms.whole,
+    "delay": forms.duration,
+    "monitor": forms.duration,
+    "max_failure_ratio": forms.number,
+}
 _RESOURCES = section({"cpus": forms.number, "memory": forms.size_text, "pids": forms.whole})
 _DEPLOY = section(
     {
-        "mode": not_yet("global", "replicated-job", "global-job"),
         "replicas": forms.whole,
         "labels": forms.labels,
-        "update_config": _UPDATE,
-        "rollback_config": _UPDATE,
+        "update_config": section(_BATCHES),
+        "rollback_config": section({**_BATCHES, "failure_action": rollback_action}),
         "restart_policy": section({"max_attempts": forms.whole, "delay": forms.duration, "window": forms.duration}),
         "resources": section({"limits": _RESOURCES, "reservations": _RESOURCES}),
+    }
+)
+_DRAIN = section(
+    {
+        "command": _command,
+        "delay": forms.duration,
+        "path": _request_path,
+        "port": forms.whole,
+        "signal": check_drain_signal,
     }
 )
 _SERVICE_EXTENSION = section(
     {
         "image": section({"track": not_yet("digest", "semver")}),
-        "rollout": section({"min_running": forms.duration, "progress_deadline": forms.duration}),
+        "rollout": section(
+            {**dict.fromkeys(("min_running", "progress_deadline", "settle"), forms.duration), "drain": _drain}
+        ),
+        "mutation": section({"allow": lambda value, spot: listing(_absolute)(forms.text_list(value, spot), spot)}),
     }
 )
 _SERVICE = section(
@@ -299,8 +340,11 @@ _SERVICE = section(
         "extra_hosts": _extra_hosts,
         "group_add": listing(_group),
         "healthcheck": _HEALTHCHECK,
+        "ipc": check_namespace("host", "none", "private", "shareable"),
         "logging": section({"options": _log_options}),
+        "mac_address": check_mac_address,
         "networks": _networks,
+        "pid": check_namespace("host"),
         "ports": listing(_port),
         "pull_policy": lambda value, _: check_pull_policy(value),
         "restart": lambda value, _: check_restart(value),

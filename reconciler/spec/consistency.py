@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import SpecError
-from reconciler.spec.nodes import Table, source_text
+from reconciler.spec.lower_rollout import replicas
+from reconciler.spec.namespaces import joined
+from reconciler.spec.nodes import Items, Table, source_text
 
-_SERVICE_PREFIX = "service:"
 _TWICE_WRITTEN = (
     ("scale", ("replicas",)),
     ("cpus", ("resources", "limits", "cpus")),
@@ -50,19 +51,17 @@ def check_consistency(document: Table, disabled: frozenset[str]) -> list[SpecErr
     return errors + _cycles(document, disabled)
 
 
-def replicas(service: Table) -> int:
-    """How many containers the service asks for: `scale`, else `deploy.replicas`, else 1."""
-    deploy = service.get("deploy") or {}
-    return int(service.get("scale", deploy.get("replicas", 1)))
-
-
 def dependencies(service: Table) -> dict[str, bool]:
-    """The services that must be there before this one; whether each is required. `network_mode: service:x` is one."""
+    """The services that must be there before this one; whether each is required. Whose namespace it joins is one."""
     found = {name: entry.get("required", True) for name, entry in (service.get("depends_on") or {}).items()}
-    joined = str(service.get("network_mode") or "")
-    if joined.startswith(_SERVICE_PREFIX):
-        found[joined.removeprefix(_SERVICE_PREFIX)] = True
-    return found
+    return found | dict.fromkeys(joined(service).values(), True)
+
+
+def _naming_key(service: Table, dependency: str) -> str:
+    """The key by which the service depends on that other one."""
+    if dependency in (service.get("depends_on") or ()):
+        return "depends_on"
+    return next(key for key, owner in joined(service).items() if owner == dependency)
 
 
 def _has_image(site: _Site) -> Iterator[SpecError]:
@@ -80,7 +79,7 @@ def _known_dependencies(site: _Site) -> Iterator[SpecError]:
     for name, required in dependencies(site.service).items():
         if name in site.document["services"] or (name in site.disabled and not required):
             continue
-        key = "depends_on" if name in (site.service.get("depends_on") or ()) else "network_mode"
+        key = _naming_key(site.service, name)
         if name in site.disabled:
             hint = "enable its profile, or set required: false"
             yield site.error(key, f"service {name!r} belongs to a profile that is not enabled", hint)
@@ -147,12 +146,15 @@ def _replicas_fit(site: _Site) -> Iterator[SpecError]:
     if site.service.get("container_name"):
         hint = "remove container_name, or run one replica"
         yield site.error("container_name", f"{count} replicas cannot share one container name", hint)
-    for port in site.service.get("ports") or ():
-        published = port.get("published", "")
-        if published not in ("", "0") and "-" not in published:
-            message = f"{count} replicas cannot share host port {published}"
-            wide = f"{published}-{int(published) + count - 1}:{port['target']}"
-            yield site.error("ports", message, f'publish a range ("{wide}") or no host port ("{port["target"]}")')
+    for port, mark in (site.service.get("ports") or Items()).marked():
+        first, _, last = port.get("published", "").partition("-")
+        if first in ("", "0") or int(last or first) - int(first) + 1 >= count:
+            continue
+        named = f"host ports {first}-{last}" if last else f"host port {first}"
+        wide = f"{first}-{int(first) + count - 1}:{port['target']}"
+        message = f"services.{site.name}.ports: {count} replicas cannot share {named}"
+        hint = f'publish a range ("{wide}") or no host port ("{port["target"]}")'
+        yield SpecError(message, source=source_text(mark), hint=hint)
 
 
 def _shared_names(document: Table, disabled: frozenset[str]) -> Iterator[SpecError]:
@@ -186,7 +188,7 @@ def _cycles(document: Table, disabled: frozenset[str]) -> list[SpecError]:
         cycle = _cycle_from(start, services, done)
         if cycle:
             site = _Site(cycle[0], services[cycle[0]], document, disabled)
-            key = "depends_on" if "depends_on" in site.service else "network_mode"
+            key = _naming_key(site.service, cycle[1])
             errors.append(
                 site.error(key, f"dependency cycle: {' -> '.join(cycle)}", "remove one of these dependencies")
             )

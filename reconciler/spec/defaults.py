@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reconciler.spec.namespaces import joined
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table
 from reconciler.spec.volumes import resolve_path
 
@@ -15,7 +16,6 @@ _KEPT_ZEROS = frozenset({"init", "scale", "stop_grace_period", "command", "entry
 _ZERO_SIZES = ("shm_size", "mem_limit", "mem_reservation", "memswap_limit")
 _KEPT_SECTIONS = frozenset({"deploy", "healthcheck", "logging", "build"})
 _KEPT_IN_HEALTHCHECK = frozenset({"retries"})
-_SERVICE_PREFIX = "service:"
 
 
 def apply_service_defaults(service: Table, folder: str, environment: Mapping[str, str]) -> None:
@@ -118,32 +118,34 @@ def _complete_deploy(service: Table) -> None:
             part.drop("memory")
     for key in ("update_config", "rollback_config"):
         if key in deploy:
-            _drop_durations(deploy[key])
+            _drop_no_delay(deploy[key])
             _drop_nothing(deploy[key], frozenset({"parallelism"}))
     if "restart_policy" in deploy:
         _drop_nothing(deploy["restart_policy"], frozenset({"max_attempts"}))
     _drop_nothing(deploy, frozenset({"replicas", "resources", "update_config", "rollback_config", "restart_policy"}))
 
 
-def _drop_durations(config: Table) -> None:
-    for key in ("delay", "monitor"):
-        if config.get(key) == "0s":
-            config.drop(key)
+def _drop_no_delay(config: Table) -> None:
+    """No delay is the default; no `monitor` is not, and stays, although Compose does not print it."""
+    if config.get("delay") == "0s":
+        config.drop("delay")
 
 
 def _complete_dependencies(service: Table) -> None:
     for dependency in (service.get("depends_on") or {}).values():
         _default(dependency, "required", value=True)
         _drop_nothing(dependency, frozenset({"required"}))
-    joined = str(service.get("network_mode") or "")
-    if not joined.startswith(_SERVICE_PREFIX):
-        return
-    dependencies = service.setdefault("depends_on", Table())
-    if joined.removeprefix(_SERVICE_PREFIX) not in dependencies:
-        implied = Table()
-        for key, value in (("condition", "service_started"), ("restart", True), ("required", True)):
-            implied.put(key, value, NOWHERE)
-        dependencies.put(joined.removeprefix(_SERVICE_PREFIX), implied, service.mark("network_mode"))
+    for key, owner in joined(service).items():
+        dependencies = service.setdefault("depends_on", Table())
+        if owner not in dependencies:
+            dependencies.put(owner, _implied_dependency(), service.mark(key))
+
+
+def _implied_dependency() -> Table:
+    implied = Table()
+    for key, value in (("condition", "service_started"), ("restart", True), ("required", True)):
+        implied.put(key, value, NOWHERE)
+    return implied
 
 
 def _sort_hosts(service: Table) -> None:

@@ -46,6 +46,11 @@ def parse_duration(text: str) -> int:
     return sign * int(total)
 
 
+def parse_seconds(text: str) -> float:
+    """The duration in seconds, such as 90.0 for `1m30s`; ValueError as `parse_duration`."""
+    return parse_duration(text) / _UNITS["s"]
+
+
 def format_duration(nanoseconds: int) -> str:
     """The duration as Go prints it: `1m30s`, `24h0m0s`, `1.5s`, `200ms`, `0s`."""
     if nanoseconds == 0:

@@ -27,9 +27,9 @@ from reconciler.spec.names import chosen_name, default_name, normalise_name
 from reconciler.spec.nodes import MAX_ERRORS, Table, kind_of, source_text
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
+from reconciler.spec.rollouts import check_rollouts, rollout_notices
 from reconciler.spec.schema.check import check_document
 from reconciler.spec.schema.extension import ProjectRules
-from reconciler.spec.unhonoured import unhonoured_notices
 from reconciler.spec.yaml_nodes import MAX_BYTES, Document, read_documents
 
 _NO_SERVICES_HINT = "a spec needs services:"
@@ -107,8 +107,8 @@ class _Load:
         name, environment = self._name(sources, environment)
         document = self._merge(sources, environment)
         disabled = split_by_profile(document, enabled_profiles(self.request.profiles, environment))
-        self._fail_on(check_consistency(document, disabled))
-        self.notices += unhonoured_notices(document)
+        self._fail_on([*check_consistency(document, disabled), *check_rollouts(document)])
+        self.notices += rollout_notices(document)
         self._complete(document, name, environment)
         rules = ProjectRules.model_validate(document.get("x-reconcile") or {})
         return Loaded(

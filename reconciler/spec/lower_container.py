@@ -7,12 +7,13 @@ from typing import Any
 from reconciler.spec.durations import parse_duration
 from reconciler.spec.lower_healthcheck import healthcheck
 from reconciler.spec.lower_mounts import mounts, tmpfs
-from reconciler.spec.lower_networks import mac_address, network_mode
+from reconciler.spec.lower_networks import mac_address
 from reconciler.spec.lower_ports import exposed_ports, port_bindings
 from reconciler.spec.lower_resources import resources
 from reconciler.spec.lower_restart import restart_policy
 from reconciler.spec.lower_scope import Scope, compact
 from reconciler.spec.lower_security import capabilities, security
+from reconciler.spec.namespaces import plain_modes
 from reconciler.spec.sizes import parse_bytes
 
 SECOND = 1_000_000_000
@@ -65,7 +66,6 @@ def host_config(scope: Scope) -> dict[str, Any]:
     body = compact({field: spec.get(key) for key, field in HOST_CONFIG.items()})
     body |= compact(
         {
-            "NetworkMode": network_mode(spec),
             "PortBindings": port_bindings(spec),
             "Tmpfs": tmpfs(spec),
             "ExtraHosts": [entry.replace("=", ":", 1) for entry in spec.get("extra_hosts") or ()],
@@ -75,7 +75,7 @@ def host_config(scope: Scope) -> dict[str, Any]:
         }
     )
     body |= {"Init": spec["init"]} if spec.get("init") is not None else {}
-    return body | mounts(scope) | resources(spec) | capabilities(spec) | security(scope)
+    return body | plain_modes(spec) | mounts(scope) | resources(spec) | capabilities(spec) | security(scope)
 
 
 def _zero_matters(scope: Scope) -> dict[str, Any]:

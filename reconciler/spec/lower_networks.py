@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.model.project import Attachment
 from reconciler.spec.lower_scope import Scope, compact
 
-ENDPOINT = {"mac_address": "MacAddress", "driver_opts": "DriverOpts", "gw_priority": "GwPriority"}
+ENDPOINT = {"driver_opts": "DriverOpts", "gw_priority": "GwPriority"}
 ENDPOINT_IPAM = {"ipv4_address": "IPv4Address", "ipv6_address": "IPv6Address", "link_local_ips": "LinkLocalIPs"}
 NETWORK = {
     "driver": "Driver",
@@ -18,7 +19,8 @@ NETWORK = {
     "labels": "Labels",
 }
 POOL = {"subnet": "Subnet", "ip_range": "IPRange", "gateway": "Gateway", "aux_addresses": "AuxiliaryAddresses"}
-SERVICE_PREFIX = "service:"
+BRIDGE = "bridge"
+ANOTHERS = ("container:", "service:")
 
 
 def attachments(scope: Scope) -> tuple[Attachment, ...]:
@@ -26,25 +28,36 @@ def attachments(scope: Scope) -> tuple[Attachment, ...]:
 
     Aliases are those that the spec lists; the service's own name is not among them.
     """
-    return tuple(_attachment(scope, key, spec) for key, spec in _in_order(scope))
-
-
-def network_mode(spec: Mapping[str, Any]) -> str:
-    """`HostConfig.NetworkMode` as written (none, host, bridge, `container:x`); empty with networks or `service:x`."""
-    mode: str = spec.get("network_mode") or ""
-    return "" if mode.startswith(SERVICE_PREFIX) else mode
-
-
-def shared_namespaces(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """HostConfig fields that join another service's container, with that service's name."""
-    mode: str = spec.get("network_mode") or ""
-    return (("NetworkMode", mode.removeprefix(SERVICE_PREFIX)),) if mode.startswith(SERVICE_PREFIX) else ()
+    return tuple(_attachment(scope, key, spec) for key, spec in _with_own_mac(scope))
 
 
 def mac_address(scope: Scope) -> str:
-    """The first network's MAC address: below API 1.44 the engine reads it from `Config.MacAddress` alone."""
-    first = next(_in_order(scope), None)
-    return str(first[1].get("mac_address") or "") if first else ""
+    """`Config.MacAddress`, from which alone the engine reads it below API 1.44: the service's or its first network's.
+
+    Raises SpecError where the two differ, and for a service that joins a network without an address of its own.
+    """
+    own, (key, first) = _mac(scope.spec), next(_in_order(scope), ("", {}))
+    if own and _mac(first) not in ("", own):
+        hint = "remove one of the two, or make them equal"
+        raise scope.refuse("mac_address", f"mac_address is {own}, but on network {key} it is {_mac(first)}", hint)
+    mode = scope.spec.get("network_mode") or ""
+    if own and (mode == "host" or mode.startswith(ANOTHERS)):
+        raise scope.refuse(
+            "mac_address", f"mac_address means nothing with network_mode {mode}", "remove one of the two"
+        )
+    return own or _mac(first)
+
+
+def has_subnet(network: Mapping[str, Any]) -> bool:
+    """Whether the spec gives the network an IPv4 subnet, as in `ipam: {config: [{subnet: 10.9.0.0/24}]}`."""
+    pools = (network.get("ipam") or {}).get("config") or ()
+    return any(":" not in (pool.get("subnet") or ":") for pool in pools)
+
+
+def keeps_addresses(network: Mapping[str, Any]) -> bool:
+    """Whether replicas can come back to the network with their address only if we choose its subnet ourselves."""
+    ours = not network.get("external") and (network.get("driver") or BRIDGE) == BRIDGE
+    return ours and not has_subnet(network)
 
 
 def network_definition(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,6 +76,13 @@ def _in_order(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
     return iter(sorted(networks.items(), key=lambda item: (-item[1].get("priority", 0), item[0])))
 
 
+def _with_own_mac(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The networks in order; the service's own `mac_address` is that of the first."""
+    own = scope.spec.get("mac_address")
+    for place, (key, spec) in enumerate(_in_order(scope)):
+        yield key, {**spec, "mac_address": own} if own and place == 0 else spec
+
+
 def _attachment(scope: Scope, key: str, spec: Mapping[str, Any]) -> Attachment:
     name = scope.document["networks"][key]["name"]
     return Attachment(key, name, tuple(spec.get("aliases") or ()), _endpoint(spec))
@@ -70,7 +90,14 @@ def _attachment(scope: Scope, key: str, spec: Mapping[str, Any]) -> Attachment:
 
 def _endpoint(spec: Mapping[str, Any]) -> dict[str, Any]:
     ipam = compact({field: spec.get(key) for key, field in ENDPOINT_IPAM.items()})
-    return compact({"IPAMConfig": ipam, **{field: spec.get(key) for key, field in ENDPOINT.items()}})
+    settings = {field: spec.get(key) for key, field in ENDPOINT.items()}
+    return compact({"IPAMConfig": ipam, "MacAddress": _mac(spec), **settings})
+
+
+def _mac(spec: Mapping[str, Any]) -> str:
+    """The MAC address as engines print it: pairs in lower case, with colons."""
+    digits = re.sub("[^0-9a-f]", "", (spec.get("mac_address") or "").lower())
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
 def _ipam(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,39 @@
-"""How many replicas there are, how they are replaced, and whether they are to end: `deploy`, `scale`, `x-reconcile`."""
+"""How many replicas there are, how they are replaced and when they end: `deploy`, `scale`, `x-reconcile`.
+
+Only what the document says is passed on: every default stands in the model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.model.project import Rollout
-from reconciler.spec.durations import parse_duration
+from reconciler.model.project import Drain, Mutation, Rollout, UpdateConfig
+from reconciler.spec.durations import parse_seconds
 from reconciler.spec.lower_restart import restart_policy
 from reconciler.spec.lower_scope import Scope
 
-NANOSECONDS = 1e9
 JOB_MODES = {"replicated-job", "global-job"}
 ONE_PER_ENGINE = {"global", "global-job"}
-DEFAULT = Rollout()
+
+Fields = Mapping[str, Callable[[Any], Any]]
+UPDATE: Fields = {
+    "order": str,
+    "parallelism": int,
+    "delay": parse_seconds,
+    "monitor": parse_seconds,
+    "max_failure_ratio": float,
+    "failure_action": str,
+}
+DRAIN: Fields = {
+    "method": str,
+    "delay": parse_seconds,
+    "signal": str,
+    "command": tuple,
+    "port": int,
+    "path": str,
+}
+MUTATION: Fields = {"config": str, "filesystem": str, "allow": tuple}
 
 
 def replicas(spec: Mapping[str, Any]) -> int:
@@ -32,17 +52,39 @@ def is_job(scope: Scope) -> bool:
 
 
 def lower_rollout(spec: Mapping[str, Any]) -> Rollout:
-    """`deploy.update_config` and `x-reconcile.rollout`; times in seconds."""
-    update = (spec.get("deploy") or {}).get("update_config") or {}
-    own = (spec.get("x-reconcile") or {}).get("rollout") or {}
-    parallelism = update.get("parallelism")
+    """`deploy.update_config`, `deploy.rollback_config` and `x-reconcile.rollout`; times in seconds."""
+    deploy = spec.get("deploy") or {}
     return Rollout(
-        order=update.get("order"),
-        parallelism=DEFAULT.parallelism if parallelism is None else int(parallelism),
-        min_running=_seconds(own.get("min_running"), DEFAULT.min_running),
-        progress_deadline=_seconds(own.get("progress_deadline"), DEFAULT.progress_deadline),
+        **_given(deploy.get("update_config"), UPDATE),
+        **_given((spec.get("x-reconcile") or {}).get("rollout"), OWN),
+        rollback=UpdateConfig(**_given(deploy.get("rollback_config"), UPDATE)),
     )
 
 
-def _seconds(text: str | None, default: float) -> float:
-    return default if text is None else parse_duration(text) / NANOSECONDS
+def lower_mutation(spec: Mapping[str, Any]) -> Mutation:
+    """`x-reconcile.mutation`: what to do about changes made by hand."""
+    return Mutation(**_given((spec.get("x-reconcile") or {}).get("mutation"), MUTATION))
+
+
+def publishes_when_healthy(spec: Mapping[str, Any]) -> bool:
+    """Whether replicas get the service's name only once they are up (`x-reconcile.rollout.publish: healthy`)."""
+    return bool(((spec.get("x-reconcile") or {}).get("rollout") or {}).get("publish") == "healthy")
+
+
+def _drain(section: Mapping[str, Any]) -> Drain:
+    return Drain(**_given(section, DRAIN))
+
+
+OWN: Fields = {
+    "min_running": parse_seconds,
+    "progress_deadline": parse_seconds,
+    "settle": parse_seconds,
+    "publish": str,
+    "drain": _drain,
+}
+
+
+def _given(section: Mapping[str, Any] | None, fields: Fields) -> dict[str, Any]:
+    """The fields that the section has, converted."""
+    found = section or {}
+    return {key: convert(found[key]) for key, convert in fields.items() if found.get(key) is not None}

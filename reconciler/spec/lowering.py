@@ -14,11 +14,13 @@ from reconciler.model.project import Dependency, Network, Project, Service, Volu
 from reconciler.spec.lower_container import container_body
 from reconciler.spec.lower_image import lower_image
 from reconciler.spec.lower_mounts import named_volumes, writable_mounts
-from reconciler.spec.lower_networks import attachments, network_definition, shared_namespaces
+from reconciler.spec.lower_networks import attachments, keeps_addresses, network_definition
 from reconciler.spec.lower_ports import host_ports
-from reconciler.spec.lower_rollout import is_job, lower_rollout, replicas
+from reconciler.spec.lower_restart import replacement_policy
+from reconciler.spec.lower_rollout import is_job, lower_mutation, lower_rollout, publishes_when_healthy, replicas
 from reconciler.spec.lower_scope import Scope
 from reconciler.spec.lower_volumes import volume_definition
+from reconciler.spec.namespaces import shared_namespaces
 
 if TYPE_CHECKING:
     from reconciler.spec.load import Loaded
@@ -93,6 +95,8 @@ def _service(scope: Scope, *, completed: bool) -> Service:
         volumes=named_volumes(scope),
         writable_mounts=writable_mounts(scope),
         rollout=lower_rollout(scope.spec),
+        restart=replacement_policy(scope.spec),
+        mutation=lower_mutation(scope.spec),
         job=completed or is_job(scope),
         sources=scope.sources,
     )
@@ -117,11 +121,14 @@ def _awaited(scope: Scope) -> Iterable[str]:
 
 def _networks(loaded: Loaded, scopes: list[Scope]) -> Iterable[Network]:
     used = {key for scope in scopes for key in scope.spec.get("networks") or {}}
+    published = {key for scope in scopes if publishes_when_healthy(scope.spec) for key in scope.spec["networks"]}
     for key, spec in sorted((loaded.document.get("networks") or {}).items()):
         if key in used:
             external = bool(spec.get("external"))
             definition = {} if external else network_definition(spec)
-            yield Network(key, spec["name"], external, definition, loaded.sources.get(f"networks.{key}", ""))
+            source = loaded.sources.get(f"networks.{key}", "")
+            kept = key in published and keeps_addresses(spec)
+            yield Network(key, spec["name"], external, definition, source, keeps_addresses=kept)
 
 
 def _volumes(loaded: Loaded, scopes: list[Scope]) -> Iterable[Volume]:

@@ -30,8 +30,13 @@ _REPLACED: frozenset[Pattern] = frozenset(
         ("services", "*", "entrypoint"),
         ("services", "*", "healthcheck", "test"),
         ("services", "*", "ulimits", "*"),
+        ("services", "*", "x-reconcile", "rollout", "drain", "command"),
     }
 )
+_ONE_KIND: dict[Pattern, str] = {
+    ("services", "*", "logging"): "driver",
+    ("services", "*", "x-reconcile", "rollout", "drain"): "method",
+}
 _NULL_IS_A_VALUE: frozenset[Pattern] = frozenset({("services", "*", "environment"), ("services", "*", "build", "args")})
 
 
@@ -49,6 +54,7 @@ _UNIQUE: dict[Pattern, Identity] = {
         for key in ("cap_add", "cap_drop", "dns", "dns_opt", "dns_search", "expose", "extra_hosts", "profiles", "tmpfs")
     },
     ("services", "*", "networks", "*", "aliases"): repr,
+    ("services", "*", "x-reconcile", "mutation", "allow"): repr,
     ("services", "*", "networks", "*", "link_local_ips"): repr,
     ("services", "*", "ports"): _port_identity,
     ("services", "*", "volumes"): _key("target"),
@@ -95,7 +101,7 @@ def _merge(base: Any, over: Any, pattern: Pattern, path: Path, mark: Mark) -> An
     if over is None and pattern[:-1] not in _NULL_IS_A_VALUE:
         return base
     if isinstance(base, Table) and isinstance(over, Table):
-        return _merge_tables(_same_driver(base, over, pattern), over, pattern, path)
+        return _merge_tables(_same_kind(base, over, _ONE_KIND.get(pattern)), over, pattern, path)
     if isinstance(over, Items) and (base is None or isinstance(base, Items)):
         return _append(base or Items(), over, _UNIQUE.get(pattern), pattern)
     if base is not None and (isinstance(base, Table | Items) or isinstance(over, Table | Items)):
@@ -104,11 +110,9 @@ def _merge(base: Any, over: Any, pattern: Pattern, path: Path, mark: Mark) -> An
     return over
 
 
-def _same_driver(base: Table, over: Table, pattern: Pattern) -> Table:
-    """Logging options of another driver are not merged."""
-    other = pattern == ("services", "*", "logging") and base.get("driver", over.get("driver")) != over.get(
-        "driver", base.get("driver")
-    )
+def _same_kind(base: Table, over: Table, kind: str | None) -> Table:
+    """Options of another logging driver, and those of another drain method, are not merged."""
+    other = kind is not None and base.get(kind, over.get(kind)) != over.get(kind, base.get(kind))
     return Table() if other else base
 
 

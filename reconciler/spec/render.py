@@ -11,13 +11,14 @@ from reconciler.spec.scalars import resolve
 
 _EXTENDED = ("services", "networks", "volumes")
 _KEPT_EXTENSION = "x-reconcile"
+_BATCHES = ("update_config", "rollback_config")
 
 
 def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
     """The document as text that ends in a newline, keys sorted.
 
-    JSON is Compose's own answer, with its ways: no nested `x-*`, no zeros in ulimits, `$` doubled in keys too. YAML is
-    what loads again to the same document.
+    JSON is Compose's own answer, with its ways: no nested `x-*`, no zeros in ulimits and monitors, `$` doubled in keys.
+    YAML is what loads again to the same document.
     """
     if fmt == "yaml":
         return yaml.dump(
@@ -37,11 +38,19 @@ def _entries(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """A service, network or volume as Compose's JSON shows it: no `x-*`, and of ulimits no zeros."""
+    """A service, network or volume as Compose's JSON shows it: no `x-*`, and of ulimits and monitors no zeros."""
     shown = {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
     if "ulimits" in shown:
         shown["ulimits"] = {name: _without_zeros(limit) for name, limit in shown["ulimits"].items()}
+    if "deploy" in shown:
+        shown["deploy"] = {key: _without_no_monitor(key, part) for key, part in shown["deploy"].items()}
     return shown
+
+
+def _without_no_monitor(key: str, part: Any) -> Any:
+    if key not in _BATCHES:
+        return part
+    return {name: value for name, value in part.items() if (name, value) != ("monitor", "0s")}
 
 
 def _without_zeros(limit: int | dict[str, int]) -> int | dict[str, int]:

@@ -9,8 +9,9 @@ import pytest
 
 from reconciler.engine.simulated import SimulatedEngine, Snapshot, VirtualClock
 from reconciler.engine.simulated.engine import INFO
+from tests.contract import drains
 from tests.contract.lab import Lab, RealHands, SimulatedHands
-from tests.support import image, programs
+from tests.support import image
 from tests.support.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def modern_lab(prefix: str) -> Lab:
 def simulated(info: EngineInfo, prefix: str) -> Lab:
     """A simulated engine that has the test image."""
     snapshot = Snapshot(info, images=(image.listed(),), image_inspects={image.NAME: image.inspected()})
-    engine = SimulatedEngine.seeded(snapshot, VirtualClock(), behaviours=programs.behaviour_of)
+    engine = SimulatedEngine.seeded(snapshot, VirtualClock(), behaviours=drains.behaviour_of)
     return Lab(engine, SimulatedHands(engine), prefix)
 
 

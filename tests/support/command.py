@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PROJECT = "io.reconciler.project"
 SERVICE = "io.reconciler.service"
 SLOT = "io.reconciler.slot"
+WITHOUT_ENGINE = {"validate", "config", "--help", "--version"}
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = f"""FROM scratch
 COPY busybox /bin/busybox
@@ -100,6 +101,11 @@ class Site:
         """The compose file."""
         return self.folder / "compose.yaml"
 
+    @property
+    def state(self) -> Path:
+        """What the program remembers: beside the folder, which may be the context of a build."""
+        return self.folder.with_name(f"{self.folder.name}-state")
+
     def service(self, **fields: Any) -> dict[str, Any]:
         """A service that sleeps and counts as up at once; fields by their Compose names."""
         quick = {"rollout": {"min_running": "100ms"}}
@@ -119,7 +125,7 @@ class Site:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The program under way."""
         return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *arguments],
+            [sys.executable, "-m", "reconciler", *arguments, *self._state(arguments)],
             cwd=self.folder,
             env=self._environment(environment),
             stdin=subprocess.DEVNULL,
@@ -192,6 +198,10 @@ class Site:
 
     def _labels(self, service: str | None) -> list[str]:
         return [f"{PROJECT}={self.name}", *([f"{SERVICE}={service}"] if service else [])]
+
+    def _state(self, arguments: tuple[str, ...]) -> list[str]:
+        own = not WITHOUT_ENGINE.isdisjoint(arguments) or "--state-dir" in arguments
+        return [] if own else ["--state-dir", str(self.state)]
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
-from reconciler.model.observed import Container, EngineInfo, Foreign, ImageState, Observed, RegistryAnswer
+from reconciler.model.observed import Container, Endpoint, EngineInfo, Foreign, ImageState, Observed, RegistryAnswer
 from reconciler.model.project import Image, Project, Rollout, Service
 from reconciler.model.step import Step
 from reconciler.planner.context import Context
@@ -22,7 +22,7 @@ DIGEST = "sha256:" + "d" * 64
 
 def service(name: str = "web", **changes: Any) -> Service:
     """One replica of app:1, gated by nothing but being up."""
-    plain = Service(name, Image("app:1"), {"Env": ["A=1"]}, rollout=Rollout(min_running=0.0))
+    plain = Service(name, Image("app:1"), {"Env": ["A=1"]}, rollout=Rollout(min_running=0.0, monitor=0.0))
     return replace(plain, **changes)
 
 
@@ -59,6 +59,7 @@ def container(of: str = "web", slot: int = 1, **changes: Any) -> Container:
         started_at=2.0,
         seen_at=NOW,
         config={"Env": ["A=1"]},
+        networks={"bridge": Endpoint("bridge-id")},
     )
     return replace(plain, **changes)
 

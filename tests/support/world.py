@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app import _with_build_keys
-from reconciler.engine.simulated import SimulatedEngine, VirtualClock
+from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
 from reconciler.images.build_key import with_key
 from reconciler.lock import unlocked
 from reconciler.session import Session
+from reconciler.store import Store
 
 if TYPE_CHECKING:
+    from reconciler.model.memory import Memory
     from reconciler.model.project import Project
     from reconciler.model.report import Activity, ProjectReport
 
@@ -20,14 +22,41 @@ START = 1_780_000_000.0
 
 
 class World:
-    """One simulated engine and a folder for specs."""
+    """One simulated engine, a folder for specs, and what the program remembers: in `state`, where one is given."""
 
-    def __init__(self, folder: Path, engine: SimulatedEngine | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: SimulatedEngine | None = None,
+        *,
+        behaviours: Behaviours | None = None,
+        state: Path | None = None,
+    ) -> None:
         self.folder = folder
+        self._state = state
         self.clock = engine.clock if engine else VirtualClock(START)
         self.engine = engine or SimulatedEngine(self.clock)
-        self.behaviours = self.engine.world.behaviours
+        self.behaviours = behaviours or self.engine.world.behaviours
         self.activities: list[Activity] = []
+        self.store = Store.open(state) if state else Store.in_memory()
+
+    def reopen(self) -> None:
+        """The program has died: what it knows from now on is what the state file kept."""
+        assert self._state, "a world without a state file forgets everything"
+        self.store.close()
+        self.store = Store.open(self._state)
+
+    def close(self) -> None:
+        """Close the state file."""
+        self.store.close()
+
+    def memory(self, name: str = "shop") -> Memory:
+        """What is remembered of a project."""
+        return self.store.project(self.engine.info().id, "default", name).load()
+
+    def retry(self, project: Project, service: str) -> bool:
+        """What `reconcile retry` does before it converges."""
+        return self._session(project).retry(project, service)
 
     def project(self, text: str, name: str = "shop", **environment: str) -> Project:
         """The project that this spec asks for."""
@@ -50,7 +79,7 @@ class World:
 
     def _session(self, project: Project) -> Session:
         self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))
-        return Session(self.engine, VirtualExecutor(self.engine), unlocked, "default")
+        return Session(self.engine, VirtualExecutor(self.engine), unlocked, "default", self.store)
 
     def rows(self, project: str = "shop") -> list[dict[str, Any]]:
         """List rows of the project's containers, by name."""

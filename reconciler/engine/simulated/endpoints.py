@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.networks import attached, subnets
+from reconciler.engine.simulated.networks import PREDEFINED, attached, subnets
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
     CONFLICT,
     FORBIDDEN,
+    NOT_FOUND,
     SERVER_ERROR,
     Box,
     Document,
@@ -28,6 +29,7 @@ from reconciler.errors import EngineError
 
 SHARED = "container:"
 
+_CHOSEN_SUBNET = "user specified IP address is supported only when connecting to networks with user configured subnets"
 _NO_ADDRESS = {
     "EndpointID": "",
     "Gateway": "",
@@ -63,23 +65,48 @@ def settings(world: World, network_mode: str, networking: JSON) -> Document:
 
 
 def connect(world: World, network: str, container: str, asked: JSON) -> None:
-    """Name one more network for a container; naming one it has already changes nothing.
+    """Put a container on one more network; being there already changes nothing.
 
-    Of a container that does not run, a missing network is noticed at start only.
+    Of a container that does not run, a missing network is noticed at start only. One that runs joins at once: where
+    its address cannot be had, an endpoint without an id stays behind, and it may be connected again. A MacAddress is
+    ignored here, as engines up to 28 do.
     """
     box = find_container(world, container)
-    name = str(find_network(world, network).document["Name"]) if box.state["Running"] else _name(world, network)
-    mode = str(box.document["HostConfig"]["NetworkMode"])
-    if mode == "host" or mode.startswith(SHARED):
-        shared = "container sharing network namespace with another container or host"
-        raise refusal(BAD_REQUEST, f"{shared} cannot be connected to any other network")
-    if name in box.endpoints:
+    running = bool(box.state["Running"])
+    name = str(find_network(world, network).document["Name"]) if running else _name(world, network)
+    _check_mode(box)
+    if name in box.endpoints and (box.endpoints[name]["EndpointID"] or not running):
         return
-    box.endpoints[name] = _endpoint(world, asked)
-    _add_short_id(world, box, box.endpoints[name])
+    if box.status == "restarting":
+        raise refusal(NOT_FOUND, f"network sandbox for container {box.id} not found")
+    endpoint = _endpoint(world, {**asked, "MacAddress": ""})
+    if running:
+        _check_endpoint(world, find_network(world, name), endpoint)
+    box.endpoints[name] = endpoint
+    _add_short_id(world, box, endpoint)
     box.changed = True
-    if box.state["Running"]:
+    if running:
         _join(world, box, name)
+
+
+def disconnect(world: World, network: str, container: str) -> bool:
+    """Take a container off a network, whether it runs or not; whether it was on it.
+
+    400 for a host network's; 500 while it waits to be restarted.
+    """
+    box = find_container(world, container)
+    name = _named(box, network) or _name(world, network)
+    if name == "host" and name in box.endpoints:
+        raise refusal(BAD_REQUEST, "container cannot be disconnected from host network or connected to host network")
+    if box.status == "restarting" and name in box.endpoints:
+        raise refusal(SERVER_ERROR, f"container {box.id} is not connected to network {name}")
+    box.changed = True
+    return box.endpoints.pop(name, None) is not None
+
+
+def reachable(box: Box) -> bool:
+    """Whether it has an address anywhere, so that published ports can lead to it."""
+    return any(endpoint["IPAddress"] for endpoint in box.endpoints.values())
 
 
 def join_all(world: World, box: Box) -> None:
@@ -119,6 +146,33 @@ def _name(world: World, network: str) -> str:
         return network
 
 
+def _named(box: Box, network: str) -> str | None:
+    """The name of the container's network of that name or id."""
+    return next((name for name, one in box.endpoints.items() if network in {name, one["NetworkID"]}), None)
+
+
+def _check_mode(box: Box) -> None:
+    mode = str(box.document["HostConfig"]["NetworkMode"])
+    if mode == "host" or mode.startswith(SHARED):
+        shared = "container sharing network namespace with another container or host"
+        raise refusal(BAD_REQUEST, f"{shared} cannot be connected to any other network")
+
+
+def _check_endpoint(world: World, wire: Wire, endpoint: JSON) -> None:
+    """Refuse with 400 what the engine refuses of a running container before it does anything."""
+    predefined = wire.document["Name"] in PREDEFINED
+    asked = (endpoint["IPAMConfig"] or {}).get("IPv4Address")
+    if predefined and endpoint["Aliases"]:
+        raise refusal(BAD_REQUEST, "network-scoped alias is supported only for containers in user defined networks")
+    if predefined and asked:
+        raise refusal(BAD_REQUEST, "user specified IP address is supported on user defined networks only")
+    if asked and not wire.user_subnet:
+        raise refusal(BAD_REQUEST, _CHOSEN_SUBNET)
+    outside = asked and not any(ipaddress.IPv4Address(asked) in pool for pool in subnets(wire.document))
+    if outside and world.info.supports("1.45"):
+        raise refusal(BAD_REQUEST, f"no configured subnet or ip-range contain the IP address {asked}")
+
+
 def _endpoint(world: World, asked: JSON) -> Document:
     modern = {"GwPriority": asked.get("GwPriority") or 0, "DNSNames": None} if world.info.supports("1.45") else {}
     return {
@@ -142,9 +196,15 @@ def _join(world: World, box: Box, name: str) -> None:
     address = _address(world, wire, endpoint)
     endpoint["EndpointID"] = world.new_id("endpoint", box.name)
     if address:
-        endpoint.update(_addressed(wire.document, address, asked_mac))
+        endpoint.update(_addressed(wire.document, address, asked_mac or _mac(world, endpoint, address)))
     if wire.document["Name"] not in {"bridge", "host", "none"}:
         _add_short_id(world, box, endpoint)
+
+
+def _mac(world: World, endpoint: JSON, address: ipaddress.IPv4Address) -> str:
+    """Made of the address, or (since Engine 28, API 1.48) another one for every endpoint."""
+    made = bytes.fromhex(endpoint["EndpointID"][:8]) if world.info.supports("1.48") else address.packed
+    return "02:42:" + made.hex(":")
 
 
 def _addressed(network: JSON, address: ipaddress.IPv4Address, mac: str) -> Document:
@@ -153,7 +213,7 @@ def _addressed(network: JSON, address: ipaddress.IPv4Address, mac: str) -> Docum
         "Gateway": str(_gateway(network, subnet)),
         "IPAddress": str(address),
         "IPPrefixLen": subnet.prefixlen,
-        "MacAddress": mac or "02:42:" + address.packed.hex(":"),
+        "MacAddress": mac,
     }
 
 
@@ -171,7 +231,8 @@ def _address(world: World, wire: Wire, endpoint: JSON) -> ipaddress.IPv4Address 
     pools = subnets(wire.document)
     used = _used(world, wire.document)
     if asked:
-        return _static(wire, ipaddress.IPv4Address(asked), pools, used)
+        gateways = {_gateway(wire.document, pool) for pool in pools}
+        return _static(wire, ipaddress.IPv4Address(asked), pools, used | gateways)
     return next((address for address in _hosts(wire.document, pools) if address not in used), None)
 
 
@@ -182,8 +243,7 @@ def _static(
     used: set[ipaddress.IPv4Address],
 ) -> ipaddress.IPv4Address:
     if not wire.user_subnet:
-        why = "user specified IP address is supported only when connecting to networks with user configured subnets"
-        raise refusal(BAD_REQUEST, why)
+        raise refusal(BAD_REQUEST, _CHOSEN_SUBNET)
     if not any(asked in pool for pool in pools):
         raise refusal(SERVER_ERROR, f"Invalid address {asked}: It does not belong to any of this network's subnets")
     if asked in used:

@@ -6,12 +6,22 @@ It shares nothing with the real one but the protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from reconciler.engine.protocol import JSON, Progress
-from reconciler.engine.simulated import containers, endpoints, images, lifecycle, networks, seeding, volumes
+from reconciler.engine.simulated import (
+    attachments,
+    containers,
+    drain,
+    images,
+    layers,
+    lifecycle,
+    networks,
+    seeding,
+    volumes,
+)
 from reconciler.engine.simulated.behaviour import Behaviours, Costs
 from reconciler.engine.simulated.clock import VirtualClock
 from reconciler.engine.simulated.state import World, copied, find_container
@@ -115,6 +125,11 @@ class SimulatedEngine:
         call = Call("inspect_container", (container,))
         return self._read(call, lambda: containers.inspect_container(self.world, container))
 
+    def container_changes(self, container: str) -> list[dict[str, Any]]:
+        """What it wrote, in order of paths; 404 when it is gone."""
+        call = Call("container_changes", (container,))
+        return self._read(call, lambda: layers.changes(self.world, container))
+
     def list_networks(self) -> list[dict[str, Any]]:
         """All networks, the built-in ones included."""
         return self._read(Call("list_networks"), lambda: networks.rows(self.world))
@@ -166,6 +181,32 @@ class SimulatedEngine:
         call = Call("remove_container", (container,))
         self._change(call, self._costs.remove, lambda: containers.remove_container(self.world, container))
 
+    def kill_container(self, container: str, signal: str) -> None:
+        """Send a signal; a container that is gone or does not run is success."""
+        call = Call("kill_container", (container, signal))
+        self._change(call, self._costs.drain, lambda: drain.kill(self.world, container, signal))
+
+    def exec_in_container(self, container: str, command: Sequence[str], timeout_seconds: float) -> tuple[int, str]:
+        """What the behaviour says of a drain command; takes as long as it does, at most the time limit."""
+
+        def run() -> tuple[int, str]:
+            box = drain.running(self.world, container)
+            if box is None:
+                return 0, ""
+            behaviour = box.behaviour
+            self._pass(min(behaviour.drain_seconds, timeout_seconds))
+            drain.check_time(box, command, timeout_seconds)
+            drain.drained(self.world, box)
+            return behaviour.drain_code, behaviour.drain_output
+
+        call = Call("exec_in_container", (container, tuple(command), timeout_seconds))
+        return self._change(call, self._costs.drain, run)
+
+    def http_post(self, container: str, port: int, path: str) -> None:
+        """What the behaviour says of a drain request."""
+        call = Call("http_post", (container, port, path))
+        self._change(call, self._costs.drain, lambda: drain.http_post(self.world, container, port, path))
+
     def create_network(self, name: str, body: JSON) -> str:
         """Create it; 409 where the name exists."""
         call = Call("create_network", (name, body))
@@ -177,10 +218,14 @@ class SimulatedEngine:
         self._change(call, self._costs.network, lambda: networks.remove_network(self.world, network))
 
     def connect_network(self, network: str, container: str, endpoint: JSON) -> None:
-        """Name one more network for a container."""
+        """Put a container on one more network; one that runs joins at once."""
         call = Call("connect_network", (network, container, endpoint))
-        effect = lambda: endpoints.connect(self.world, network, container, endpoint)  # noqa: E731 - one line
-        self._change(call, self._costs.network, effect)
+        self._change(call, self._costs.network, lambda: attachments.connect(self.world, network, container, endpoint))
+
+    def disconnect_network(self, network: str, container: str) -> None:
+        """Take a container off a network; 404 and not being on it are success."""
+        call = Call("disconnect_network", (network, container))
+        self._change(call, self._costs.network, lambda: attachments.disconnect(self.world, network, container))
 
     def create_volume(self, name: str, body: JSON) -> None:
         """Create it; an existing one is left as it is."""

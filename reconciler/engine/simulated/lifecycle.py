@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-from reconciler.engine.simulated import endpoints, health, ports
+from reconciler.engine.simulated import endpoints, health, layers, ports
 from reconciler.engine.simulated.containers import discard
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
@@ -31,7 +31,7 @@ _STEADY = 10.0
 _GRACE = 10.0
 _NEVER_RAN = 128
 _NOT_FOUND = 127
-_KILLED = 137
+KILLED = 137
 _FIRST_PID = 1000
 
 
@@ -55,7 +55,7 @@ def begin_stop(world: World, reference: str) -> float:
     if box.status not in LIVE:
         return 0.0
     box.stopped_by_hand = True
-    if box.status == "restarting" or _stop_signal(box) == signal.SIGKILL:
+    if box.status == "restarting" or stop_signal(box) == signal.SIGKILL:
         return 0.0
     wait = box.behaviour.stop_after
     return _grace(box) if wait is None else min(wait, _grace(box))
@@ -81,7 +81,7 @@ def apply_due(world: World, box: Box, at: float) -> None:
     if box.restart_at == at:
         _restart(world, box, at)
     elif box.exit_at == at:
-        end_process(world, box, at, box.behaviour.exit_code)
+        end_process(world, box, at, box.behaviour.exit_code if box.exit_code is None else box.exit_code)
     else:
         health.probe(world, box, at)
 
@@ -100,7 +100,7 @@ def end_process(world: World, box: Box, at: float, code: int) -> None:
         discard(world, box, at)
 
 
-def halt(world: World, box: Box, at: float, code: int = _KILLED) -> None:
+def halt(world: World, box: Box, at: float, code: int = KILLED) -> None:
     """Its process is no more: addresses and ports are free again."""
     endpoints.leave_all(box)
     health.end(box)
@@ -108,6 +108,26 @@ def halt(world: World, box: Box, at: float, code: int = _KILLED) -> None:
     box.state.update(Status="exited", Running=False, Paused=False, Restarting=False, Pid=0, ExitCode=code)
     box.state["FinishedAt"] = timestamp(at)
     world.log(at, "die", box)
+
+
+def stop_signal(box: Box) -> int:
+    """The number of the signal that asks the process to end (Config.StopSignal, SIGTERM unless set or known)."""
+    return signal_number(str(box.document["Config"].get("StopSignal") or "SIGTERM")) or signal.SIGTERM
+
+
+def signal_number(name: str) -> int | None:
+    """The number of a signal as the Engine API takes it (`15`, `TERM`, `SIGTERM`), None where there is none."""
+    asked = name.upper()
+    known = {entry.name: int(entry) for entry in signal.Signals}
+    if asked.isdigit():
+        return int(asked) if int(asked) in known.values() else None
+    return known.get(asked if asked.startswith("SIG") else f"SIG{asked}")
+
+
+def obeyed_code(box: Box) -> int:
+    """What the process ends with that obeys its stop signal."""
+    code, sent = box.behaviour.stop_code, stop_signal(box)
+    return code if code is not None and sent != signal.SIGKILL else _NEVER_RAN + sent
 
 
 def _run(world: World, box: Box, at: float) -> None:
@@ -122,9 +142,16 @@ def _run(world: World, box: Box, at: float) -> None:
     )
     box.state["StartedAt"] = timestamp(at)
     started = seconds(box.state["StartedAt"])
+    box.exit_code = None
+    _write(box)
     box.exit_at = None if box.behaviour.exit_after is None else started + box.behaviour.exit_after
     health.begin(world, box, started)
     world.log(at, "start", box)
+
+
+def _write(box: Box) -> None:
+    for path in box.behaviour.writes:
+        layers.write(box, path)
 
 
 def _execute(box: Box) -> None:
@@ -167,18 +194,8 @@ def _grace(box: Box) -> float:
     return _GRACE if asked is None else float(asked)
 
 
-def _stop_signal(box: Box) -> int:
-    asked = str(box.document["Config"].get("StopSignal") or "SIGTERM").upper()
-    if asked.isdigit():
-        return int(asked)
-    name = asked if asked.startswith("SIG") else f"SIG{asked}"
-    return getattr(signal, name, signal.SIGTERM)
-
-
 def _stop_code(box: Box) -> int:
     wait = box.behaviour.stop_after
     if wait is None or wait > _grace(box):
-        return _KILLED
-    code = box.behaviour.stop_code
-    sent = _stop_signal(box)
-    return code if code is not None and sent != signal.SIGKILL else _NEVER_RAN + sent
+        return KILLED
+    return obeyed_code(box)

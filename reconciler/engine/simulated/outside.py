@@ -5,7 +5,9 @@ For simulations and tests only: the controller's own verbs are the protocol's.
 
 from __future__ import annotations
 
-from reconciler.engine.simulated import endpoints, health, lifecycle
+from typing import Any
+
+from reconciler.engine.simulated import attachments, endpoints, health, layers, lifecycle
 from reconciler.engine.simulated.containers import discard
 from reconciler.engine.simulated.engine import SimulatedEngine
 from reconciler.engine.simulated.state import (
@@ -13,7 +15,6 @@ from reconciler.engine.simulated.state import (
     LIVE,
     OCCUPIED,
     find_container,
-    find_network,
     named_container,
     refusal,
 )
@@ -79,11 +80,26 @@ def rename(engine: SimulatedEngine, container: str, name: str) -> None:
     engine.world.log(engine.clock.now(), "rename", box)
 
 
+def connect(engine: SimulatedEngine, network: str, container: str, **endpoint: Any) -> None:
+    """`docker network connect`."""
+    attachments.connect(engine.world, network, container, endpoint)
+
+
 def disconnect(engine: SimulatedEngine, network: str, container: str) -> None:
     """`docker network disconnect`."""
+    attachments.disconnect(engine.world, network, container)
+
+
+def update(engine: SimulatedEngine, container: str, **host_config: Any) -> None:
+    """`docker update`: resources and restart policy, changed in place, as HostConfig has them (`Memory=1 << 26`)."""
     box = find_container(engine.world, container)
-    box.endpoints.pop(str(find_network(engine.world, network).document["Name"]), None)
-    box.changed = True
+    box.document["HostConfig"].update(host_config)
+    engine.world.log(engine.clock.now(), "update", box)
+
+
+def write(engine: SimulatedEngine, container: str, path: str) -> None:
+    """`docker exec` of something that makes a file in the writable layer."""
+    layers.write(find_container(engine.world, container), path)
 
 
 def restart_engine(engine: SimulatedEngine) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from reconciler.engine.protocol import JSON
 from reconciler.engine.simulated import health
 from reconciler.engine.simulated.containers import new_state
+from reconciler.engine.simulated.networks import PREDEFINED
 from reconciler.engine.simulated.state import Box, Document, Picture, Wire, World, copied
 from reconciler.engine.snapshot import Snapshot
 from reconciler.engine.times import ZERO_TIME, seconds, timestamp
@@ -23,13 +24,17 @@ def fill(world: World, snapshot: Snapshot) -> None:
     world.images = {**unlisted, **listed}
     for row in reversed(snapshot.containers):
         box = _box(world, row, snapshot.inspects.get(str(row["Id"])))
+        box.written = {str(one["Path"]): int(one["Kind"]) for one in snapshot.changes.get(box.id, ())}
         world.containers[box.id] = box
     _complete_networks(world)
 
 
 def _add_networks(world: World, snapshot: Snapshot) -> None:
-    """The snapshot's networks, and the built-in ones where it leaves them out."""
-    given = {str(row["Id"]): Wire(copied(row)) for row in snapshot.networks}
+    """The snapshot's networks, and the built-in ones where it leaves them out.
+
+    Who chose a subnet is not to be seen: it is taken for the user's, so that fixed addresses are granted.
+    """
+    given = {str(row["Id"]): Wire(copied(row), row.get("Name") not in PREDEFINED) for row in snapshot.networks}
     names = {wire.document["Name"] for wire in given.values()}
     kept = {key: wire for key, wire in world.networks.items() if wire.document["Name"] not in names}
     world.networks = {**given, **kept}

@@ -34,7 +34,9 @@ class Box:
 
     `row` is the list row it was seeded with, `changed` whether anything happened to it since; `inspected` is false for
     a container known from its row alone. `exit_at`, `probe_at` and `restart_at` are the virtual times of its next
-    spontaneous changes; `remaining` is what a paused process had left to run.
+    spontaneous changes; `remaining` is what a paused process had left to run. `written` maps the paths of its writable
+    layer to their `Kind` in GET /containers/{id}/changes; `exit_code` is what it will end with at `exit_at`, where that
+    is not its behaviour's.
     """
 
     document: Document
@@ -45,6 +47,8 @@ class Box:
     stopped_by_hand: bool = False
     backoff: float = 0.0
     remaining: float | None = None
+    written: dict[str, int] = field(default_factory=dict)
+    exit_code: int | None = None
     seeded_at: float = 0.0
     exit_at: float | None = None
     probe_at: float | None = None

@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class UpdateConfig(Section):
-    """`update_config` and `rollback_config`."""
+    """`update_config` and `rollback_config`; `policies.rollback_action` refuses what only the first may say."""
 
     parallelism: Count = ABSENT
     delay: str = ABSENT
@@ -57,7 +57,7 @@ class Resources(Section):
 class Deploy(Section):
     """`deploy`."""
 
-    mode: Literal["replicated"] = ABSENT
+    mode: Literal["replicated", "global", "replicated-job", "global-job"] = ABSENT
     replicas: Count = ABSENT
     labels: dict[str, str] = ABSENT
     resources: Resources = ABSENT

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from reconciler.spec.schema.base import Section
+from pydantic import Field
+
+from reconciler.spec.schema.base import ABSENT, Section
+
+OnMutation = Literal["ignore", "report", "replace"]
 
 
 class ImageRules(Section):
@@ -14,20 +18,41 @@ class ImageRules(Section):
     not_yet: ClassVar[frozenset[str]] = frozenset({"range", "filter", "extract", "cooldown", "window", "verify"})
 
 
-class RolloutRules(Section):
-    """`x-reconcile.rollout`: when a new replica counts as up, and when to give up. Durations in Go's form."""
+class DrainRules(Section):
+    """`x-reconcile.rollout.drain`: how a replica hears that it will be stopped. `delay` in Go's form."""
 
-    min_running: str = "5s"
-    progress_deadline: str = "10m0s"
-    not_yet: ClassVar[frozenset[str]] = frozenset({"settle", "drain", "publish"})
+    method: Literal["none", "signal", "exec", "http"] = ABSENT
+    delay: str = ABSENT
+    signal: str = ABSENT
+    command: list[str] = ABSENT
+    port: Annotated[int, Field(ge=1, le=65535)] = ABSENT
+    path: str = ABSENT
+
+
+class RolloutRules(Section):
+    """`x-reconcile.rollout`: when a new replica counts as up, and how an old one goes. Durations in Go's form."""
+
+    min_running: str = ABSENT
+    progress_deadline: str = ABSENT
+    settle: str = ABSENT
+    drain: DrainRules = ABSENT
+    publish: Literal["immediate", "healthy"] = ABSENT
+
+
+class MutationRules(Section):
+    """`x-reconcile.mutation`: what to do about changes made by hand; absolute paths whose changes are nobody's."""
+
+    config: OnMutation = ABSENT
+    filesystem: OnMutation = ABSENT
+    allow: list[str] = ABSENT
 
 
 class ServiceRules(Section):
     """`services.*.x-reconcile`."""
 
-    rollout: RolloutRules = RolloutRules()
-    image: ImageRules = ImageRules()
-    not_yet: ClassVar[frozenset[str]] = frozenset({"mutation"})
+    rollout: RolloutRules = ABSENT
+    image: ImageRules = ABSENT
+    mutation: MutationRules = ABSENT
 
 
 class ProjectRules(Section):

@@ -57,10 +57,13 @@ class Service(Section):
     hostname: str = ABSENT
     image: str = ABSENT
     init: bool = ABSENT
+    ipc: str = ABSENT
     labels: Labels = ABSENT
     logging: Logging = ABSENT
+    mac_address: str = ABSENT
     network_mode: str = ABSENT
     networks: dict[str, Attachment | None] = ABSENT
+    pid: str = ABSENT
     platform: str = ABSENT
     ports: list[Port] = ABSENT
     privileged: bool = ABSENT
@@ -109,11 +112,9 @@ class Service(Section):
             "external_links",
             "gpus",
             "group_add",
-            "ipc",
             "isolation",
             "label_file",
             "links",
-            "mac_address",
             "mem_limit",
             "mem_reservation",
             "mem_swappiness",
@@ -121,7 +122,6 @@ class Service(Section):
             "models",
             "oom_kill_disable",
             "oom_score_adj",
-            "pid",
             "pids_limit",
             "post_start",
             "pre_start",

@@ -129,6 +129,27 @@ EDGE = ProjectReport(
     ),
     source="specs/edge.yaml",
 )
+BACK = "went back to shop/web:1.3; not tried again until its spec or image changes, or `reconcile retry web`"
+HELD = ProjectReport(
+    "shop",
+    ENGINE,
+    services=(
+        service(
+            "web",
+            (3, 3, 3, 0),
+            health="Degraded",
+            sync="OutOfSync",
+            reason="RolledBack",
+            message="web/1 was not healthy within 30 s",
+        ),
+    ),
+    conditions=(
+        Condition("Stalled", "True", "RolledBack", f"web/1 was not healthy within 30 s; {BACK}", "web", f"{SPEC}:12"),
+    ),
+    converges=True,
+    succeeded=True,
+    source=SPEC,
+)
 SKIPPED = Notice("NoServices", "skipped: neither services nor include in it", "specs/notes.yaml")
 INVALID = Notice("SpecInvalid", "services.web.imge: unknown key, did you mean image?", "specs/bad.yaml:4")
 PLAN = Report("plan", (SHOP, HELLO, EDGE), warnings=(SKIPPED,), errors=(INVALID,), refused=True, failed=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.cli.changes import changes, tally
+from reconciler.cli.changes import changes, drain_method, tally
 from reconciler.model.operation import Difference, Operation
 from tests.unit.cli.reports import DIGEST_A, GONE, IMAGE, SHOP, operation, replacement
 
@@ -78,3 +78,26 @@ def test_the_tally_counts_objects() -> None:
         operation("container.remove", "o", "old", 1, GONE),
     )
     assert tally(changes(replace(SHOP, operations=calls))) == {"replace": 2, "remove": 1}
+
+
+def test_a_drain_is_part_of_a_replacement_and_has_its_own_verb_alone() -> None:
+    """A signal, a command or a request before a stop is a drain to a person, whichever call makes it."""
+    create, start, stop, remove = replacement("web", 1, IMAGE)
+    old = stop.resource
+    for kind, method in (("container.kill", "signal"), ("container.exec", "exec"), ("container.http", "http")):
+        drain = operation(kind, old, "web", 1)  # type: ignore[arg-type]
+        assert _verbs(create, start, drain, stop, remove) == [("container", "replace", ("web/1",))]
+        assert _verbs(drain) == [("container", "drain", ("web/1",))]
+        assert drain_method(drain) == method
+
+
+def test_publishing_is_part_of_bringing_a_replica_up() -> None:
+    """The service's name is attached by a disconnect and a connect; to a person the replica is created."""
+    calls = [
+        operation("container.create", "a", "web", 1),
+        operation("network.disconnect", "a", "web", 1),
+        operation("network.connect", "a", "web", 1),
+    ]
+    assert _verbs(*calls) == [("container", "create", ("web/1",))]
+    assert _verbs(*calls[1:]) == [("container", "connect", ("web/1",))]
+    assert _verbs(calls[1]) == [("container", "disconnect", ("web/1",))]

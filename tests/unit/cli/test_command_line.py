@@ -43,7 +43,7 @@ def test_help_shows_options_in_groups_with_examples_and_exit_codes(flag: str) ->
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("command", ["validate", "config", "status"])
+@pytest.mark.parametrize("command", ["validate", "config", "status", "history", "why", "retry", "rollback"])
 def test_every_command_has_a_help_page(command: str) -> None:
     """`reconcile COMMAND --help` works and stays on stdout."""
     done = run(command, "--help")
@@ -84,6 +84,11 @@ def test_version_is_one_line() -> None:
         (("--log-level", "loud"), "'loud' is not one of"),
         (("validate", "specs"), "Got unexpected extra argument (specs)"),
         (("serve",), "No such command 'serve'."),
+        (("why",), "Missing argument 'SERVICE'."),
+        (("--dry-run", "retry", "web"), "--dry-run does not go with 'retry'"),
+        (("rollback", "web", "--to", "0"), "0 is not in the range x>=1"),
+        (("history", "--limit", "few"), "'few' is not a valid integer range"),
+        (("--max-unavailable", "0"), "0 is not in the range x>=1"),
     ],
 )
 def test_a_wrong_command_line_exits_64_with_one_clear_line(arguments: tuple[str, ...], message: str) -> None:

@@ -57,6 +57,18 @@ def test_a_timeout_is_seconds_or_a_duration(text: str, seconds: float) -> None:
     assert _gathered("--timeout", text).timeout == seconds
 
 
+def test_at_least_one_replica_may_be_unavailable() -> None:
+    """With none nothing could ever be replaced."""
+    assert _gathered("--max-unavailable", "2").max_unavailable == 2
+    with pytest.raises(click.BadParameter, match="0 is not in the range x>=1"):
+        _gathered("--max-unavailable", "0")
+
+
+def test_the_state_directory_goes_with_the_engine() -> None:
+    """Whatever asks an engine remembers, or looks up, what happened on it."""
+    assert _gathered("--state-dir", "/srv/state").state_dir == "/srv/state"
+
+
 def test_a_format_is_checked_by_the_command_that_prints() -> None:
     """The first format is the default; one that the command cannot print is a usage error."""
     assert Flags().format("yaml", "json") == "yaml"

@@ -6,10 +6,11 @@ from dataclasses import replace
 from inline_snapshot import snapshot
 
 from reconciler.cli.plan_markdown import LIMIT, render
+from reconciler.model.memory import Failure
 from reconciler.model.operation import Difference
 from reconciler.model.project import Notice
 from reconciler.model.report import Report
-from tests.unit.cli.reports import HELLO, PLAN, SHOP, replacement
+from tests.unit.cli.reports import HELD, HELLO, PLAN, SHOP, replacement, service
 
 
 def test_a_plan_is_a_table_per_project() -> None:
@@ -71,6 +72,40 @@ def test_a_converge_says_what_was_done() -> None:
     assert text.startswith("## reconcile converge: converged\n")
     assert "4 replaced" not in text.splitlines()[0]
     assert "5 replaced" in text
+
+
+def test_a_rollout_says_its_gate_protection_and_duration_beneath_the_table() -> None:
+    """Reviewers read how a change is rolled out before they approve it."""
+    rolls = service("web", (1, 1, 1, 0), order="start-first", gate="healthy", protection="publish healthy")
+    project = replace(
+        SHOP,
+        operations=replacement("web", 1, Difference("image", "a:1", "a:2")),
+        services=(rolls,),
+        expected_seconds=45.0,
+    )
+    text = render(Report("plan", (project,)))
+    assert "\n- **web**: start-first; gate: healthy; protection: publish healthy\n- takes at least 45 s\n" in text
+    assert "gate" not in render(Report("converge", (project,)))
+
+
+def test_what_is_not_tried_again_is_open_and_names_the_way_out() -> None:
+    """A quarantined service is not hidden in a collapsed section."""
+    text = render(Report("plan", (HELD,)))
+    assert "<details open>" in text
+    assert (
+        "- **web: not tried again (RolledBack)** web/1 was not healthy within 30 s; went back to shop/web:1.3" in text
+    )
+    silent = replace(HELD.conditions[0], reason="Quarantined", message="web/1 exited (1)")
+    text = render(Report("plan", (replace(HELD, conditions=(silent,)),)))
+    assert "- **web: not tried again (Quarantined)** web/1 exited (1) (to go on: correct the spec or the image" in text
+
+
+def test_a_rolled_back_service_is_told_once() -> None:
+    """The failure says it; the condition that follows from it does not repeat it."""
+    failure = Failure("web", "hash", "Unhealthy", "web/1 was not healthy within 30 s", rolled_back=True)
+    text = render(Report("converge", (replace(HELD, failures=(failure,), succeeded=False),)))
+    assert "- **web: Unhealthy, rolled back** web/1 was not healthy within 30 s\n" in text
+    assert text.count("not healthy within") == 1
 
 
 def test_a_huge_plan_is_cut_with_a_count() -> None:

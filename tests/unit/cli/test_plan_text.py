@@ -10,7 +10,7 @@ from reconciler.cli.palette import Palette
 from reconciler.cli.plan_text import render, render_project
 from reconciler.model.operation import Difference
 from reconciler.model.report import ProjectReport, Report
-from tests.unit.cli.reports import DIGEST_A, EDGE, HELLO, PLAN, SHOP, operation, replacement, service
+from tests.unit.cli.reports import DIGEST_A, EDGE, HELD, HELLO, PLAN, SHOP, operation, replacement, service
 
 if TYPE_CHECKING:
     from reconciler.model.operation import Operation
@@ -61,6 +61,54 @@ edge on lab-1 (engine 28.3.1, API 1.51)  specs/edge.yaml
 
 Plan: 1 to create; does not converge, so nothing is touched: see ! above.
 """)
+
+
+def test_a_rollout_says_its_gate_its_protection_and_how_long_it_takes_at_least() -> None:
+    """Once per service, however many causes keep its replicas apart; nothing where the planner says nothing."""
+    rolls = service(
+        "web",
+        (2, 2, 2, 0),
+        sync="OutOfSync",
+        order="start-first",
+        order_reason="nothing forbids two at once",
+        gate="healthy, then watched for 30 s",
+        protection="publish healthy, drain: signal SIGUSR1, then 5 s",
+    )
+    operations = (
+        *replacement("web", 1, Difference("image", "a:1", "a:2", "c.yaml:3")),
+        *replacement("web", 2, Difference("state", "exited (137)", "running")),
+    )
+    report = replace(_project(*operations), services=(rolls,), expected_seconds=75.0)
+    assert render_project(report) == snapshot("""\
+shop on lab-1 (engine 28.3.1, API 1.51)  specs/shop/compose.yaml
+
+  ~ web/1  replace: rolling, start-first (nothing forbids two at once)
+      gate: healthy, then watched for 30 s
+      protection: publish healthy, drain: signal SIGUSR1, then 5 s
+      image  a:1 -> a:2  c.yaml:3
+  ~ web/2  replace: rolling, start-first (nothing forbids two at once)
+      state  exited (137) -> running
+
+Plan: 2 to replace; converges after 8 operations, takes at least 1 min 15 s (forecast on a simulated engine).
+""")
+
+
+def test_a_quarantined_service_is_not_tried_again_and_the_way_out_is_named() -> None:
+    """The plan converges without it, and does not promise what is not tried."""
+    assert render_project(HELD) == snapshot("""\
+shop on lab-1 (engine 28.3.1, API 1.51)  specs/shop/compose.yaml
+
+  ! web: not tried again (RolledBack)  specs/shop/compose.yaml:12
+      web/1 was not healthy within 30 s; went back to shop/web:1.3; not tried again until its spec
+      or image changes, or `reconcile retry web`
+
+Plan: no changes; not tried again: web, see ! above.
+""")
+    with_others = replace(HELD, operations=replacement("api", 1, Difference("image", "a:1", "a:2")))
+    assert render_project(with_others).splitlines()[-1] == (
+        "Plan: 1 to replace; converges after 4 operations (forecast on a simulated engine); "
+        "not tried again: web, see ! above."
+    )
 
 
 def test_several_projects_begin_with_warnings_and_end_with_a_total() -> None:

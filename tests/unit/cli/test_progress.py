@@ -56,6 +56,15 @@ def test_plain_lines_say_what_was_done_and_how_long_it_took() -> None:
     )
 
 
+def test_a_drain_says_how_the_replica_was_told() -> None:
+    """By a signal, a command or a request; never with what was sent."""
+    old = operation("container.exec", "shop-web-1-aaaaaaaa", "web", 1)
+    assert _lines(_activity("finished", "", 0.2, old), _activity("failed", "exit code 1", 0.2, old)) == [
+        "web/1: drained shop-web-1-aaaaaaaa (exec) (0.0 s)",
+        "web/1: draining shop-web-1-aaaaaaaa (exec) failed: exit code 1 (0.0 s)",
+    ]
+
+
 def test_a_failed_operation_says_why() -> None:
     """The engine's words follow the operation."""
     assert _lines(_activity("failed", "no such image", 0.1, CREATE)) == [

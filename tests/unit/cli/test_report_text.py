@@ -6,8 +6,9 @@ from inline_snapshot import snapshot
 
 from reconciler.cli.report_text import render
 from reconciler.model.memory import Failure
+from reconciler.model.observed import Probe
 from reconciler.model.report import Report
-from tests.unit.cli.reports import EDGE, HELLO, INVALID, SHOP
+from tests.unit.cli.reports import EDGE, HELD, HELLO, INVALID, SHOP
 
 DONE = replace(SHOP, in_sync=True, duration=12.34)
 FAILURE = Failure(
@@ -72,3 +73,48 @@ def test_several_projects_end_with_a_total() -> None:
     """The last line names what failed and counts what was refused."""
     report = Report("converge", (DONE, HELLO, FAILED), errors=(INVALID,), refused=True)
     assert render(report).splitlines()[-1] == "2 projects converged, 1 failed (shop), 1 error (on stderr)."
+
+
+def test_a_rollback_says_what_failed_what_the_container_left_and_how_to_go_on() -> None:
+    """Exit code, health checks, the last fifty lines, which service went back, both ways out."""
+    failure = replace(
+        FAILURE,
+        message="web/1 was not healthy within 30 s",
+        exit_code=137,
+        health_log=(Probe(1.0, 1, "refused"), Probe(2.0, 1, "refused")),
+        rolled_back=True,
+    )
+    log = "".join(f"line {number}\n" for number in range(1, 71))
+    project = replace(HELD, failures=(failure,), succeeded=False, logs=(("shop-web-1-bbbbbbbb", log),), duration=83.2)
+    text = render(Report("converge", (project,), failed=True))
+    assert "| line 21\n" in text
+    assert "| line 20\n" not in text
+    assert text.replace("".join(f"      | line {number}\n" for number in range(21, 70)), "") == snapshot("""\
+  ! web: Unhealthy, rolled back
+      web/1 was not healthy within 30 s; went back to shop/web:1.3; not tried again until its spec
+      or image changes, or `reconcile retry web`
+      exit code 137
+      health log:
+      | exit code 1 (2 times): refused
+      last lines of shop-web-1-bbbbbbbb:
+      | line 70
+
+shop: failed after 1 min 23 s: rolled back: web.
+  now: web 3/3 running (0 up to date)
+  next: read the log lines above, correct the spec or the image, and run reconcile again; reconcile
+  retry web tries the same again
+""")
+
+
+def test_what_is_not_tried_again_makes_a_run_fail() -> None:
+    """Nothing was attempted, everything else is as asked for: still a person has to act."""
+    assert render(Report("converge", (HELD,))) == snapshot("""\
+shop: failed: not tried again: web.
+  now: web 3/3 running (0 up to date)
+  next: correct the spec or the image and run reconcile again; reconcile retry web tries the same
+  again
+""")
+    done = replace(HELD, operations=SHOP.operations[:2], duration=3.0)
+    assert "shop: failed: not tried again: web; everything else converged in 3.0 s: 2 created." in render(
+        Report("converge", (done,))
+    )

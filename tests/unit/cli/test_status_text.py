@@ -50,3 +50,14 @@ def test_what_a_service_waits_for_is_a_reason() -> None:
     assert "      waiting for web/2 to become healthy" in render(
         Report("status", (replace(HELLO, services=(waiting,)),))
     )
+
+
+def test_files_changed_inside_containers_stand_beneath_their_service() -> None:
+    """The first few by name; they change neither health nor sync."""
+    paths = tuple(f"web/1: /etc/{number}.conf" for number in range(8))
+    changed = service("web", (3, 3, 3, 3), mutated=paths)
+    text = render(Report("status", (replace(HELLO, services=(changed,)),)), width=100)
+    assert text.splitlines()[0].endswith(": Synced, Healthy")
+    assert "      files changed inside: web/1: /etc/0.conf, web/1: /etc/1.conf," in text
+    assert "/etc/5.conf and 2 more" in text
+    assert "/etc/6.conf" not in text

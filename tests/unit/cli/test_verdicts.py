@@ -7,7 +7,7 @@ import pytest
 from reconciler.cli.verdicts import exit_code, troubles, worst_health, worst_sync
 from reconciler.model.report import Report
 from reconciler.model.step import Condition
-from tests.unit.cli.reports import EDGE, HELLO, INVALID, SHOP, service
+from tests.unit.cli.reports import EDGE, HELD, HELLO, INVALID, SHOP, service
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ from tests.unit.cli.reports import EDGE, HELLO, INVALID, SHOP, service
         (Report("converge", (SHOP,)), True, 0),
         (Report("converge", (SHOP, replace(SHOP, succeeded=False))), False, 1),
         (Report("converge", (HELLO,), errors=(INVALID,), refused=True), False, 3),
+        (Report("plan", (HELD,)), True, 1),
+        (Report("converge", (HELD,)), False, 1),
+        (Report("status", (HELD,)), False, 0),
         (Report("status", (EDGE,)), False, 0),
         (Report("status", (), errors=(INVALID,), refused=True), False, 3),
     ],

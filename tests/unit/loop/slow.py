@@ -68,6 +68,9 @@ class Diary:
     def failed(self, failure: Failure) -> None:
         """Nothing to note."""
 
+    def remember(self, memory: Memory) -> None:
+        """Nothing to note."""
+
 
 class Stage:
     """One project on an engine that has its image."""

@@ -111,12 +111,13 @@ def test_rollout_is_read_from_update_config_and_the_extension() -> None:
         deploy={"update_config": {"order": "stop-first", "parallelism": 0}},
         **{"x-reconcile": {"rollout": {"min_running": "500ms", "progress_deadline": "2m0s"}}},
     )
-    assert service.rollout == Rollout("stop-first", 0, 0.5, 120.0)
+    assert service.rollout == Rollout("stop-first", 0, min_running=0.5, progress_deadline=120.0)
 
 
 def test_an_unset_rollout_leaves_the_order_open() -> None:
-    """Order is the planner's choice, one at a time, five seconds of running, ten minutes to become healthy."""
-    assert web().rollout == Rollout(None, 1, 5.0, 600.0)
+    """Order is the planner's choice, and every other default the model's."""
+    assert web().rollout == Rollout()
+    assert web().rollout.order is None
 
 
 def test_host_ports_are_what_the_host_gives_away() -> None:
@@ -168,9 +169,20 @@ def test_the_order_in_which_volumes_are_written_means_nothing() -> None:
 
 def test_a_shared_network_is_left_to_the_planner() -> None:
     """`service:db` names a service, whose container is known only when it runs."""
-    service = web(network_mode="service:db", networks=None)
-    assert service.shares == (("NetworkMode", "db"),)
+    service = web(network_mode="service:db", pid="service:app", ipc="service:db", networks=None)
+    assert service.shares == (("NetworkMode", "db"), ("PidMode", "app"), ("IpcMode", "db"))
     assert (service.networks, service.container) == ((), {"AttachStdout": True, "AttachStderr": True})
+
+
+def test_other_namespaces_are_sent_as_written() -> None:
+    """`host`, `shareable` and a container's name are words of the engine (Engine API, HostConfig)."""
+    service = web(network_mode="none", pid="container:other", ipc="shareable", networks=None)
+    assert service.container["HostConfig"] == {
+        "NetworkMode": "none",
+        "PidMode": "container:other",
+        "IpcMode": "shareable",
+    }
+    assert service.shares == ()
 
 
 def test_a_mac_address_stands_where_every_engine_reads_it() -> None:
@@ -179,6 +191,48 @@ def test_a_mac_address_stands_where_every_engine_reads_it() -> None:
     assert service.container["MacAddress"] == "02:42:ac:11:65:43"
     assert service.networks[0].endpoint == {"MacAddress": "02:42:ac:11:65:43"}
     assert service.networks[0].static_address
+
+
+def test_the_services_mac_address_is_that_of_its_first_network() -> None:
+    """The first by priority gets it, in the engine's form, whatever form it is written in."""
+    networks = {"default": None, "front": {"priority": 1}}
+    document = {
+        "services": {"web": {"image": "a", "mac_address": "02-42-AC-11-65-43", "networks": networks}},
+        "networks": {"default": {"name": "shop_default"}, "front": {"name": "shop_front"}},
+    }
+    (service,) = lower(load(document)).services
+    assert service.container["MacAddress"] == "02:42:ac:11:65:43"
+    assert [(item.key, item.endpoint) for item in service.networks] == [
+        ("front", {"MacAddress": "02:42:ac:11:65:43"}),
+        ("default", {}),
+    ]
+
+
+def test_a_mac_address_without_networks_is_still_asked_for() -> None:
+    """On the engine's own bridge there is no endpoint to say it in."""
+    service = web(mac_address="0242.ac11.6543", network_mode="bridge", networks=None)
+    assert (service.container["MacAddress"], service.networks) == ("02:42:ac:11:65:43", ())
+
+
+def test_two_different_mac_addresses_are_refused() -> None:
+    """The service and its first network may both say it, in any form, but not differently."""
+    same = web(mac_address="02:42:ac:11:65:43", networks={"default": {"mac_address": "02-42-ac-11-65-43"}})
+    assert same.container["MacAddress"] == "02:42:ac:11:65:43"
+    error = refusal(
+        {"services.web.mac_address": "compose.yaml:6"},
+        mac_address="02:42:ac:11:65:43",
+        networks={"default": {"mac_address": "02:42:ac:11:65:44"}},
+    )
+    assert str(error).startswith(
+        "compose.yaml:6: services.web: mac_address is 02:42:ac:11:65:43, but on network default it is 02:42:ac:11:65:44"
+    )
+
+
+@pytest.mark.parametrize("mode", ["host", "container:x", "service:db"])
+def test_a_mac_address_needs_a_network_of_its_own(mode: str) -> None:
+    """Engines answer it with 400 on a network stack that belongs to somebody else."""
+    error = refusal({}, mac_address="02:42:ac:11:65:43", network_mode=mode, networks=None)
+    assert error.message == f"services.web: mac_address means nothing with network_mode {mode}"
 
 
 def test_start_interval_is_sent_with_its_period() -> None:

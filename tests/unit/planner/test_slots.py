@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.model.memory import Memory
 from reconciler.model.project import Rollout
-from reconciler.planner.slots import State, judge, slot_number
+from reconciler.planner.gates import Gate, State, judge
+from reconciler.planner.slots import slot_number
 from tests.support.planning import NOW, container, service
 
 GATED = Rollout(min_running=5.0, progress_deadline=60.0)
@@ -38,8 +39,8 @@ def test_a_service_is_judged_by_what_was_seen(changes: dict[str, Any], first: St
     """What this run brought up and lost is a failed try; what it found lost is replaced by its equal."""
     one = container(**changes)
     wanted = service(rollout=GATED)
-    assert judge(wanted, one, Memory(), NOW).state is first
-    assert judge(wanted, one, Memory(attempted=frozenset({one.name})), NOW).state is tried
+    assert judge(Gate(wanted, "old", Memory(), NOW), one).state is first
+    assert judge(Gate(wanted, "old", Memory(attempted=frozenset({one.name})), NOW), one).state is tried
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_a_service_is_judged_by_what_was_seen(changes: dict[str, Any], first: St
 )
 def test_a_job_is_ready_when_it_ended_well(changes: dict[str, Any], state: State) -> None:
     """Exit 0 is success; anything else, or too long, is not."""
-    assert judge(service(rollout=GATED, job=True), container(**changes), Memory(), NOW).state is state
+    assert judge(Gate(service(rollout=GATED, job=True), "old", Memory(), NOW), container(**changes)).state is state
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_a_job_is_ready_when_it_ended_well(changes: dict[str, Any], state: State
 )
 def test_the_reason_is_told_in_words(changes: dict[str, Any], reason: str) -> None:
     """A person reads why without looking at the engine."""
-    assert judge(service(rollout=GATED), container(**changes), Memory(), NOW).reason == reason
+    assert judge(Gate(service(rollout=GATED), "old", Memory(), NOW), container(**changes)).reason == reason
 
 
 def test_a_slot_that_is_no_number_is_none_of_the_wanted() -> None:

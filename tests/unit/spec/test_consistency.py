@@ -100,6 +100,34 @@ Loader = Callable[..., Loaded]
             ),
         ),
         (
+            "a: {image: x, deploy: {replicas: 3}, ports: ['90:90', '8000-8001:80']}",
+            "",
+            (
+                "services.a.ports: 3 replicas cannot share host port 90 (publish a range "
+                '("90-92:90") or no host port ("90"))\n'
+                "compose.yaml:2: services.a.ports: 3 replicas cannot share host ports 8000-8001 (publish a range "
+                '("8000-8002:80") or no host port ("80"))'
+            ),
+        ),
+        (
+            "a: {image: x, pid: 'service:b'}",
+            "",
+            "services.a.pid: there is no service 'b' (declare it under services:)",
+        ),
+        (
+            "a: {image: x, ipc: 'service:b'}\n  b: {image: x, profiles: [p]}",
+            "",
+            (
+                "services.a.ipc: service 'b' belongs to a profile that is not enabled (enable its "
+                "profile, or set required: false)"
+            ),
+        ),
+        (
+            "a: {image: x, depends_on: [c], ipc: 'service:b'}\n  b: {image: x, pid: 'service:a'}\n  c: {image: x}",
+            "",
+            "services.a.ipc: dependency cycle: a -> b -> a (remove one of these dependencies)",
+        ),
+        (
             "a: {image: x, container_name: one}\n  b: {image: x, container_name: one}",
             "",
             "services.b.container_name: 'one' is also the name of service 'a' (rename one)",
@@ -131,8 +159,8 @@ Loader = Callable[..., Loaded]
 )
 def test_what_cannot_hold_is_refused(refusal: Callable[..., list[str]], services: str, rest: str, error: str) -> None:
     """References that lead nowhere, contradictions, and what no engine can run, each with its remedy."""
-    (line,) = refusal(f"services:\n  {services}\n{rest}\n")
-    assert line.partition(": ")[2] == error
+    lines = refusal(f"services:\n  {services}\n{rest}\n")
+    assert "\n".join(lines).partition(": ")[2] == error
 
 
 @pytest.mark.parametrize(
@@ -149,6 +177,7 @@ def test_what_cannot_hold_is_refused(refusal: Callable[..., list[str]], services
         ("a: {image: x, depends_on: [b, c]}\n  b: {image: x, depends_on: [c]}\n  c: {image: x}", ""),
         ("a: {image: x, scale: 3, deploy: {labels: {a: b}}, ports: ['8000-8002:80', '81', '0:82']}", ""),
         ("a: {image: x, scale: 2, deploy: {replicas: 2}}", ""),
+        ("a: {image: x, deploy: {mode: global, replicas: 2}, ports: ['80:80'], container_name: one}", ""),
         (
             "a: {image: x, container_name: one, networks: [default], volumes: [/t, 'v:/u', ./x:/w], tmpfs: /s}",
             "volumes: {v: {external: true}, w: }",
@@ -170,3 +199,16 @@ def test_a_shared_namespace_is_a_dependency(loader: Loader) -> None:
     assert services["a"]["depends_on"] == {"b": {"condition": "service_started", "restart": True, "required": True}}
     assert services["c"]["depends_on"] == {"b": {"condition": "service_started", "required": True}}
     assert "networks" not in services["a"]
+
+
+def test_process_and_memory_namespaces_are_dependencies_too(loader: Loader) -> None:
+    """`pid: service:x` and `ipc: service:x` imply what `network_mode: service:x` does, at the line of the key."""
+    loaded = loader(
+        "services:\n  a:\n    image: x\n    pid: service:b\n    ipc: service:c\n  b: {image: x, pid: host}\n"
+        "  c: {image: x, ipc: shareable}\n"
+    )
+    implied = {"condition": "service_started", "restart": True, "required": True}
+    services = loaded.document["services"]
+    assert services["a"]["depends_on"] == {"b": implied, "c": implied}
+    assert [key for key in services if "depends_on" in services[key]] == ["a"]
+    assert loaded.sources["services.a.depends_on.c"] == "compose.yaml:5"

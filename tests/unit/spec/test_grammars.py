@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.spec.durations import format_duration, parse_duration
+from reconciler.spec.durations import format_duration, parse_duration, parse_seconds
 from reconciler.spec.nodes import MalformedError, kind_of, shown
 from reconciler.spec.ports import parse_port
 from reconciler.spec.scalars import number_text, resolve, tagged
@@ -37,6 +37,7 @@ SECOND = 1_000_000_000
 def test_durations_are_gos_with_days_and_weeks(text: str, nanoseconds: int, printed: str) -> None:
     """A duration is read into nanoseconds exactly and printed as Go prints it."""
     assert (parse_duration(text), format_duration(nanoseconds)) == (nanoseconds, printed)
+    assert parse_seconds(text) == nanoseconds / SECOND
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,47 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
             "deploy:\n  replicas: many",
             "compose.yaml:5: services.web.deploy.replicas: must be a whole number, not 'many'",
         ),
-        ("deploy: {mode: global}", "compose.yaml:4: services.web.deploy.mode: 'global' is not supported yet"),
+        (
+            "deploy: {mode: globl}",
+            (
+                "compose.yaml:4: services.web.deploy.mode: 'globl' is not one of replicated, global, "
+                "replicated-job, global-job (did you mean 'global'?)"
+            ),
+        ),
+        (
+            "deploy:\n  rollback_config: {failure_action: rollback}",
+            (
+                "compose.yaml:5: services.web.deploy.rollback_config.failure_action: 'rollback' would be the "
+                "rollback of a rollback (use pause or continue)"
+            ),
+        ),
+        (
+            "pid: privat",
+            (
+                "compose.yaml:4: services.web.pid: 'privat' is not a known value (use one of host, service:NAME, "
+                "container:NAME)"
+            ),
+        ),
+        (
+            "ipc: sharable",
+            "compose.yaml:4: services.web.ipc: 'sharable' is not a known value (did you mean 'shareable'?)",
+        ),
+        ("pid: [host]", "compose.yaml:4: services.web.pid: must be a string, not a list"),
+        (
+            "mac_address: 02:42:ac",
+            (
+                "compose.yaml:4: services.web.mac_address: '02:42:ac' is not a MAC address (write it as "
+                "02:42:ac:11:65:43, in quotes)"
+            ),
+        ),
+        (
+            "networks:\n  default: {mac_address: any}",
+            (
+                "compose.yaml:5: services.web.networks.default.mac_address: 'any' is not a MAC address (write it "
+                "as 02:42:ac:11:65:43, in quotes)"
+            ),
+        ),
+        ("mac_address: 2", "compose.yaml:4: services.web.mac_address: must be a string, not a number (quote it)"),
         (
             "deploy: {update_config: {order: start-frist}}",
             (
@@ -229,8 +269,18 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
             "compose.yaml:4: services.web.x-reconcile.image.track: 'semver' is not supported yet",
         ),
         (
-            "x-reconcile: {mutation: {}}",
-            "compose.yaml:4: services.web.x-reconcile.mutation: 'mutation' is not supported yet",
+            "x-reconcile: {mutation: {config: replce}}",
+            (
+                "compose.yaml:4: services.web.x-reconcile.mutation.config: 'replce' is not one of ignore, report, "
+                "replace (did you mean 'replace'?)"
+            ),
+        ),
+        (
+            "x-reconcile:\n  mutation:\n    allow: [/tmp, cache]",
+            (
+                "compose.yaml:6: services.web.x-reconcile.mutation.allow[1]: 'cache' is not an absolute path (write "
+                "/cache)"
+            ),
         ),
         (
             "x-reconcile: {rollout: {min_runing: 5s}}",
@@ -482,20 +532,15 @@ def test_profiles_take_services_out(loader: Loader) -> None:
 
 
 def test_what_is_accepted_without_effect_is_said(loader: Loader) -> None:
-    """Keys that are not honoured yet, `version` and YAML 1.1 booleans each give a notice with its place."""
+    """`version` and YAML 1.1 booleans each give a notice with its place; what is honoured gives none."""
     text = 'version: "3"\n' + web(
         "init: yes\ndepends_on: {b: {condition: service_healthy, restart: true}}\ndeploy:\n"
         "  update_config: {delay: 1s, order: stop-first}\n"
         "  rollback_config: {}\n  restart_policy: {window: 1s}",
         "  b: {image: y}\n",
     )
-    said = "accepted, but not honoured yet: it changes nothing"
     assert notices(loader(text)) == [
         ("VersionIgnored", "version is obsolete and ignored: remove it", "compose.yaml:1"),
-        ("NotYetHonoured", f"services.web.deploy.update_config.delay: {said}", "compose.yaml:8"),
-        ("NotYetHonoured", f"services.web.deploy.rollback_config: {said}", "compose.yaml:9"),
-        ("NotYetHonoured", f"services.web.deploy.restart_policy.window: {said}", "compose.yaml:10"),
-        ("NotYetHonoured", f"services.web.depends_on.b.restart: {said}", "compose.yaml:6"),
         (
             "YamlBoolean",
             "services.web.init: 'yes' is read as true; YAML 1.2 knows only true and false",
@@ -577,6 +622,45 @@ def test_our_own_extension_is_checked_and_kept(loader: Loader) -> None:
             "deploy",
             {"resources": {}, "replicas": 0, "update_config": {"parallelism": 0}},
         ),
+        (
+            "deploy: {mode: replicated-job, rollback_config: {monitor: 0s, delay: 0s, max_failure_ratio: '0.5'}}",
+            "deploy",
+            {"mode": "replicated-job", "resources": {}, "rollback_config": {"monitor": "0s", "max_failure_ratio": 0.5}},
+        ),
+        ("mac_address: 02-42-AC-11-65-43", "mac_address", "02-42-AC-11-65-43"),
+        ("mac_address: 0242.ac11.6543", "mac_address", "0242.ac11.6543"),
+        ("pid: container:other", "pid", "container:other"),
+        ("ipc: shareable", "ipc", "shareable"),
+        (
+            "x-reconcile: {rollout: {drain: none, settle: 2000ms, publish: immediate}}",
+            "x-reconcile",
+            {"rollout": {"drain": {"method": "none"}, "settle": "2s", "publish": "immediate"}},
+        ),
+        (
+            "x-reconcile: {rollout: {drain: {method: signal, signal: usr1, delay: 1m}}}",
+            "x-reconcile",
+            {"rollout": {"drain": {"method": "signal", "signal": "SIGUSR1", "delay": "1m0s"}}},
+        ),
+        (
+            "x-reconcile: {rollout: {drain: {method: signal, signal: SIGRTMIN+3}}}",
+            "x-reconcile",
+            {"rollout": {"drain": {"method": "signal", "signal": "SIGRTMIN+3"}}},
+        ),
+        (
+            "x-reconcile: {rollout: {drain: {method: exec, command: touch '/tmp/a b'}}}",
+            "x-reconcile",
+            {"rollout": {"drain": {"method": "exec", "command": ["touch", "/tmp/a b"]}}},
+        ),
+        (
+            "x-reconcile: {rollout: {drain: {method: http, port: '8080', path: /drain}}}",
+            "x-reconcile",
+            {"rollout": {"drain": {"method": "http", "port": 8080, "path": "/drain"}}},
+        ),
+        (
+            "x-reconcile: {mutation: {config: report, filesystem: ignore, allow: /tmp/}}",
+            "x-reconcile",
+            {"mutation": {"config": "report", "filesystem": "ignore", "allow": ["/tmp"]}},
+        ),
         ("stop_grace_period: 0s", "stop_grace_period", "0s"),
         ("platform: linux/amd64", "platform", "linux/amd64"),
     ],
@@ -595,7 +679,9 @@ def _placed(value: Any, folder: str) -> Any:
     return {key: _placed(item, folder) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-@pytest.mark.parametrize("body", ["deploy:", "shm_size: 0", "read_only: false", "cap_add: []", "restart: ''"])
+@pytest.mark.parametrize(
+    "body", ["deploy:", "shm_size: 0", "read_only: false", "cap_add: []", "restart: ''", "pid: ''", "mac_address: ''"]
+)
 def test_what_says_nothing_is_left_out(loader: Loader, body: str) -> None:
     """Null sections, zero sizes, false and empty values are not in the document."""
     assert body.partition(":")[0] not in loader(web(body)).document["services"]["web"]

@@ -16,18 +16,21 @@ services:
     x-reconcile: {rollout: {min_running: 1s}}
     environment: {A: "a$$b", "1e3": "1e3", C: "yes", D: "<<", E: "2024-01-01", F: "a: b\\n #c\\n"}
     ulimits: {core: 0, nofile: {soft: 0, hard: 5}}
+    deploy: {replicas: 1, update_config: {monitor: 0s, parallelism: 0}, rollback_config: {monitor: 5s}}
 x-top: {a: $$}
 """
 
 
 def test_json_is_what_compose_prints(loader: Callable[..., Loaded]) -> None:
-    """`$` doubled, keys sorted, no nested `x-*` but ours, no zeros in ulimits, one newline at the end."""
+    """`$` doubled, keys sorted, no nested `x-*` but ours, no zeros in ulimits and monitors, one newline at the end."""
     text = render(loader(SPEC).document, "json")
     document = json.loads(text)
     web = document["services"]["web"]
     assert text == json.dumps(document, indent=2, sort_keys=True) + "\n"
     assert web["environment"]["A"] == "a$$b"
     assert web["ulimits"] == {"core": {}, "nofile": {"hard": 5}}
+    assert web["deploy"]["update_config"] == {"parallelism": 0}
+    assert (web["deploy"]["rollback_config"], web["deploy"]["replicas"]) == ({"monitor": "5s"}, 1)
     assert document["x-top"] == {"a": "$$"}
     assert sorted(key for key in web if key.startswith("x-")) == ["x-reconcile"]
 

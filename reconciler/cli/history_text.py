@@ -1,0 +1,134 @@
+"""`reconcile history`: one paragraph per rollout, the newest last, so that it stands above the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, tzinfo
+
+from reconciler.cli.cause_text import cause_lines
+from reconciler.cli.changes import redacted
+from reconciler.cli.failure_text import remains_lines
+from reconciler.cli.moments import moment, span
+from reconciler.cli.palette import PLAIN, Palette
+from reconciler.cli.phrases import WIDTH, count, targets_text, wrapped
+from reconciler.cli.values import clean
+from reconciler.model.history import ReplicaRecord, RolloutRecord
+from reconciler.model.memory import Failure
+
+Past = Iterable[tuple[str, tuple[RolloutRecord, ...]]]
+_INDENT = " " * 6
+_LOG_LINES = 5
+_BATCHES = 4
+_COMMIT = 12
+_TRIGGERS = {"spec": "spec changed", "drift": "drift", "rollback": "rolled back by hand", "retry": "retried by hand"}
+_UP = "up"
+
+
+def render(past: Past, *, width: int = WIDTH, palette: Palette = PLAIN, zone: tzinfo | None = UTC) -> str:
+    """All projects' rollouts, ending in a line break."""
+    return "\n".join(_project(name, records, width, palette, zone) for name, records in past)
+
+
+def rollout_lines(
+    record: RolloutRecord, width: int, palette: Palette, zone: tzinfo | None, *, with_failure: bool = True
+) -> Iterator[str]:
+    """One rollout: how it ended and when, what caused it, batch by batch how its replicas came up, what failed."""
+    yield from _head(record, width, palette, zone)
+    if record.message and not (record.failure and record.message in record.failure.message):
+        yield from wrapped(record.message, width, _INDENT)
+    yield from cause_lines(tuple(redacted(cause) for cause in record.cause), width, palette)
+    yield from (palette.faint(line) for line in wrapped(_way(record), width, _INDENT))
+    yield from _batches(record, width, palette)
+    if record.failure and with_failure:
+        yield from _failure(record, record.failure, width, palette)
+
+
+def _failure(record: RolloutRecord, failure: Failure, width: int, palette: Palette) -> Iterator[str]:
+    head, *rest = wrapped(f"{failure.reason}: {failure.message}", width - len(_INDENT) - 2, "")
+    yield f"{_INDENT}{palette.remove(f'! {head}')}"
+    yield from (f"{_INDENT}  {line}" for line in rest)
+    yield from remains_lines(failure, record.logs, palette, width=width, indent=f"{_INDENT}  ", most=_LOG_LINES)
+
+
+def _project(name: str, records: tuple[RolloutRecord, ...], width: int, palette: Palette, zone: tzinfo | None) -> str:
+    if not records:
+        return f"{name}: no rollout is recorded\n"
+    lines = [palette.strong(name)]
+    for record in sorted(records, key=lambda record: record.number):
+        lines += ["", *rollout_lines(record, width, palette, zone)]
+    return "\n".join([*lines, ""])
+
+
+def _head(record: RolloutRecord, width: int, palette: Palette, zone: tzinfo | None) -> Iterator[str]:
+    facts = [moment(record.began_at, zone), _TRIGGERS.get(record.trigger, record.trigger)]
+    facts += [f"revision {record.revision}"] if record.revision else []
+    facts += [f"commit {clean(record.source_revision)[:_COMMIT]}"] if record.source_revision else []
+    title, rest = f"#{record.number} {record.service}  {_verdict(record)}", "  ".join(facts)
+    fits = len(title) + len(rest) + 6 <= width
+    yield f"  {_paint(record, palette, title)}{f'  {palette.faint(rest)}' if fits else ''}"
+    if not fits:
+        yield f"{_INDENT}{palette.faint(rest)}"
+
+
+def _verdict(record: RolloutRecord) -> str:
+    if record.verdict == "running":
+        return "still running"
+    took = span(max(record.ended_at - record.began_at, 0.0)) if record.ended_at else ""
+    word = "in" if record.verdict == "completed" else "after"
+    return f"{record.verdict} {word} {took}" if took else record.verdict
+
+
+def _paint(record: RolloutRecord, palette: Palette, title: str) -> str:
+    as_asked = record.trigger == "rollback" and record.verdict == "rolled back" and not record.failure
+    if record.verdict == "completed" or as_asked:
+        return palette.add(f"+ {title}")
+    if record.verdict in {"running", "interrupted"}:
+        return palette.change(f"~ {title}")
+    return palette.remove(f"! {title}")
+
+
+def _way(record: RolloutRecord) -> str:
+    gates = dict.fromkeys(replica.gate for batch in record.batches for replica in batch if replica.gate)
+    parts = [record.order, f"gate: {', '.join(gates)}" if gates else ""]
+    return "; ".join(part for part in parts if part)
+
+
+def _batches(record: RolloutRecord, width: int, palette: Palette) -> Iterator[str]:
+    """A line per batch; of many that went well, the first ones and how many more."""
+    fine = 0
+    for number, batch in enumerate(record.batches, 1):
+        good = [replica for replica in batch if replica.verdict == _UP]
+        fine += len(good) == len(batch)
+        if len(good) == len(batch) and fine > _BATCHES:
+            continue
+        label = f"{number}. "
+        for text in _batch_texts(record, good, [replica for replica in batch if replica.verdict != _UP]):
+            head, *rest = wrapped(text, width - len(_INDENT) - len(label), "")
+            yield f"{_INDENT}{label}{head}"
+            yield from (f"{_INDENT}{' ' * len(label)}{line}" for line in rest)
+            label = " " * len(label)
+    if fine > _BATCHES:
+        noun = "batch" if fine - _BATCHES == 1 else "batches"
+        yield palette.faint(f"{_INDENT}   and {fine - _BATCHES} more {noun}, all {_all_up(record)}")
+
+
+def _all_up(record: RolloutRecord) -> str:
+    up = sum(1 for batch in record.batches for replica in batch if replica.verdict == _UP)
+    return f"up ({count(up, 'replica')} in total)"
+
+
+def _batch_texts(record: RolloutRecord, good: list[ReplicaRecord], bad: list[ReplicaRecord]) -> Iterator[str]:
+    if good:
+        names = targets_text(tuple(f"{record.service}/{replica.slot}" for replica in good))
+        yield f"{names} {_times(record, good)}"
+    for replica in bad:
+        name = f"{record.service}/{replica.slot}"
+        yield f"{name} {replica.verdict.removeprefix(f'{name}: ').removeprefix(f'{name} ') or 'not up'}"
+
+
+def _times(record: RolloutRecord, good: list[ReplicaRecord]) -> str:
+    up = max(replica.up_at for replica in good)
+    stopped = max(replica.old_stopped_at for replica in good)
+    parts = [f"up after {span(max(up - record.began_at, 0.0))}" if up else _UP]
+    parts += [f"old stopped after {span(max(stopped - record.began_at, 0.0))}"] if stopped else []
+    return ", ".join(parts)

@@ -1,0 +1,38 @@
+"""What a pass finds out that the engine will not tell again: since when a replica is up, which definition held."""
+
+from __future__ import annotations
+
+from reconciler.model.memory import Stable
+from reconciler.planner.context import Context, View
+
+
+def newly_up(context: Context, view: View) -> list[tuple[str, float]]:
+    """Replicas of a rollout that were seen up for the first time, as `Memory.up` wants them."""
+    memory, found = context.memory, []
+    for slot in view.slots:
+        seen = slot.first_seen_up
+        watched = slot.others or (view.service.name, slot.number) in memory.removed
+        attempted = slot.current is not None and slot.current.name in memory.attempted
+        if seen and seen[0] not in memory.up and (watched or attempted):
+            found.append(seen)
+    return found
+
+
+def newly_stable(context: Context, view: View) -> Stable | None:
+    """The definition that every replica of the service runs now, where memory does not say so or has more to forget."""
+    if not view.slots or not view.settled or not view.desired_hash:
+        return None
+    name, known = view.service.name, context.memory.stable.get(view.service.name)
+    if known and known.spec_hash == view.desired_hash:
+        return known if any(service == name for service, _ in context.memory.causes) else None
+    if view.going_back or view.image.image is None:
+        return None
+    return Stable(
+        view.service,
+        view.desired_hash,
+        view.image.image.id,
+        view.image.reference,
+        view.image.digest,
+        view.image.create_from,
+        at=context.now,
+    )

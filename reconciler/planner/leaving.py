@@ -1,0 +1,77 @@
+"""Stop a running replica without losing what it is answering: settle, withdraw its name, drain, wait, stop."""
+
+from __future__ import annotations
+
+from reconciler.model.observed import Container
+from reconciler.model.operation import Difference, Impact, Operation
+from reconciler.model.project import Drain
+from reconciler.planner import containers, naming
+from reconciler.planner.context import Context, View
+
+Cause = tuple[Difference, ...]
+EXEC_SECONDS = 30.0
+
+
+def leave(
+    context: Context,
+    view: View,
+    container: Container,
+    impact: Impact,
+    cause: Cause,
+    *,
+    after: tuple[str, ...] = (),
+    since: float | None = None,
+) -> str:
+    """Write the next operation towards the stop of a running replica; why the stop failed for good, or "".
+
+    `since` is when the replica that takes its place came up: it serves alone for `settle` seconds only after that.
+    """
+    if _says_goodbye(view, container):
+        if since is not None and _wait(context, since + view.service.rollout.settle, container):
+            return ""
+        told_at = _told_at(context, view, container, impact, cause)
+        if told_at is None or _wait(context, told_at, container):
+            return ""
+    return context.draft.add(containers.stop(context, container, impact, cause, after))
+
+
+def _says_goodbye(view: View, container: Container) -> bool:
+    return not view.service.job and container.status == "running" and container.health != "unhealthy"
+
+
+def _wait(context: Context, due: float, container: Container) -> bool:
+    if context.now >= due:
+        return False
+    context.draft.wakes.append((due, container.id))
+    return True
+
+
+def _told_at(context: Context, view: View, container: Container, impact: Impact, cause: Cause) -> float | None:
+    """When it may be stopped, now that its name is withdrawn and it was told; None while an operation does that."""
+    rollout = view.service.rollout
+    withdrawn_at = naming.withdraw(context, view, container, cause)
+    if withdrawn_at is None:
+        return None
+    due = withdrawn_at + max(rollout.settle, rollout.drain.delay) if withdrawn_at else 0.0
+    if rollout.drain.method == "none":
+        return due
+    operation = drain(context, container, rollout.drain, impact, cause)
+    if context.remembers(operation.id, container):
+        return max(due, context.memory.done[operation.id] + rollout.drain.delay)
+    failed = context.draft.add(operation)
+    if not failed:
+        return None
+    context.draft.notice("DrainFailed", f"{container.name} is stopped all the same: {failed}", container.name)
+    return due
+
+
+def drain(context: Context, container: Container, how: Drain, impact: Impact, cause: Cause) -> Operation:
+    """Tell the replica that it will be stopped, in the way the spec says (x-reconcile.rollout.drain)."""
+    key = containers.container_key(container)
+    if how.method == "signal":
+        return containers.on(context, "container.kill", key, container, impact, cause, {"signal": how.signal})
+    if how.method == "exec":
+        payload = {"command": list(how.command), "timeout": EXEC_SECONDS}
+        return containers.on(context, "container.exec", key, container, impact, cause, payload)
+    payload = {"port": how.port, "path": how.path}
+    return containers.on(context, "container.http", key, container, impact, cause, payload)

@@ -1,0 +1,172 @@
+"""What must hold inside the rollout settings of a service, and what the user should know of them.
+
+After the merge and profiles, before defaults: `deploy` (Compose Deploy Specification) and `x-reconcile.rollout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.errors import SpecError
+from reconciler.model.project import Notice
+from reconciler.spec.durations import format_duration, parse_duration
+from reconciler.spec.lower_networks import has_subnet, keeps_addresses
+from reconciler.spec.lower_rollout import JOB_MODES, publishes_when_healthy
+from reconciler.spec.nodes import Table, source_text
+
+ROLLOUT = ("x-reconcile", "rollout")
+DRAIN = (*ROLLOUT, "drain")
+DRAIN_FIELDS = {"signal": "signal", "command": "exec", "port": "http", "path": "http"}
+DRAIN_NEEDS = {
+    "signal": ("signal", "signal: SIGUSR1"),
+    "exec": ("command", "command: [touch, /tmp/draining]"),
+    "http": ("port", "port: 8080"),
+}
+ALWAYS = ("any", "always", "unless-stopped")
+
+# What the engine takes where a health check does not say (Engine API, HealthConfig), and the longest default monitor.
+INTERVAL = TIMEOUT = LONGEST = 30_000_000_000
+RETRIES = 3
+
+
+@dataclass(frozen=True)
+class _Site:
+    """One service and the document around it."""
+
+    name: str
+    service: Table
+    document: Table
+
+    def section(self, *path: str) -> Table:
+        """The section at a path of the service, empty where it is not there."""
+        section: Any = self.service
+        for step in path:
+            section = section.get(step) or Table()
+        return section if isinstance(section, Table) else Table()
+
+    def error(self, path: tuple[str, ...], message: str, hint: str) -> SpecError:
+        """An error at a path of the service."""
+        return SpecError(f"{self._name(path)}: {message}", source=self._source(path), hint=hint)
+
+    def notice(self, code: str, path: tuple[str, ...], message: str) -> Notice:
+        """A notice at a path of the service."""
+        return Notice(code, f"{self._name(path)}: {message}", self._source(path))
+
+    def _name(self, path: tuple[str, ...]) -> str:
+        return ".".join(("services", self.name, *path))
+
+    def _source(self, path: tuple[str, ...]) -> str:
+        return source_text(self.section(*path[:-1]).mark(path[-1]))
+
+
+def check_rollouts(document: Table) -> list[SpecError]:
+    """The errors of drains and of `publish`, in the order of the services."""
+    sites = _sites(document)
+    return [
+        error for site in sites for check in (_drain_fields, _drain_needs, _publish_has_a_name) for error in check(site)
+    ]
+
+
+def rollout_notices(document: Table) -> list[Notice]:
+    """What is allowed and may surprise: short monitors, what `publish: healthy` costs, jobs that never end."""
+    sites = _sites(document)
+    return [
+        notice
+        for site in sites
+        for tell in (_monitors, _blinking_ports, _lost_addresses, _endless_job)
+        for notice in tell(site)
+    ]
+
+
+def _sites(document: Table) -> list[_Site]:
+    return [_Site(name, service, document) for name, service in document["services"].items()]
+
+
+def _method(site: _Site) -> str:
+    return str(site.section(*DRAIN).get("method", "none"))
+
+
+def _drain_fields(site: _Site) -> Iterator[SpecError]:
+    method = _method(site)
+    for key, owner in DRAIN_FIELDS.items():
+        if key in site.section(*DRAIN) and owner != method:
+            message = f"means nothing with method {method}"
+            yield site.error((*DRAIN, key), message, f"remove it, or write method: {owner}")
+
+
+def _drain_needs(site: _Site) -> Iterator[SpecError]:
+    method = _method(site)
+    if method in DRAIN_NEEDS:
+        key, example = DRAIN_NEEDS[method]
+        if not site.section(*DRAIN).get(key):
+            yield site.error((*DRAIN, "method"), f"method {method} needs {key}", f"such as {example}")
+
+
+def _publish_has_a_name(site: _Site) -> Iterator[SpecError]:
+    mode = site.service.get("network_mode")
+    if mode and publishes_when_healthy(site.service):
+        message = f"with network_mode {mode} the service has no service name to publish"
+        yield site.error((*ROLLOUT, "publish"), message, "attach it to networks:, or use publish: immediate")
+
+
+def _monitors(site: _Site) -> Iterator[Notice]:
+    for section in ("update_config", "rollback_config"):
+        written = site.section("deploy", section).get("monitor")
+        if written is None:
+            continue
+        message = _too_short(parse_duration(written), _needed(site.section("healthcheck")))
+        if message:
+            yield site.notice("MonitorTooShort", ("deploy", section, "monitor"), message)
+
+
+def _too_short(monitor: int, needed: int) -> str:
+    """What is wrong with a monitor (nanoseconds, as the need of the health check, 0 without one); "" if nothing."""
+    said = "0s watches nothing" if monitor == 0 else f"{format_duration(monitor)} is too short"
+    if monitor < needed:
+        return (
+            f"{said}: the health check needs {format_duration(needed)} to find a replica unhealthy "
+            "(interval x retries + timeout, at most 30s)"
+        )
+    return f"{said}: a replica that dies right after its start counts as up" if monitor == 0 else ""
+
+
+def _needed(healthcheck: Table) -> int:
+    """Nanoseconds until the health check can say unhealthy, at most 30 s; 0 without one in the spec."""
+    if not healthcheck or healthcheck.get("disable") or (healthcheck.get("test") or [""])[0] == "NONE":
+        return 0
+    interval = parse_duration(healthcheck.get("interval") or "0s") or INTERVAL
+    timeout = parse_duration(healthcheck.get("timeout") or "0s") or TIMEOUT
+    return min(interval * (healthcheck.get("retries") or RETRIES) + timeout, LONGEST)
+
+
+def _blinking_ports(site: _Site) -> Iterator[Notice]:
+    if site.service.get("ports") and publishes_when_healthy(site.service):
+        message = "published ports stop answering for a moment while the service name is attached or withdrawn"
+        yield site.notice("PublishedPortsBlink", (*ROLLOUT, "publish"), message)
+
+
+def _lost_addresses(site: _Site) -> Iterator[Notice]:
+    """Networks on which a replica may not come back with its address, and on which we cannot see to it."""
+    if not publishes_when_healthy(site.service):
+        return
+    for key in site.service.get("networks") or ("default",):
+        network = (site.document.get("networks") or {}).get(key) or {}
+        if not has_subnet(network) and not keeps_addresses(network):
+            message = (
+                f"a replica leaves network {key!r} and joins it again with the same address, which engines allow "
+                "only where the network was created with a subnet: make sure that this one was"
+            )
+            yield site.notice("AddressMayBeLost", (*ROLLOUT, "publish"), message)
+
+
+def _endless_job(site: _Site) -> Iterator[Notice]:
+    mode = site.section("deploy").get("mode")
+    if mode not in JOB_MODES:
+        return
+    path = ("deploy", "restart_policy", "condition") if site.section("deploy").get("restart_policy") else ("restart",)
+    policy = site.section(*path[:-1]).get(path[-1])
+    if policy in ALWAYS:
+        message = f"{policy!r} runs a job again each time it ends, so it never completes: use on-failure or no"
+        yield site.notice("JobNeverCompletes", path, message)

@@ -1,0 +1,183 @@
+"""What is kept of one project of one instance on one engine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from reconciler.model.history import RolloutRecord
+from reconciler.model.memory import Memory, Stable
+from reconciler.model.project import Notice
+from reconciler.store.database import transaction
+from reconciler.store.rows import Table, UnreadableError, decode, encode, tables
+
+REVISIONS_KEPT = 20
+ROLLOUTS_KEPT = 1000
+_ABSENT = object()
+_SAVE = (
+    "INSERT INTO memory (project, field, key, value) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (project, field, key) DO UPDATE SET value = excluded.value"
+)
+
+Guard = Callable[[], AbstractContextManager[None]]
+Rows = Iterable[tuple[Any, ...]]
+
+
+class ProjectStore:
+    """Memory, revisions and history of a project. A row that cannot be read is removed and told in a notice.
+
+    Every method raises StateError where the file cannot be read or written.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, owner: tuple[str, str, str], guard: Guard, tell: Callable[[Notice], None]
+    ) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._guard = guard
+        self._tell = tell
+        self._saved: Memory | None = None
+
+    def load(self) -> Memory:
+        """What was saved last, complete but for `failed_operations`, which are a run's own."""
+        known = {table.field: table for table in tables()}
+        entries: dict[str, dict[Any, Any]] = {field: {} for field in known}
+        rows = self._read("SELECT rowid, field, key, value FROM memory WHERE project = ? ORDER BY rowid")
+        for field, key, value in self._readable(
+            "memory", "remembered entries", rows, lambda row: _entry(known.get(row[0]), row[1], row[2])
+        ):
+            entries[field][key] = value
+        self._saved = Memory(**{field: known[field].content(found) for field, found in entries.items()})
+        return self._saved
+
+    def save(self, memory: Memory) -> None:
+        """Keep this memory: what differs from what was loaded or saved last, all of it or nothing."""
+        saved = self._saved or self.load()
+        changed = [table for table in tables() if _differs(table, saved, memory)]
+        if changed:
+            puts = [row for table in changed for row in _puts(table, saved, memory)]
+            drops = [row for table in changed for row in _drops(table, saved, memory)]
+            with self._guard(), transaction(self._connection):
+                project = self._entered()
+                self._connection.executemany(_SAVE, [(project, *row) for row in puts])
+                delete = "DELETE FROM memory WHERE project = ? AND field = ? AND key = ?"
+                self._connection.executemany(delete, [(project, *row) for row in drops])
+        self._saved = memory
+
+    def add_revision(self, stable: Stable) -> Stable:
+        """The stable definition as the service's next revision; the newest where that is the same hash and image."""
+        service = stable.service.name
+        newest = next(iter(self._revisions(service, 1)), None)
+        if newest and (newest.spec_hash, newest.image_id) == (stable.spec_hash, stable.image_id):
+            return newest
+        with self._guard(), transaction(self._connection):
+            project = self._entered()
+            last = "SELECT coalesce(max(number), 0) FROM revision WHERE project = ? AND service = ?"
+            number = self._connection.execute(last, (project, service)).fetchone()[0] + 1
+            numbered = replace(stable, revision=number)
+            row = (project, service, number, encode(Stable, numbered))
+            self._connection.execute("INSERT INTO revision VALUES (?, ?, ?, ?)", row)
+            delete = "DELETE FROM revision WHERE project = ? AND service = ? AND number <= ?"
+            self._connection.execute(delete, (project, service, number - REVISIONS_KEPT))
+        return numbered
+
+    def revisions(self, service: str) -> tuple[Stable, ...]:
+        """The service's stable definitions, oldest first; the last 20 are kept."""
+        return self._revisions(service, REVISIONS_KEPT)[::-1]
+
+    def begin(self, record: RolloutRecord) -> RolloutRecord:
+        """The record of a rollout that begins, numbered."""
+        with self._guard(), transaction(self._connection):
+            project = self._entered()
+            newest = "SELECT coalesce(max(number), 0) FROM rollout WHERE project = ?"
+            numbered = replace(record, number=self._connection.execute(newest, (project,)).fetchone()[0] + 1)
+            row = (project, numbered.number, numbered.service, encode(RolloutRecord, numbered))
+            self._connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?)", row)
+            delete = "DELETE FROM rollout WHERE project = ? AND number <= ?"
+            self._connection.execute(delete, (project, numbered.number - ROLLOUTS_KEPT))
+        return numbered
+
+    def update(self, record: RolloutRecord) -> None:
+        """Keep how a rollout that `begin` numbered goes on; nothing where its record is no longer kept."""
+        value = encode(RolloutRecord, record)
+        with self._guard(), transaction(self._connection):
+            change = "UPDATE rollout SET value = ? WHERE project = ? AND number = ?"
+            self._connection.execute(change, (value, self._project(), record.number))
+
+    def history(self, service: str | None = None, limit: int = 50) -> tuple[RolloutRecord, ...]:
+        """The last rollouts, of one service or of all, newest first; the project's last 1000 are kept."""
+        select = (
+            "SELECT rowid, value FROM rollout WHERE project = ? AND service = coalesce(?, service)"
+            " ORDER BY number DESC LIMIT ?"
+        )
+        return self._values("rollout", "rollouts of the history", RolloutRecord, self._read(select, service, limit))
+
+    def _revisions(self, service: str, limit: int) -> tuple[Stable, ...]:
+        """The last ones, newest first."""
+        select = "SELECT rowid, value FROM revision WHERE project = ? AND service = ? ORDER BY number DESC LIMIT ?"
+        return self._values("revision", f"revisions of {service}", Stable, self._read(select, service, limit))
+
+    def _project(self) -> int:
+        """The project's number in the file, 0 where it has none."""
+        select = "SELECT id FROM project WHERE engine = ? AND instance = ? AND name = ?"
+        found = self._connection.execute(select, self._owner).fetchone()
+        return found[0] if found else 0
+
+    def _entered(self) -> int:
+        """The project's number in the file, in a transaction that gives it one where it has none."""
+        insert = "INSERT INTO project (engine, instance, name) VALUES (?, ?, ?)"
+        return self._project() or self._connection.execute(insert, self._owner).lastrowid or 0
+
+    def _read(self, select: str, *values: object) -> Rows:
+        with self._guard():
+            return self._connection.execute(select, (self._project(), *values)).fetchall()
+
+    def _values(self, table: str, what: str, kind: Any, rows: Rows) -> tuple[Any, ...]:
+        return tuple(self._readable(table, what, rows, lambda row: decode(kind, row[0])))
+
+    def _readable(self, table: str, what: str, rows: Rows, read: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
+        """What the rows say, each beginning with its rowid; those that say nothing are removed."""
+        found, bad = [], []
+        for rowid, *row in rows:
+            try:
+                found.append(read(tuple(row)))
+            except UnreadableError:
+                bad.append((rowid,))
+        if bad:
+            with self._guard(), transaction(self._connection):
+                self._connection.executemany(f"DELETE FROM {table} WHERE rowid = ?", bad)  # noqa: S608 - our own names
+            message = f"project {self._owner[2]}: {len(bad)} {what} cannot be read and were dropped"
+            self._tell(Notice("StateEntryDropped", message))
+        return found
+
+
+def _entry(table: Table | None, key: str, value: str) -> tuple[str, Any, Any]:
+    if not table:
+        raise UnreadableError("a field that there is no more")
+    return table.field, decode(table.key, key), decode(table.value, value)
+
+
+def _differs(table: Table, saved: Memory, memory: Memory) -> bool:
+    before, after = getattr(saved, table.field), getattr(memory, table.field)
+    return before is not after and before != after
+
+
+def _puts(table: Table, saved: Memory, memory: Memory) -> list[tuple[str, str, str]]:
+    """Rows of what is new or differs."""
+    before, after = table.entries(saved), table.entries(memory)
+    changed = [key for key, value in after.items() if _changed(before.get(key, _ABSENT), value)]
+    return [(table.field, encode(table.key, key), encode(table.value, after[key])) for key in changed]
+
+
+def _drops(table: Table, saved: Memory, memory: Memory) -> list[tuple[str, str]]:
+    """Keys of what is there no more."""
+    before: Mapping[Any, Any] = table.entries(saved)
+    after = table.entries(memory)
+    return [(table.field, encode(table.key, key)) for key in before if key not in after]
+
+
+def _changed(before: object, after: object) -> bool:
+    return before is not after and before != after

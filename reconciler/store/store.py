@@ -1,0 +1,60 @@
+"""The store of a command: one state file, of all projects, instances and engines."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from reconciler.model.project import Notice
+from reconciler.store.database import FILE_NAME, open_copy, open_file, open_memory, told
+from reconciler.store.project_store import ProjectStore
+
+
+class Store:
+    """What outlives the program. For one thread; a context manager."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, notices: tuple[Notice, ...] = ()) -> None:
+        self._connection = connection
+        self._path = path
+        self._notices = list(notices)
+
+    @classmethod
+    def open(cls, state_dir: Path, *, read_only: bool = False) -> Self:
+        """The store in a directory, made where it is absent; `read_only`: as it stands now, and nothing is written.
+
+        What is saved to a read-only store is gone with it. StateError where the directory or the file cannot be used,
+        or a newer program made it.
+        """
+        connection, notices = (open_copy if read_only else open_file)(state_dir)
+        return cls(connection, state_dir / FILE_NAME, notices)
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """A store that nobody keeps."""
+        return cls(open_memory(), Path(FILE_NAME))
+
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was saved is in it."""
+        self._connection.close()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What could not be read and was set aside or dropped so far, and what that costs."""
+        return tuple(self._notices)
+
+    def project(self, engine_id: str, instance: str, project: str) -> ProjectStore:
+        """What is kept of a project of an instance on an engine."""
+        return ProjectStore(self._connection, (engine_id, instance, project), self._guard, self._notices.append)
+
+    def _guard(self) -> AbstractContextManager[None]:
+        return told(self._path)

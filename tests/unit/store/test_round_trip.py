@@ -1,0 +1,86 @@
+"""What is kept comes back exactly as it was."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.model.history import RolloutRecord
+from reconciler.model.memory import Memory, Stable
+from reconciler.model.observed import Container
+from reconciler.store import Store
+from reconciler.store.rows import decode, encode, tables
+from tests.unit.store.invented import invented
+
+THOROUGH = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def exact(memory: Memory) -> list[str]:
+    """Its fields as text, which tells 1 from 1.0 and a list from a tuple; sets in order."""
+    values = [getattr(memory, field.name) for field in fields(memory)]
+    return [repr(sorted(value) if isinstance(value, frozenset) else value) for value in values]
+
+
+@THOROUGH
+@given(st.lists(invented(Memory), min_size=1, max_size=3))
+def test_the_memory_saved_last_is_loaded(memories: list[Memory]) -> None:
+    """Whatever was saved before it, and all of it but the operations that failed in the run."""
+    with Store.in_memory() as store:
+        project = store.project("engine", "instance", "shop")
+        for memory in memories:
+            project.save(memory)
+        loaded = store.project("engine", "instance", "shop").load()
+        assert loaded == replace(memories[-1], failed_operations={})
+        assert store.notices == ()
+
+
+@THOROUGH
+@given(invented(Memory))
+def test_a_memory_keeps_its_types(memory: Memory) -> None:
+    """Keys of two parts stay tuples, lists in JSON stay lists, whole floats stay floats, None stays None."""
+    with Store.in_memory() as store:
+        store.project("engine", "instance", "shop").save(memory)
+        loaded = store.project("engine", "instance", "shop").load()
+        assert exact(loaded) == exact(replace(memory, failed_operations={}))
+
+
+@THOROUGH
+@given(invented(RolloutRecord))
+def test_a_record_keeps_its_types(record: RolloutRecord) -> None:
+    """A rollout comes back from the history as it went in, numbered."""
+    with Store.in_memory() as store:
+        project = store.project("engine", "instance", "shop")
+        project.begin(record)
+        assert repr(project.history()) == repr((replace(record, number=1),))
+
+
+@THOROUGH
+@given(invented(Stable))
+def test_a_revision_keeps_its_types(stable: Stable) -> None:
+    """A stable definition comes back as it went in, numbered."""
+    with Store.in_memory() as store:
+        project = store.project("engine", "instance", "shop")
+        project.add_revision(stable)
+        assert repr(project.revisions(stable.service.name)) == repr((replace(stable, revision=1),))
+
+
+def test_every_field_of_memory_outlives_the_run_but_one() -> None:
+    """Which operations failed is a run's own."""
+    kept = {table.field for table in tables()}
+    assert {field.name for field in fields(Memory)} - kept == {"failed_operations"}
+
+
+def test_what_a_container_has_worked_out_is_not_kept() -> None:
+    """A property that is remembered on the object is no field."""
+    container = Container("id", "name", "exited", {}, "app:1", "sha256:1", 1.0)
+    assert container.published == ()
+    assert decode(Container, encode(Container, container)) == container
+
+
+def test_text_that_is_no_unicode_does_not_stop_a_save() -> None:
+    """Half a surrogate pair, which no file can hold, becomes a question mark."""
+    with Store.in_memory() as store:
+        store.project("engine", "instance", "shop").save(Memory(baselines={"c1": ("/tmp/\ud800",)}))
+        assert store.project("engine", "instance", "shop").load().baselines == {"c1": ("/tmp/?",)}
