@@ -143,7 +143,7 @@ class Loop:
             for operation in outcome.step.operations
             if operation.id not in self._inflight and self._not_before.get(operation.id, 0.0) <= now
         )
-        outcome.memory = outcome.memory.with_attempts(ready, now)
+        outcome.memory = outcome.memory.with_attempts(ready)
         self._listener.remember(outcome.memory)
         for operation in ready:
             self._inflight[operation.id] = operation

@@ -28,6 +28,7 @@ SETTLING = {
     "container.stop",
     "container.kill",
     "container.exec",
+    "container.http",
     "network.connect",
     "network.disconnect",
 }

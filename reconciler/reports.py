@@ -24,7 +24,7 @@ def forecast_report(
 ) -> ProjectReport:
     """A plan: all operations of the forecast, and the services as they are now (`first` is the first pass's step).
 
-    `quarantined` services are known to stay behind: a forecast converges without them. `seconds` is what it takes.
+    `quarantined` services have failed already and stay behind: the rest converges. `seconds` is what it takes.
     """
     operations = _with_known_order(outcome.operations)
     return ProjectReport(

@@ -107,7 +107,7 @@ class Session:
         outcome, seconds = Outcome(first, memory), 0.0
         if not first.empty:
             outcome, seconds = _simulate(desired, observer, memory, registry, now())
-        quarantined = {service for service, _ in memory.quarantined}
+        quarantined = {service for service, _ in memory.quarantined} | {item.service for item in first.failures}
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
         return Forecast(report, desired, observer, memory, first)
 

@@ -114,7 +114,7 @@ class Memory:
         """This memory and an operation that failed for good."""
         return replace(self, failed_operations={**self.failed_operations, operation_id: message})
 
-    def with_attempts(self, operations: tuple[Operation, ...], now: float) -> Memory:
+    def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""
         if not operations:
             return self
@@ -126,7 +126,6 @@ class Memory:
             causes={**_of_slots(operations, lambda op: op.cause), **self.causes},
             volumes={**self.volumes, **_of_slots(operations, lambda op: op.payload.get("volumes"))},
             removed={**_of_slots(operations, lambda op: op.payload.get("removed")), **self.removed},
-            restarts={**self.restarts, **_of_slots(operations, lambda op: _restarts(op, now))},
             addresses={**self.addresses, **_addresses(operations)},
             subnets={**self.subnets, **{op.resource: op.payload["ipam"] for op in operations if "ipam" in op.payload}},
         )
@@ -136,7 +135,9 @@ class Memory:
         if operation.kind in REMEMBERED_WHEN:
             return replace(self, done={**self.done, operation.id: ended_at})
         if operation.kind == "container.create" and container:
-            return replace(self, made={**self.made, container: operation.resource})
+            restarts = _of_slots((operation,), lambda op: _restarts(op, ended_at))
+            made = {**self.made, container: operation.resource}
+            return replace(self, made=made, restarts={**self.restarts, **restarts})
         if operation.kind == "container.remove":
             return self.without_containers({operation.target})
         return self

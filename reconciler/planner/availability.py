@@ -26,7 +26,7 @@ def _missing(context: Context) -> int:
 
 
 def _out_of_service(view: View, slot: Slot) -> bool:
-    if slot.state is State.READY or not slot.others:
+    if slot.state in {State.READY, State.UNNAMED} or not slot.others:
         return False
     being_replaced = view.order.order == "stop-first" and slot.replacing
     return being_replaced or not any(other.running and other.health != "unhealthy" for other in slot.others)

@@ -35,7 +35,7 @@ def foreign_project(context: Context) -> None:
 
 def in_the_way(context: Context, view: View) -> str:
     """Which foreign container keeps this service from coming up, in words; stated as a condition too."""
-    if all(slot.state in {State.READY, State.WAITING} for slot in view.slots):
+    if all(slot.state in {State.READY, State.WAITING, State.UNNAMED} for slot in view.slots):
         return ""
     found = (
         _foreign_replica(context, view) or _foreign_name(context, view.service) or _foreign_port(context, view.service)

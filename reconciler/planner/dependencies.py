@@ -46,7 +46,7 @@ def _still_good(context: Context, service: Service, dependency: View) -> bool:
 
 def _met(dependency: Dependency, view: View) -> bool:
     """Whether the dependency runs its desired definition in every slot and is as far as the condition asks."""
-    enough = {State.READY, State.WAITING} if dependency.condition == "service_started" else {State.READY}
+    enough = {State.READY, State.WAITING, State.UNNAMED} if dependency.condition == "service_started" else {State.READY}
     return not view.slots or bool(view.desired_hash and all(slot.state in enough for slot in view.slots))
 
 

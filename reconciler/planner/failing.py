@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.model import labels
 from reconciler.model.memory import Failure
 from reconciler.model.observed import Container
-from reconciler.planner import containers
+from reconciler.planner import containers, naming
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State
@@ -34,10 +34,14 @@ def pause(context: Context, view: View) -> None:
     for slot in view.slots:
         if slot.state is State.READY and slot.current:
             _finish(context, view, slot)
+        elif slot.state is State.UNNAMED and slot.current:
+            naming.publish(context, view, slot, slot.current, slot_cause(context, view, slot))
         elif slot.state is State.WAITING and slot.current:
             context.draft.wakes.append((slot.ready_at, slot.current.id))
-        elif slot.others:
+        elif any(other.labels.get(labels.SPEC_HASH) != view.desired_hash for other in slot.others):
             go_back(context, view, slot)
+        else:
+            _keep_one(context, view, slot)
 
 
 def go_back(context: Context, view: View, slot: Slot) -> None:
@@ -64,6 +68,13 @@ def fail_on(context: Context, view: View, message: str) -> None:
     )
     context.draft.failures.append(failure)
     context.draft.stall(failure.reason, message, view.service.name, view.service.source())
+
+
+def _keep_one(context: Context, view: View, slot: Slot) -> None:
+    """Nothing ran here before: the failed container stays to be looked at, earlier tries of the same go."""
+    for other in slot.others:
+        if not other.occupied:
+            context.draft.add(containers.remove(context, other, "none", slot_cause(context, view, slot)))
 
 
 def _finish(context: Context, view: View, slot: Slot) -> None:

@@ -29,6 +29,7 @@ class State(Enum):
     STOPPED = "stopped to make room for another definition"
     CREATED = "created, not started"
     WAITING = "started, not up yet"
+    UNNAMED = "up, not answering to its service's name yet"
     READY = "up, or a job that completed"
 
 
@@ -260,13 +261,22 @@ def _gate(gate: Gate, container: Container, others: tuple[Container, ...]) -> Ve
         return Verdict(State.WAITING, f"running for {rollout.min_running:g} s", running_at)
     up_at = gate.memory.up.get(up_key(container), container.seen_at)
     watched_until = up_at + gate.monitor
-    if _replaces(gate, container, others) and container.seen_at < watched_until:
-        return Verdict(State.WAITING, f"watched for {gate.monitor:g} s", watched_until, up_at)
-    return Verdict(State.READY, up_at=up_at)
+    if _is_watched(gate, container, others) and container.seen_at < watched_until:
+        return Verdict(State.WAITING, f"{gate.monitor:g} s without trouble", watched_until, up_at)
+    return Verdict(State.READY if _named(gate, container) else State.UNNAMED, up_at=up_at)
 
 
-def _replaces(gate: Gate, container: Container, others: tuple[Container, ...]) -> bool:
-    """Whether it takes the place of another definition's container, which waits until the rollout has passed."""
+def _named(gate: Gate, container: Container) -> bool:
+    """Whether it answers to its service's name on every network, or is not to be given it (`publish`)."""
+    wanted = gate.service.networks if gate.service.rollout.publish == "healthy" else ()
+    present = [container.networks.get(item.network) for item in wanted]
+    return all(endpoint and gate.service.name in endpoint.aliases for endpoint in present)
+
+
+def _is_watched(gate: Gate, container: Container, others: tuple[Container, ...]) -> bool:
+    """Whether a rollout under way put it in the place of another definition's container, which waits till it passed."""
+    if gate.stable and not _attempted(gate, container):
+        return False
     slot = int(container.labels.get(labels.SLOT) or 0)
     removed = (gate.service.name, slot) in gate.memory.removed
     return removed or any(other.labels.get(labels.SPEC_HASH) != gate.spec_hash for other in others)

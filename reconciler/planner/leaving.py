@@ -26,7 +26,7 @@ def leave(
 
     `since` is when the replica that takes its place came up: it serves alone for `settle` seconds only after that.
     """
-    if _says_goodbye(view, container):
+    if _says_goodbye(context, view, container):
         if since is not None and _wait(context, since + view.service.rollout.settle, container):
             return ""
         told_at = _told_at(context, view, container, impact, cause)
@@ -35,8 +35,13 @@ def leave(
     return context.draft.add(containers.stop(context, container, impact, cause, after))
 
 
-def _says_goodbye(view: View, container: Container) -> bool:
-    return not view.service.job and container.status == "running" and container.health != "unhealthy"
+def _says_goodbye(context: Context, view: View, container: Container) -> bool:
+    """Whether it may be serving: one that its drain made unhealthy still is."""
+    if view.service.job or container.status != "running":
+        return False
+    kinds = ("container.kill", "container.exec", "container.http")
+    key = containers.container_key(container)
+    return container.health != "unhealthy" or any(context.remembers(f"{kind}:{key}", container) for kind in kinds)
 
 
 def _wait(context: Context, due: float, container: Container) -> bool:

@@ -28,19 +28,15 @@ def published_at(context: Context, view: View, current: Container) -> float:
     return max((context.memory.done[name] for name in ids if context.remembers(name, current)), default=0.0)
 
 
-def publish(context: Context, view: View, slot: Slot, current: Container, cause: Cause) -> tuple[bool, str]:
-    """Write what is missing for the replica to answer to the service's name: whether it does, and what failed."""
-    if view.service.rollout.publish != "healthy" or view.service.job or not current.running:
-        return True, ""
-    failures, done = [], True
+def publish(context: Context, view: View, slot: Slot, current: Container, cause: Cause) -> str:
+    """Write what is missing for the replica to answer to the service's name; why that failed for good, or ""."""
+    failures = []
     for item in view.service.networks:
         present = current.networks.get(item.network)
-        if present and view.service.name in present.aliases:
-            continue
-        done = False
-        wanted = endpoint(context.desired, view.service, slot.number, item, named=True)
-        failures.append(_come_back(context, current, item, wanted, cause, "publish"))
-    return done, next((message for message in failures if message), "")
+        if present is None or view.service.name not in present.aliases:
+            wanted = endpoint(context.desired, view.service, slot.number, item, named=True)
+            failures.append(_come_back(context, current, item, wanted, cause, "publish"))
+    return next((message for message in failures if message), "")
 
 
 def withdraw(context: Context, view: View, container: Container, cause: Cause) -> float | None:

@@ -88,8 +88,7 @@ def _advance_slots(context: Context, view: View) -> str:
             failing.go_back(context, view, slot)  # the old one may have made room already
         else:
             budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
-    published = [publish_slot(context, view, slot) for slot in view.slots]
-    if all(slot.settled for slot in view.slots) and all(published):
+    if all(slot.settled for slot in view.slots):
         _remove_others(context, view)
     return waiting or _gate_wait(view)
 
@@ -109,7 +108,13 @@ def _budget(context: Context, view: View, todo: list[Slot]) -> int:
     if ended and any(slot.state in {State.EMPTY, State.STOPPED} for slot in todo) and context.now < due:
         context.draft.wakes.append((due, ""))
         return 0
-    return view.limit - sum(1 for slot in todo if slot.replacing)
+    return view.limit - sum(1 for slot in todo if slot.replacing or _is_down(view, slot))
+
+
+def _is_down(view: View, slot: Slot) -> bool:
+    """Whether a replacement that was cut off has left nothing running here: the next one waits until something does."""
+    down = slot.state is State.EMPTY and bool(slot.others) and not slot.occupied_others
+    return down and view.order.order == "stop-first"
 
 
 def _ended_at(slot: Slot) -> float:
@@ -132,18 +137,12 @@ def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budge
         _bring_up(context, view, slot, slot.current)
     elif slot.state is State.WAITING:
         _wait(context, slot, slot.current)
-    elif publish_slot(context, view, slot):
+    elif slot.state is State.UNNAMED:
+        failed = naming.publish(context, view, slot, slot.current, slot_cause(context, view, slot))
+        fail_on(context, view, failed)
+    else:
         _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
     return 0
-
-
-def publish_slot(context: Context, view: View, slot: Slot) -> bool:
-    """Give a replica that is up its service's name, where that was kept back; whether it has it."""
-    if slot.state is not State.READY or slot.current is None:
-        return True
-    done, failed = naming.publish(context, view, slot, slot.current, slot_cause(context, view, slot))
-    fail_on(context, view, failed)
-    return done
 
 
 def _begin(context: Context, view: View, slot: Slot) -> None:
@@ -216,8 +215,8 @@ def _wait(context: Context, slot: Slot, current: Container) -> None:
 def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:
     """The slot's replica is up: stop what it replaces, after `settle`."""
     if slot.current:
-        since = max(slot.up_at, naming.published_at(context, view, slot.current))
-        _leave_others(context, view, slot, after, since + (view.gate.monitor if slot.others else 0.0))
+        since = max(slot.up_at + view.gate.monitor, naming.published_at(context, view, slot.current))
+        _leave_others(context, view, slot, after, since)
 
 
 def _leave_others(context: Context, view: View, slot: Slot, after: tuple[str, ...], since: float | None = None) -> None:

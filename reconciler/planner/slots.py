@@ -43,7 +43,7 @@ class Slot:
     @property
     def replacing(self) -> bool:
         """Whether a replacement is under way here: the new one is not up yet, or the old one still runs."""
-        if self.state in {State.CREATED, State.WAITING}:
+        if self.state in {State.CREATED, State.WAITING, State.UNNAMED}:
             return bool(self.others)
         return (self.state is State.READY and bool(self.occupied_others)) or self._between
 

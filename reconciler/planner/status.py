@@ -23,7 +23,7 @@ def service_status(context: Context, view: View, waiting: str) -> ServiceStatus:
         desired=len(view.slots),
         running=sum(1 for slot in view.slots if _serving(slot)),
         healthy=sum(1 for slot in view.slots if slot.state is State.READY or _looks_healthy(slot)),
-        up_to_date=sum(1 for slot in view.slots if slot.settled),
+        up_to_date=0 if view.going_back else sum(1 for slot in view.slots if slot.settled),
         image=redact_text(view.image.reference),
         digest=view.image.digest,
         health=health,
@@ -56,7 +56,7 @@ def _health(context: Context, view: View) -> str:
         return "Completed" if view.service.job else "Healthy"
     if not context.containers(view.service.name):
         return "Missing" if view.slots else "Healthy"
-    if any(slot.state in {State.WAITING, State.CREATED} for slot in view.slots):
+    if any(slot.state in {State.WAITING, State.CREATED, State.UNNAMED} for slot in view.slots):
         return "Progressing"
     lacking = [slot for slot in view.slots if not _serving(slot) or not _looks_healthy(slot)]
     return "Degraded" if lacking else "Healthy"
@@ -122,6 +122,7 @@ def _slot_words(context: Context, view: View, slot: Slot) -> str:
     waiting = f"waits to be {slot.reason}" if slot.reason == "healthy" else f"waits for {slot.reason or 'completion'}"
     words = {
         State.WAITING: waiting,
+        State.UNNAMED: "is up and about to answer to its service's name",
         State.CREATED: "is created but not started",
         State.STOPPED: "waits stopped to run again",
         State.READY: "is up; the container it replaces still runs",

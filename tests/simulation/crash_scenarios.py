@@ -1,7 +1,7 @@
 """The projects and changes in the middle of which `test_crashes` lets the program die. Pure data.
 
 Every scenario begins with a project that runs (or nothing), something changes, and one converge brings it about.
-Images say what they do: `dies` exits, `sick` never becomes healthy, `job` ends with 0, `relapse` is healthy for a while.
+Images say what they do: `dies` exits, `sick` never becomes healthy, `job` ends with 0, `relapse` is healthy at first.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def _rename(world: World) -> None:
 STOP = {"order": "stop-first"}
 ANONYMOUS = ["/data"]
 PORT = ["8080:80"]
-NAMED = {"volumes": {"data": {}}}
-TWO_NETWORKS = {"networks": {"front": {}, "back": {}}}
+NAMED: Mapping[str, Any] = {"volumes": {"data": {}}}
+TWO_NETWORKS: Mapping[str, Any] = {"networks": {"front": {}, "back": {}}}
 SUBNET = {"networks": {"default": {"ipam": {"config": [{"subnet": "172.30.7.0/24"}]}}}}
 TWO_TIERS = {
     "db": service("1"),
@@ -142,13 +142,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "start-first": rolls(1),
     "start-first, three one by one": rolls(3, scale=3),
     "start-first, three by two": rolls(3, scale=3, update={"parallelism": 2}),
-    "start-first, all at once": rolls(3, scale=3, update={"parallelism": 0}),
-    "stop-first, three one by one": rolls(2, scale=3, update=STOP),
-    "stop-first, three by two": rolls(1, scale=3, update={**STOP, "parallelism": 2}),
+    "start-first, all at once": rolls(2, scale=2, update={"parallelism": 0}),
+    "stop-first, two one by one": rolls(1, scale=2, update=STOP),
     "without health check": rolls(1, healthcheck={"disable": True}),
     "container_name": rolls(0, container_name="front"),
     "anonymous volume": rolls(0, volumes=ANONYMOUS),
-    "anonymous volumes of two": rolls(1, scale=2, volumes=ANONYMOUS),
     "fixed port": rolls(0, ports=PORT),
     "image that has to be pulled": Scenario((web("1"),), web("1", image="example/web:newer"), {"web": 1}),
     "dependency with health": Scenario((TWO_TIERS,), _release_2(TWO_TIERS), {"web": 1, "db": 1}),
@@ -164,7 +162,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "bad image, two rolled back": fails("sick", 2, scale=2, update={"parallelism": 2}),
     "bad image, stop-first": fails("dies", 1, scale=2, update=STOP),
     "bad image under a container_name": fails("dies", 0, container_name="front"),
-    "bad image after a while": fails("relapse", 2, scale=2, update={"monitor": "4s"}),
+    "bad image after a while": fails("relapse", 1, update={"monitor": "4s"}),
     "bad image, paused": fails("sick", 2, scale=2, update={"failure_action": "pause"}),
     "bad image at first": fails("dies", 0, earlier=()),
     "publish: healthy": rolls(1, rollout={"publish": "healthy"}),

@@ -10,7 +10,7 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint, NetworkState, VolumeState
-from reconciler.model.project import Attachment, Network, Service, Volume
+from reconciler.model.project import Attachment, Mutation, Network, Service, Volume
 from tests.support.planning import container, current, desired, foreign, kinds, observed, reasons, service, step
 
 NET = Network("default", "shop_default", source="compose.yaml:9")
@@ -94,8 +94,9 @@ def test_a_network_in_use_is_left_alone() -> None:
     found = step(wanted, observed(current(wanted), networks=(net,), foreign=(stranger,)))
     assert found.operations == ()
     assert [notice.code for notice in found.notices] == ["NetworkInUse"]
-    user = current(wanted, networks={NET.name: Endpoint("id-net")})
-    assert [notice.code for notice in step(wanted, observed(user, networks=(net,))).notices] == ["NetworkInUse"]
+    lenient = desired(service(mutation=Mutation(config="ignore")))
+    user = current(lenient, networks={NET.name: Endpoint("id-net")})
+    assert [notice.code for notice in step(lenient, observed(user, networks=(net,))).notices] == ["NetworkInUse"]
     memory = Memory().with_failed_operation(f"network.remove:{NET.name}", "has active endpoints")
     found = step(wanted, observed(current(wanted), networks=(net,)), memory)
     assert (found.empty, [notice.message for notice in found.notices]) == (True, ["has active endpoints"])

@@ -25,7 +25,7 @@ from tests.support.planning import (
     step,
 )
 
-STOP_FIRST = Rollout("stop-first", 1, 0.0)
+STOP_FIRST = Rollout("stop-first", min_running=0.0, monitor=0.0)
 
 
 def tried(*names: str) -> Memory:
@@ -109,13 +109,16 @@ def test_a_leftover_that_was_never_started_is_removed() -> None:
     ],
 )
 def test_a_replica_that_does_not_come_up_is_a_failed_rollout(changes: dict[str, Any], reason: str) -> None:
-    """The reason is one of a closed set, and the definition is remembered as bad."""
+    """The reason is one of a closed set, and the definition is remembered as bad; what ran before comes back."""
     wanted = desired(service())
     new = current(wanted, **changes)
     found = step(wanted, observed(container(), new), tried(new.name))
-    assert reasons(found) == [reason]
-    assert [failure.reason for failure in found.failures] == [reason]
+    assert reasons(found) == ["RollingBack" if new.occupied else "RolledBack"]
+    assert [(failure.reason, failure.rolled_back) for failure in found.failures] == [(reason, True)]
     assert found.services[0].health == "Degraded"
+    first = step(wanted, observed(new), tried(new.name))
+    assert reasons(first) == [reason]
+    assert [failure.rolled_back for failure in first.failures] == [False]
 
 
 def test_a_failed_rollout_goes_back_step_by_step() -> None:
@@ -132,18 +135,20 @@ def test_a_failed_rollout_goes_back_step_by_step() -> None:
 
 
 def test_an_old_container_that_starts_no_more_is_not_tried_for_ever() -> None:
-    """Going back ends too: the failed container is removed all the same."""
+    """Going back ends too, and says that what ran before is not up either; nothing is thrown away."""
     wanted = desired(service(rollout=STOP_FIRST))
     old, dead = container(status="exited"), current(wanted, status="exited")
     memory = bad(wanted).with_failed_operation("container.start:web/1/00000000", "port in use")
     found = step(wanted, observed(old, dead), memory)
-    assert [(item.kind, item.target) for item in found.operations] == [("container.remove", dead.id)]
-    assert step(wanted, observed(old), memory).operations == ()
+    assert found.empty
+    assert reasons(found) == ["RollingBack", "OperationFailed"]
+    assert step(wanted, observed(old, dead), memory.with_failures(found.failures)).empty
 
 
-def test_slots_that_are_up_stay_and_those_on_their_way_go_on() -> None:
+def test_with_pause_slots_that_are_up_stay_and_those_on_their_way_go_on() -> None:
     """A failure stops what has not begun; a job's old containers are never run again."""
-    wanted = desired(service(replicas=3, rollout=Rollout(None, 0, 5.0)))
+    paused = Rollout(None, 0, failure_action="pause", min_running=5.0, monitor=0.0)
+    wanted = desired(service(replicas=3, rollout=paused))
     up, on_its_way = current(wanted, slot=1), current(wanted, slot=2, started_at=NOW - 1)
     found = step(wanted, observed(container(slot=1), up, on_its_way, container(slot=3)), bad(wanted))
     assert kinds(found) == ["container.stop web/1"]
