@@ -131,7 +131,7 @@ class Session:
             on_plan(forecast.report)
             if not forecast.report.converges:
                 return replace(forecast.report, operations=())
-            if forecast.first.empty:
+            if forecast.first.empty and not forecast.first.failures:
                 self._learn(forecast)
                 return replace(forecast.report, succeeded=self._as_asked(forecast.report, forecast.report.succeeded))
             return self._carry_out(forecast, on_activity, should_stop, timeout)

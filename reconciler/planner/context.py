@@ -20,6 +20,8 @@ from reconciler.planner.payload import container_name, spec_hash
 from reconciler.planner.rollback import going_back, last_good
 from reconciler.planner.slots import Slot, make_slot, slot_number
 
+COMING_UP = {State.WAITING, State.UNNAMED, State.READY}
+
 
 @dataclass(frozen=True)
 class View:
@@ -157,7 +159,7 @@ class Context:
         if failure is None:
             return replace(view, tolerated=failed)
         target = last_good(self.memory, service, desired_hash, self.containers(service.name))
-        keeps_new = service.rollout.failure_action != "rollback" and any(slot.settled for slot in view.slots)
+        keeps_new = service.rollout.failure_action != "rollback" and any(slot.state in COMING_UP for slot in view.slots)
         if target is None or service.job or (keeps_new and not failure.rolled_back):
             return replace(view, failure=failure)
         back = self._view_of(going_back(target.service, service), *self._bound(target, shares))

@@ -97,8 +97,8 @@ def _held(context: Context, view: View, slot: Slot) -> bool:
 
 
 def _startable(view: View, slot: Slot) -> Container | None:
-    """The newest old container that was stopped to make room, if the service is one that keeps running."""
-    if view.service.job:
+    """The newest old container that was stopped to make room, if the service keeps running and this is the way there."""
+    if view.service.job or view.going_back:
         return None
     stopped = (
         other

@@ -18,6 +18,7 @@ from reconciler.planner.images import BoundImage
 NANOSECONDS = 1e9
 INTERVAL, RETRIES, TIMEOUT = 30.0, 3, 30.0  # Engine API: what a health check has where it does not say
 LONGEST_MONITOR = 30.0
+ENDED_BY_ENGINE = {0, 137, 143, 255}
 MONITOR_WITHOUT_HEALTH = 5.0
 
 
@@ -133,8 +134,14 @@ def _is_loss(gate: Gate, container: Container) -> bool:
     """Whether a container in trouble is a replica that was lost, and not a rollout that failed."""
     if gate.stable:
         return True
-    ended_unseen = container.name in gate.memory.earlier and not container.occupied
+    ended_unseen = container.name in gate.memory.earlier and _may_have_ended_with_its_engine(container)
     return not gate.known_bad and (ended_unseen or not _attempted(gate, container))
+
+
+def _may_have_ended_with_its_engine(container: Container) -> bool:
+    """Whether an engine that stops, or was killed, leaves a container like this: ended by a signal."""
+    ended = container.status in {"exited", "dead"} and not container.error and not container.oom_killed
+    return ended and container.exit_code in ENDED_BY_ENGINE
 
 
 def _attempted(gate: Gate, container: Container) -> bool:

@@ -26,7 +26,7 @@ FEWEST_REQUESTS = 10
 ABSENT = "127.0.0.1:9/no/such:1"
 AARCH64 = b"\xb7\x00"
 _MACHINE = 18  # offset of e_machine in an ELF header
-_ASK = "wget -q -T 2 -O- http://web:8080/ || echo failed"
+_ASK = "timeout 2 wget -q -O- http://web:8080/ || echo failed"
 
 
 @dataclass(frozen=True)

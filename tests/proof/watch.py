@@ -1,4 +1,4 @@
-"""How many replicas of a service were healthy at every moment, and what was made and removed, by the engine's events."""
+"""How many replicas were healthy at every moment, and what was made and removed, by the engine's own events."""
 
 from __future__ import annotations
 

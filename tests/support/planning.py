@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
-from reconciler.model.memory import Memory
+from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Container, Endpoint, EngineInfo, Foreign, ImageState, Observed, RegistryAnswer
 from reconciler.model.project import Image, Project, Rollout, Service
 from reconciler.model.step import Step
@@ -97,3 +97,25 @@ def kinds(found: Step) -> list[str]:
 def reasons(found: Step) -> list[str]:
     """The reasons of the conditions."""
     return [condition.reason for condition in found.conditions]
+
+
+def stable(of: Service, spec_hash: str = "old", **changes: Any) -> Stable:
+    """The definition that this service came up with before, under the hash of `container`."""
+    return replace(Stable(of, spec_hash, IMAGE.id, "app:1", IMAGE.id, "app:1", revision=1), **changes)
+
+
+def remembering(*definitions: Stable, **changes: Any) -> Memory:
+    """A memory in which services came up with these definitions."""
+    return Memory(stable={item.service.name: item for item in definitions}, **changes)
+
+
+def known_bad(wanted: Desired, of: str = "web", memory: Memory | None = None) -> Memory:
+    """The memory in which this service's wanted definition is in quarantine since an earlier run."""
+    spec_hash = current(wanted, of).labels[labels.SPEC_HASH]
+    failure = Failure(of, spec_hash, "Exited", f"{of}/1: exited (1)")
+    return replace((memory or Memory()).with_failures((failure,)), quarantined=frozenset({(of, spec_hash)}))
+
+
+def targets(found: Step) -> list[tuple[str, str]]:
+    """What is done to which container: kind and id (the name of one that is to be created)."""
+    return [(item.kind, item.target) for item in found.operations]
