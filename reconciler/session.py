@@ -272,8 +272,14 @@ class Session:
 
 
 def _without_the_gone(memory: Memory, observed: Observed) -> Memory:
-    """The memory without containers that exist no more, and with those that it did not know yet."""
+    """The memory without containers that exist no more, and with those that it did not know yet.
+
+    Where nothing of the project is left it was taken down: its jobs have to run again.
+    """
     present = {item.id: item.name for item in observed.containers}
+    if not present:
+        services = {name: stable for name, stable in memory.stable.items() if not stable.service.job}
+        memory = replace(memory, stable=services, restarts={}, attempted=frozenset())
     known = memory.without_containers((memory.made.keys() | memory.baselines.keys()) - present.keys())
     return replace(known, made={**present, **known.made})
 

@@ -10,6 +10,7 @@
 #   demo        deploy/demo.sh
 #   bench       the figures, against raw API calls and docker compose (not part of all)
 #   traffic     requests lost behind a proxy while versions roll out, against docker compose; 15 minutes (not part of all)
+#   proof       kill -9 and bad images, on the real engine; ten minutes (not part of all)
 #   all         lint fast contract engine demo
 
 # shellcheck disable=SC2317  # suites are called by their names
@@ -52,9 +53,10 @@ suite_contract() { tests tests/contract; }
 suite_engine() { tests tests/engine; }
 suite_demo() { bash deploy/demo.sh; }
 suite_bench() { "$BIN/python" -m tests.bench; }
+suite_proof() { "$BIN/python" -m tests.proof; }
 suite_traffic() { "$BIN/python" -m tests.traffic; }
 
-needs_engine() { case $1 in contract | engine | demo | bench | traffic) ;; *) return 1 ;; esac; }
+needs_engine() { case $1 in contract | engine | demo | bench | proof | traffic) ;; *) return 1 ;; esac; }
 
 run_suite() {
   local suite=$1 started=$SECONDS verdict=ok
@@ -78,8 +80,8 @@ chosen() { # SUITE... with "all" spelled out; refuses what is none
   for suite in "$@"; do
     case $suite in
       all) echo lint fast contract engine demo ;;
-      lint | unit | scenarios | simulation | fast | contract | engine | demo | bench | traffic) echo "$suite" ;;
-      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, contract, engine, demo, bench, traffic or all" ;;
+      lint | unit | scenarios | simulation | fast | contract | engine | demo | bench | proof | traffic) echo "$suite" ;;
+      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, contract, engine, demo, bench, proof, traffic or all" ;;
     esac
   done
 }

@@ -10,7 +10,7 @@ from reconciler.planner.slots import Slot
 def may_begin(context: Context, view: View, slot: Slot) -> bool:
     """Whether this replica may be replaced now; counts it where that takes it out of service."""
     bound = context.desired.max_unavailable
-    takes_out = view.order.order == "stop-first" and bool(slot.occupied_others)
+    takes_out = view.order.order == "stop-first" and bool(slot.occupied_others) and not _out_of_service(view, slot)
     if bound is None or not takes_out:
         return True
     if _missing(context) + context.draft.begun >= bound:

@@ -14,6 +14,7 @@ from reconciler.spec.lower_restart import restart_policy
 from reconciler.spec.lower_scope import Scope
 
 JOB_MODES = {"replicated-job", "global-job"}
+SETTLE_WHERE_NAMED = 2.0  # for a proxy that asks Docker's DNS every second
 ONE_PER_ENGINE = {"global", "global-job"}
 
 Fields = Mapping[str, Callable[[Any], Any]]
@@ -54,9 +55,10 @@ def is_job(scope: Scope) -> bool:
 def lower_rollout(spec: Mapping[str, Any]) -> Rollout:
     """`deploy.update_config`, `deploy.rollback_config` and `x-reconcile.rollout`; times in seconds."""
     deploy = spec.get("deploy") or {}
+    settle = {"settle": SETTLE_WHERE_NAMED} if publishes_when_healthy(spec) else {}
     return Rollout(
         **_given(deploy.get("update_config"), UPDATE),
-        **_given((spec.get("x-reconcile") or {}).get("rollout"), OWN),
+        **settle | _given((spec.get("x-reconcile") or {}).get("rollout"), OWN),
         rollback=UpdateConfig(**_given(deploy.get("rollback_config"), UPDATE)),
     )
 

@@ -1,4 +1,6 @@
-"""Measures converging many services: cold, with nothing to do, and replacing all of them. `bash tests/run.sh bench`.
+"""Measures converging many services: cold, with nothing to do, replacing all, rolling all behind health checks.
+
+`bash tests/run.sh bench`.
 
 BENCH_ROUNDS (5), BENCH_SERVICES (50), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
 All contenders take their turn in every round, on one engine, in an order that rotates. Prints a table and writes
@@ -20,7 +22,8 @@ from tests.bench import api, contenders, table
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVICES = int(os.environ.get("BENCH_SERVICES", "50"))
 CONCURRENCIES = (4, 8, 16, 24)
-PHASES = {"cold": "1", "no-op": "1", "update": "2"}
+PHASES = {"cold": "1", "no-op": "1", "update": "2", "roll": "3"}
+FIELDS: dict[str, dict[str, object]] = {"roll": contenders.ROLL}
 RESULT = Path(__file__).parents[2] / ".cache" / "bench.json"
 
 
@@ -43,7 +46,7 @@ def one_round(contender: contenders.Contender) -> dict[str, contenders.Sample]:
         for phase, value in PHASES.items():
             if phase == "no-op" and isinstance(contender, contenders.Limit):
                 continue
-            samples[phase] = contender.converge(value)
+            samples[phase] = contender.converge(value, **FIELDS.get(phase, {}))
             check(contender, value)
     finally:
         api.remove_project(contender.project)

@@ -43,8 +43,8 @@ class Contender(Protocol):
         """Takes a new project name: what the engine may keep of an earlier round must not be in the way."""
         ...
 
-    def converge(self, value: str) -> Sample:
-        """One run, measured."""
+    def converge(self, value: str, **fields: object) -> Sample:
+        """One run with these fields besides, measured."""
         ...
 
 
@@ -56,15 +56,24 @@ def fresh_project(name: str) -> str:
     return f"reconciler-bench-{os.getpid()}-{next(_rounds)}-{name}"
 
 
-def spec(services: int, value: str) -> str:
-    """The definition, as a Compose file (JSON is YAML): N services of one replica, without gates that Compose lacks."""
-    service = {
+CHECK = {"test": ["CMD", "true"], "interval": "500ms", "timeout": "5s", "retries": 3}
+HEALTHCHECK = {"Test": ["CMD", "true"], "Interval": 500_000_000, "Timeout": 5_000_000_000, "Retries": 3}
+ROLL = {"healthcheck": CHECK, "deploy": {"update_config": {"order": "start-first", "monitor": "0s"}}}
+
+
+def spec(services: int, value: str, **fields: object) -> str:
+    """The definition, as a Compose file (JSON is YAML): N services of one replica, without gates that Compose lacks.
+
+    `fields` are more fields of every service, by their Compose names.
+    """
+    service: dict[str, object] = {
         "image": IMAGE,
         "command": COMMAND,
         "environment": {"VALUE": value},
         "stop_signal": "SIGKILL",
         "deploy": {"update_config": {"monitor": "0s"}},
         "x-reconcile": {"rollout": {"min_running": "0s"}},
+        **fields,
     }
     return json.dumps({"services": {f"s{number:02d}": service for number in range(services)}}, indent=1)
 
@@ -100,9 +109,9 @@ class Program:
         """Takes a new project name."""
         self.project = fresh_project(self.name)
 
-    def converge(self, value: str) -> Sample:
-        """One run of the command on the definition with that value."""
-        self._file.write_text(spec(self._services, value))
+    def converge(self, value: str, **fields: object) -> Sample:
+        """One run of the command on the definition with that value, and these fields besides."""
+        self._file.write_text(spec(self._services, value, **fields))
         return run([part.format(file=self._file, project=self.project) for part in self._command])
 
 
@@ -114,34 +123,41 @@ class Limit:
     def __init__(self, services: int, workers: int = 8) -> None:
         self.project = ""
         self._services = [f"s{number:02d}" for number in range(services)]
-        self.workers = {"cold": workers, "update": workers}
+        self.workers = {"cold": workers, "update": workers, "roll": workers}
 
     def begin(self) -> None:
         """Takes a new project name."""
         self.project = fresh_project(self.name)
 
-    def converge(self, value: str) -> Sample:
-        """Create and start where nothing is there; create, start, stop, remove where something is."""
+    def converge(self, value: str, **fields: object) -> Sample:
+        """Create and start where nothing is there; create, start, stop, remove where something is, without any gate."""
         old = {row["Labels"]["com.docker.compose.service"]: row["Id"] for row in api.containers(self.project)}
         before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
         if not old:
             labels = {"com.docker.compose.project": self.project}
             api.call("POST", "/networks/create", {"Name": f"{self.project}_default", "Labels": labels})
-        workers = self.workers["update" if old else "cold"]
-        api.in_parallel(lambda service: self._replace(service, value, old.get(service)), self._services, workers)
+        phase = "roll" if fields else "update" if old else "cold"
+        workers = self.workers[phase]
+
+        def replace(service: str) -> None:
+            self._replace(service, value, old.get(service), checked="healthcheck" in fields)
+
+        api.in_parallel(replace, self._services, workers)
         wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
         return Sample(wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
 
-    def _replace(self, service: str, value: str, old: str | None) -> None:
-        made = api.call("POST", f"/containers/create?name={self.project}-{service}-{value}", self._body(service, value))
+    def _replace(self, service: str, value: str, old: str | None, *, checked: bool) -> None:
+        body = self._body(service, value, checked=checked)
+        made = api.call("POST", f"/containers/create?name={self.project}-{service}-{value}", body)
         api.call("POST", f"/containers/{made['Id']}/start")
         if old:
             api.call("POST", f"/containers/{old}/stop")
             api.call("DELETE", f"/containers/{old}")
 
-    def _body(self, service: str, value: str) -> dict[str, object]:
+    def _body(self, service: str, value: str, *, checked: bool) -> dict[str, object]:
         network = f"{self.project}_default"
         return {
+            **({"Healthcheck": HEALTHCHECK} if checked else {}),
             "Image": IMAGE,
             "Cmd": COMMAND,
             "Env": [f"VALUE={value}"],

@@ -45,6 +45,7 @@ def bars(results: Samples, help_wall: float) -> list[tuple[str, float, float]]:
     found = [
         ("cold / limit", _measured(results, "cold", "limit"), 1.15),
         ("cold / compose", _measured(results, "cold", "compose"), 1.0),
+        ("roll / limit", _measured(results, "roll", "limit"), 1.25),
         ("update / compose", _measured(results, "update", "compose"), 1.0),
         ("no-op, whole process, s", typical(results["no-op"]["reconcile"], "wall"), 0.5),
         ("reconcile --help, s", help_wall, 0.15),

@@ -66,7 +66,7 @@ class Killer:
             return
         self.seen += 1
         if self.seen == self.number:
-            self.at = re.sub("[0-9a-f]{64}", "ID", request.line)
+            self.at = re.sub("[0-9a-f]{64}", "ID", re.sub("networks/[^/]+_default", "networks/ID", request.line))
             os.kill(request.pid, signal.SIGKILL)
             if moment == "before":
                 raise ConnectionAbortedError  # the tap passes nothing on

@@ -71,6 +71,14 @@ def test_drains(drain: dict[str, Any], expected: Drain) -> None:
     assert web(**{"x-reconcile": {"rollout": {"drain": drain}}}).rollout.drain == expected
 
 
+def test_a_name_given_late_leaves_the_proxy_time_to_find_it() -> None:
+    """`publish: healthy` settles for 2 s where the spec does not say how long."""
+    late = {"x-reconcile": {"rollout": {"publish": "healthy"}}}
+    assert lower_rollout(late).settle == 2.0
+    assert lower_rollout({"x-reconcile": {"rollout": {"publish": "healthy", "settle": "0s"}}}).settle == 0.0
+    assert lower_rollout({}).settle == 0.0
+
+
 def test_our_own_rollout_settings_are_lowered() -> None:
     """`settle` and `publish` beside the gates."""
     own = {"settle": "2s", "publish": "healthy", "min_running": "0s", "progress_deadline": "1m0s"}

@@ -1,0 +1,136 @@
+"""What somebody did to a container by hand is undone by replacing it, and the cause is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.model import labels
+from reconciler.model.memory import Memory
+from reconciler.model.observed import Endpoint
+from reconciler.model.project import Attachment, Mutation
+from tests.support.planning import container, current, desired, foreign, kinds, observed, remembering, service, stable, step
+
+NET = (Attachment("default", "net"),)
+LIMITED = {"HostConfig": {"Memory": 64 * 1024**2}}
+
+
+def held(wanted: Any, **changes: Any) -> Memory:
+    """A memory in which the wanted definition held."""
+    spec_hash = current(wanted).labels[labels.SPEC_HASH]
+    return remembering(stable(wanted.project.services[0], spec_hash), **changes)
+
+
+def network() -> Any:
+    from reconciler.model.observed import NetworkState
+
+    return NetworkState("net-id", "net")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "reason"),
+    [
+        ({"host_config": {"Memory": 1024**2}}, "deploy.resources.limits.memory", "changed by hand (docker update)"),
+        ({"networks": {}}, "networks", "disconnected from net by hand"),
+        ({"networks": {"net": Endpoint("1"), "x": Endpoint("2")}}, "networks", "connected to x by hand"),
+        ({"name": "somebody"}, "name", "renamed by hand (docker rename)"),
+        ({"status": "paused"}, "state", "web/1 is not running"),
+        ({"status": "exited", "exit_code": 137}, "state", "web/1 is not running"),
+    ],
+)
+def test_a_change_by_hand_is_undone_by_replacing(changes: dict[str, Any], field: str, reason: str) -> None:
+    """Never by repairing it in place; the status is Modified and the cause names what was changed."""
+    wanted = desired(service(networks=NET, container=LIMITED))
+    good = {"networks": {"net": Endpoint("net-id")}, "host_config": LIMITED["HostConfig"]}
+    changed = current(wanted, **{**good, **changes})
+    memory = held(wanted, made={changed.id: current(wanted).name})
+    found = step(wanted, observed(changed, networks=(network(),)), memory)
+    assert kinds(found) == ["container.create web/1"]
+    assert [(item.field, item.reason) for item in found.operations[0].cause] == [(field, reason)]
+    assert found.services[0].sync == "Modified"
+    untouched = replace(changed, name=current(wanted).name, status="running", exit_code=0, **good)
+    assert step(wanted, observed(untouched, networks=(network(),)), memory).empty
+
+
+@pytest.mark.parametrize("mode", ["ignore", "report"])
+def test_a_service_can_opt_out(mode: Any) -> None:
+    """`mutation.config` other than replace: its containers are left as somebody made them."""
+    wanted = desired(service(mutation=Mutation(config=mode)))
+    changed = current(wanted, host_config={"Memory": 1024**2})
+    assert step(wanted, observed(changed), held(wanted)).empty
+
+
+def test_a_removed_replica_is_made_again() -> None:
+    """That it is missing is somebody's doing, not a pending change."""
+    wanted = desired(service())
+    found = step(wanted, observed(), held(wanted))
+    assert kinds(found) == ["container.create web/1"]
+    assert found.services[0].sync == "Modified"
+
+
+def test_a_second_container_with_our_labels_is_left_alone() -> None:
+    """It is told, the service shows Modified, and nothing is done to it."""
+    wanted = desired(service())
+    copy = foreign("copy", claims="shop", replica="web/1")
+    found = step(wanted, observed(current(wanted), foreign=(copy,)), held(wanted))
+    assert found.empty
+    assert found.services[0].sync == "Modified"
+    assert [item.code for item in found.notices] == ["CopiedLabels"]
+    elsewhere = foreign("copy", claims="shop", replica="other/1")
+    assert step(wanted, observed(current(wanted), foreign=(elsewhere,)), held(wanted)).services[0].sync == "Synced"
+
+
+@pytest.mark.parametrize("status", ["running", "exited"])
+def test_a_renamed_container_that_nobody_remembers_is_not_doubled(status: str) -> None:
+    """Without memory it cannot be told from a copy: while it runs, a second one might write to the same volume."""
+    wanted = desired(service())
+    renamed = foreign("mine", claims="shop", replica="web/1", status=status)
+    found = step(wanted, observed(foreign=(renamed,)))
+    assert kinds(found) == ([] if status == "running" else ["container.create web/1"])
+    assert [item.reason for item in found.conditions] == (["Blocked"] if status == "running" else [])
+
+
+def written(mode: Any, **changes: Any) -> Any:
+    """One pass over a replica in which /etc/app.conf was written to."""
+    wanted = desired(service(mutation=Mutation(filesystem=mode)))
+    one = current(wanted)
+    memory = held(wanted, baselines={one.id: ("/var/log/app",)})
+    seen = observed(one, mutations={one.id: ("/etc/app.conf", "/var/log/app")}, **changes)
+    return step(wanted, seen, memory)
+
+
+def test_filesystem_replace_makes_it_anew() -> None:
+    """The path is the cause; what it had written itself when it came up is none."""
+    found = written("replace")
+    assert kinds(found) == ["container.create web/1"]
+    (cause,) = found.operations[0].cause
+    assert (cause.field, cause.before, cause.reason) == (
+        "filesystem",
+        ["/etc/app.conf"],
+        "/etc/app.conf was written to",
+    )
+
+
+@pytest.mark.parametrize(("mode", "listed"), [("report", ("web/1: /etc/app.conf",)), ("ignore", ())])
+def test_filesystem_report_changes_nothing(mode: Any, listed: tuple[str, ...]) -> None:
+    """Paths are listed, sync and conditions stay as they are; `ignore` does not even list them."""
+    found = written(mode)
+    assert found.empty
+    assert found.services[0].mutated == listed
+    assert found.services[0].sync == "Synced"
+
+
+def test_what_was_not_looked_at_is_not_changed() -> None:
+    """Nobody looked into the writable layer in this pass."""
+    wanted = desired(service(mutation=Mutation(filesystem="replace")))
+    assert step(wanted, observed(current(wanted)), held(wanted)).empty
+
+
+def test_a_duplicate_of_ours_goes() -> None:
+    """A stopped leftover of the same slot is removed, whatever somebody did to it."""
+    wanted = desired(service())
+    assert kinds(step(wanted, observed(container(status="exited"), current(wanted)), held(wanted))) == [
+        "container.remove web/1"
+    ]
