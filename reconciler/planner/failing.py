@@ -97,7 +97,7 @@ def _held(context: Context, view: View, slot: Slot) -> bool:
 
 
 def _startable(view: View, slot: Slot) -> Container | None:
-    """The newest old container that was stopped to make room, if the service keeps running and this is the way there."""
+    """The newest old container that was stopped to make room, if the service is no job and is not going back."""
     if view.service.job or view.going_back:
         return None
     stopped = (

@@ -42,7 +42,7 @@ class ProjectStore:
         self._saved: Memory | None = None
 
     def load(self) -> Memory:
-        """What was saved last, complete but for `failed_operations`, which are a run's own."""
+        """What was saved last, complete but for what is a run's own (`TRANSIENT`)."""
         known = {table.field: table for table in tables()}
         entries: dict[str, dict[Any, Any]] = {field: {} for field in known}
         rows = self._read("SELECT rowid, field, key, value FROM memory WHERE project = ? ORDER BY rowid")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.project import Drain, Mutation, RestartPolicy, Rollout, Service, UpdateConfig
+from reconciler.spec.lower_rollout import lower_rollout
 from reconciler.spec.lowering import lower
 from tests.unit.lowering.recorded import load, lower_service
 

@@ -115,7 +115,7 @@ def test_a_replica_is_not_up_before_it_is_named() -> None:
     """The old one stays, `settle` counts from the naming, and what depends on it being healthy waits."""
     wanted = published(settle=4.0)
     named = current(wanted, networks=on(NAMED))
-    at = {f"network.connect:web/1/11111111:net/publish": NOW - 3.0}
+    at = {"network.connect:web/1/11111111:net/publish": NOW - 3.0}
     memory = Memory(up={up_key(named): NOW - 60.0}, done=at)
     found = step(wanted, seen(old(), named), memory)
     assert (found.operations, found.wake_at) == ((), NOW + 1.0)
@@ -213,7 +213,9 @@ def test_two_replicas_of_one_step_get_two_addresses() -> None:
     """Created at once, on one network."""
     wanted = published()
     two = replace(wanted, project=replace(wanted.project, services=(replace(wanted.project.services[0], replicas=2),)))
-    bodies = [item.payload["body"]["NetworkingConfig"]["EndpointsConfig"]["net"] for item in step(two, seen()).operations]
+    bodies = [
+        item.payload["body"]["NetworkingConfig"]["EndpointsConfig"]["net"] for item in step(two, seen()).operations
+    ]
     assert [body["IPAMConfig"]["IPv4Address"] for body in bodies] == ["10.9.0.254", "10.9.0.253"]
 
 

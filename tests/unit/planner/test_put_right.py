@@ -11,7 +11,18 @@ from reconciler.model import labels
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint
 from reconciler.model.project import Attachment, Mutation
-from tests.support.planning import container, current, desired, foreign, kinds, observed, remembering, service, stable, step
+from tests.support.planning import (
+    container,
+    current,
+    desired,
+    foreign,
+    kinds,
+    observed,
+    remembering,
+    service,
+    stable,
+    step,
+)
 
 NET = (Attachment("default", "net"),)
 LIMITED = {"HostConfig": {"Memory": 64 * 1024**2}}
@@ -43,7 +54,7 @@ def network() -> Any:
 def test_a_change_by_hand_is_undone_by_replacing(changes: dict[str, Any], field: str, reason: str) -> None:
     """Never by repairing it in place; the status is Modified and the cause names what was changed."""
     wanted = desired(service(networks=NET, container=LIMITED))
-    good = {"networks": {"net": Endpoint("net-id")}, "host_config": LIMITED["HostConfig"]}
+    good: dict[str, Any] = {"networks": {"net": Endpoint("net-id")}, "host_config": LIMITED["HostConfig"]}
     changed = current(wanted, **{**good, **changes})
     memory = held(wanted, made={changed.id: current(wanted).name})
     found = step(wanted, observed(changed, networks=(network(),)), memory)

@@ -56,7 +56,9 @@ def test_every_slot_that_was_touched_goes_back() -> None:
     found = step(wanted, observed(*old, through, failed), memory)
     assert targets(found) == [("container.start", "id-web-1"), ("container.stop", "new-web-2")]
     assert reasons(found) == ["RollingBack"]
-    assert found.services[0].message.endswith("not tried again until its spec or image changes, or `reconcile retry web`")
+    assert found.services[0].message.endswith(
+        "not tried again until its spec or image changes, or `reconcile retry web`"
+    )
 
 
 def test_what_the_rollout_removed_is_made_again_from_memory() -> None:
@@ -187,7 +189,11 @@ def test_where_memory_is_lost_the_old_container_says_what_it_was() -> None:
     known = service(networks=(Attachment("rear", "back"),))
     found = last_good(Memory(), known, "bad", [old])
     assert found is not None
-    assert found.service.container == {"Env": ["A=0"], "Labels": {"team": "a"}, "HostConfig": {"Memory": 5, "Mounts": []}}
+    assert found.service.container == {
+        "Env": ["A=0"],
+        "Labels": {"team": "a"},
+        "HostConfig": {"Memory": 5, "Mounts": []},
+    }
     assert [(item.key, item.network, item.aliases) for item in found.service.networks] == [
         ("rear", "back", ("db",)),
         ("front", "front", ()),
