@@ -114,6 +114,7 @@ setup_engine
 setup_images base web api db
 
 WORK=$(mktemp -d)
+[ -n "${KEEP:-}" ] || export RECONCILER_STATE_DIR=$WORK/state # the next demo starts from nothing, and so does its history
 SPEC=$WORK/shop/compose.yaml
 trap finish EXIT
 remove_everything # of a demo that was interrupted

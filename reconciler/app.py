@@ -296,9 +296,9 @@ def _opened(options: Options, projects: tuple[Project, ...], *, read_only: bool)
 
 
 def _state_dir(options: Options) -> Path:
-    """Where the store is: the option, else root's place, else the user's (XDG Base Directory, state)."""
-    if options.state_dir:
-        return Path(options.state_dir)
+    """Where the store is: named, else root's place, else the user's (XDG Base Directory, state)."""
+    if named := options.state_dir or os.environ.get("RECONCILER_STATE_DIR"):
+        return Path(named)
     if os.geteuid() == 0:
         return ROOT_STATE
     home = os.environ.get("XDG_STATE_HOME", "")

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from tests.support.janitor import Janitor
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test remembers anything where the programs of this machine do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECONCILER_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[Engine]:
     """The engine that DOCKER_HOST, DOCKER_CONTEXT or the default socket mean; a test that asks for it fails without."""

@@ -126,8 +126,8 @@ def engine_options() -> _Decorator:
             "--state-dir",
             "state_dir",
             ENGINE,
-            "Where rollouts are remembered. Default: /var/lib/reconciler for root, "
-            "else $XDG_STATE_HOME/reconciler (~/.local/state/reconciler).",
+            "Where rollouts are remembered. Default: RECONCILER_STATE_DIR, else /var/lib/reconciler for root, "
+            "$XDG_STATE_HOME/reconciler (~/.local/state/reconciler) for others.",
             metavar="DIR",
         ),
     )

@@ -56,10 +56,10 @@ def _table(services: tuple[ServiceStatus, ...], width: int | None, palette: Pale
 
 
 def mutation_lines(service: ServiceStatus, width: int) -> list[str]:
-    """The files that somebody changed inside the service's containers, the first few by name."""
+    """What somebody changed in the service's containers and the spec lets be, the first few by name."""
     paths = ", ".join(name_of(path) for path in service.mutated[:_PATHS])
     more = len(service.mutated) - _PATHS
-    text = f"files changed inside: {paths}{f' and {more} more' if more > 0 else ''}"
+    text = f"changed by hand: {paths}{f' and {more} more' if more > 0 else ''}"
     return wrapped(text, width, "      ") if service.mutated else []
 
 

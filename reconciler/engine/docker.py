@@ -74,6 +74,7 @@ def _introduce(target: Target) -> EngineInfo:
             about.get("ServerVersion") or "",
             negotiate(server, minimum),
             seconds(about["SystemTime"]) - between if about.get("SystemTime") else 0.0,
+            bool(about.get("SwapLimit")),
         )
     finally:
         transport.close()

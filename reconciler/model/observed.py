@@ -15,7 +15,7 @@ class EngineInfo:
     """Which engine answered. `api` is the version we speak with it, such as `1.41`; `id` is the engine's own.
 
     `clock_offset` is how many seconds its clock is ahead of this machine's: what it says of time is compared with its
-    own time only.
+    own time only. `swap_limited` says that it can limit swap: one that cannot writes every `MemorySwap` as -1.
     """
 
     name: str
@@ -23,6 +23,7 @@ class EngineInfo:
     version: str
     api: str
     clock_offset: float = field(default=0.0, compare=False)
+    swap_limited: bool = False
 
     def supports(self, api: str) -> bool:
         """Whether the negotiated API is at least `api`."""

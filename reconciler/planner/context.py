@@ -181,6 +181,7 @@ class Context:
             outdated_before=replaced_at,
             outdated_by=name,
             mutations=self.observed.mutations,
+            swap_limited=self.observed.engine.swap_limited,
         )
         by_slot: dict[int, list[Container]] = defaultdict(list)
         for container in self.containers(service.name):

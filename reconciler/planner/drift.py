@@ -60,8 +60,7 @@ def in_place_changes(
     """What somebody changed about a container of this service's present definition; () where nobody did.
 
     `made` holds the names that containers were given, by id; one that is not in it is not asked about its name.
-    `swap_limited` says that the engine can limit swap (GET /info, SwapLimit): one that cannot writes every
-    `MemorySwap` as -1, which is then no change. Aliases never count; networks count while the container runs.
+    On an engine that is not `swap_limited` a `MemorySwap` of -1 is no change. Aliases never count; networks count while the container runs.
     Each Difference is named in Compose terms: before is what runs, after what the spec asks for.
     """
     name = _name_changes(service, container, made)

@@ -65,6 +65,7 @@ class Gate:
     outdated_before: float = 0.0
     outdated_by: str = ""
     mutations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    swap_limited: bool = False
 
     @property
     def stable(self) -> bool:
@@ -235,10 +236,13 @@ def _drift(gate: Gate, container: Container) -> tuple[Difference, ...]:
 
 
 def _changed_by_hand(gate: Gate, container: Container) -> tuple[Difference, ...]:
-    if gate.service.mutation.config != "replace":
-        return ()
+    return changed_by_hand(gate, container) if gate.service.mutation.config == "replace" else ()
+
+
+def changed_by_hand(gate: Gate, container: Container) -> tuple[Difference, ...]:
+    """What somebody changed about a container in place; a network that it left at our own request is none of it."""
     away = container_networks_away(gate.memory, container)
-    found = in_place_changes(gate.service, container, gate.memory.made)
+    found = in_place_changes(gate.service, container, gate.memory.made, swap_limited=gate.swap_limited)
     return tuple(item for item in found if not (item.field == "networks" and away))
 
 

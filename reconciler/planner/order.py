@@ -24,19 +24,16 @@ class OrderChoice:
 
 def choose_order(service: Service, image: BoundImage) -> OrderChoice:
     """Start-first wherever two replicas can run at once; else stop-first, with the reason that forbids it."""
-    forbidden, source = _forbids_two(service)
+    written = writable_mounts(service, image)
+    forbidden, source = next(_reasons_against_two(service, written), ("", ""))
     asked = service.rollout.order
     if forbidden:
         warning = f"order: start-first cannot be honoured: {forbidden}" if asked == "start-first" else ""
         return OrderChoice("stop-first", forbidden, warning, source)
     if asked == "stop-first":
         return OrderChoice("stop-first", "update_config.order", source=service.source("deploy.update_config.order"))
-    written = writable_mounts(service, image)
     if service.replicas == 1 and written:
-        return _single_writer(service, f"one replica writes to {written[0]}", written, asked)
-    own = tuple(mount for mount in written if mount.startswith(ANONYMOUS))
-    if own:
-        return _single_writer(service, f"each replica writes to its own {own[0]}", own, asked)
+        return _single_writer(service, written[0], asked)
     reason = "update_config.order" if asked else "nothing forbids two at once"
     return OrderChoice("start-first", reason, source=service.source("deploy.update_config.order"))
 
@@ -48,20 +45,16 @@ def writable_mounts(service: Service, image: BoundImage) -> tuple[str, ...]:
     return service.writable_mounts + tuple(f"{ANONYMOUS} at {path}" for path in declared if path not in mentioned)
 
 
-def _single_writer(service: Service, reason: str, written: tuple[str, ...], asked: Order | None) -> OrderChoice:
+def _single_writer(service: Service, mount: str, asked: Order | None) -> OrderChoice:
     source = service.source("volumes")
     if asked == "start-first":
-        warning = f"two containers will write to {written[0]} while it is replaced"
+        warning = f"two containers will write to {mount} while it is replaced"
         return OrderChoice("start-first", "update_config.order", warning, source)
-    return OrderChoice("stop-first", reason, source=source)
+    return OrderChoice("stop-first", f"one replica writes to {mount}", source=source)
 
 
-def _forbids_two(service: Service) -> tuple[str, str]:
-    """What forbids two replicas at once, in words, and where the spec says so; first rule first."""
-    return next(_reasons_against_two(service), ("", ""))
-
-
-def _reasons_against_two(service: Service) -> Iterator[tuple[str, str]]:
+def _reasons_against_two(service: Service, written: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What forbids two replicas at once, in words, and where the spec says so."""
     if service.job:
         yield "a job runs one at a time", service.source()
     if service.container_name:
@@ -77,6 +70,11 @@ def _reasons_against_two(service: Service) -> Iterator[tuple[str, str]]:
     for item in service.networks:
         if item.static_address:
             yield f"the static address on {item.key} can exist only once", service.source(f"networks.{item.key}")
+    if service.container.get("MacAddress"):
+        yield "its mac_address can exist only once", service.source("mac_address")
+    for mount in written:
+        if mount.startswith(ANONYMOUS):
+            yield f"a replica writes to its own {mount}", service.source("volumes")
 
 
 def _has_spare(port: HostPort, service: Service) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reconciler.model import labels
+from reconciler.model.observed import Container
 from reconciler.model.redaction import redact_text
 from reconciler.model.step import ServiceStatus
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.drift import written_paths
-from reconciler.planner.gates import State, describe_exit
+from reconciler.planner.gates import State, changed_by_hand, describe_exit
 from reconciler.planner.protection import gate_words, protection
 from reconciler.planner.slots import Slot
 
@@ -75,15 +78,21 @@ def _sync(context: Context, view: View) -> str:
 
 
 def _mutated(context: Context, view: View) -> tuple[str, ...]:
-    """Paths written to in the replicas' writable layers, and changes by hand that the spec lets be."""
-    if view.service.mutation.filesystem == "ignore":
-        return ()
-    current = [(slot.number, slot.current) for slot in view.slots if slot.current]
+    """What was written in the replicas' writable layers, and changes by hand that `mutation.config` only reports."""
     return tuple(
-        f"{view.service.name}/{number}: {path}"
-        for number, container in current
-        for path in written_paths(view.service, container, context.observed.mutations, context.memory.baselines)
+        f"{view.service.name}/{slot.number}: {change}"
+        for slot in view.slots
+        if slot.current
+        for change in _mutations_of(context, view, slot.current)
     )
+
+
+def _mutations_of(context: Context, view: View, container: Container) -> Iterator[str]:
+    modes = view.service.mutation
+    if modes.config == "report" and container.labels.get(labels.SPEC_HASH) == view.gate.spec_hash:
+        yield from (f"{item.field} {item.reason}" for item in changed_by_hand(view.gate, container))
+    if modes.filesystem != "ignore":
+        yield from written_paths(view.service, container, context.observed.mutations, context.memory.baselines)
 
 
 def _copied(context: Context, view: View) -> bool:

@@ -105,6 +105,7 @@ def report(results: table.Samples, limit: contenders.Limit, seconds: float) -> N
 def main() -> None:
     """Runs the bench."""
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
+        os.environ["RECONCILER_STATE_DIR"] = str(Path(folder) / "state")
         limit = best_limit()
         entrants: list[contenders.Contender] = [limit, contenders.reconcile(SERVICES, Path(folder))]
         if found := contenders.compose(SERVICES, Path(folder)):

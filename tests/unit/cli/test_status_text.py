@@ -58,6 +58,6 @@ def test_files_changed_inside_containers_stand_beneath_their_service() -> None:
     changed = service("web", (3, 3, 3, 3), mutated=paths)
     text = render(Report("status", (replace(HELLO, services=(changed,)),)), width=100)
     assert text.splitlines()[0].endswith(": Synced, Healthy")
-    assert "      files changed inside: web/1: /etc/0.conf, web/1: /etc/1.conf," in text
+    assert "      changed by hand: web/1: /etc/0.conf, web/1: /etc/1.conf," in text
     assert "/etc/5.conf and 2 more" in text
     assert "/etc/6.conf" not in text

@@ -102,7 +102,7 @@ def test_a_service_without_a_past_says_so() -> None:
     """A lost state directory is not a mystery."""
     text = render(Explanation("shop", replace(CALM.status, digest="", mutated=("web/1: /etc/app.conf",))))
     assert "last change: none is recorded" in text
-    assert "files changed inside: web/1: /etc/app.conf" in text
+    assert "changed by hand: web/1: /etc/app.conf" in text
     assert DIGEST_A not in text
 
 

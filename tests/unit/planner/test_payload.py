@@ -113,7 +113,12 @@ FREE = "nothing forbids two at once"
         (
             {"writable_mounts": ("anonymous volume at /d",), "replicas": 2},
             "stop-first",
-            "each replica writes to its own anonymous volume at /d",
+            "a replica writes to its own anonymous volume at /d",
+        ),
+        (
+            {"container": {"MacAddress": "02:00:00:00:00:01", "HostConfig": {"NetworkMode": "bridge"}}},
+            "stop-first",
+            "its mac_address can exist only once",
         ),
     ],
 )
@@ -129,6 +134,10 @@ def test_the_order_is_chosen_by_the_first_rule_that_forbids_two(
     ("changes", "warning"),
     [
         ({"job": True}, "order: start-first cannot be honoured: a job runs one at a time"),
+        (
+            {"writable_mounts": ("anonymous volume at /d",)},
+            "order: start-first cannot be honoured: a replica writes to its own anonymous volume at /d",
+        ),
         ({"writable_mounts": ("bind / at /d",)}, "two containers will write to bind / at /d while it is replaced"),
     ],
 )
