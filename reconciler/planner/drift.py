@@ -59,9 +59,9 @@ def in_place_changes(
 ) -> tuple[Difference, ...]:
     """What somebody changed about a container of this service's present definition; () where nobody did.
 
-    `made` holds the names that containers were given, by id; one that is not in it is not asked about its name.
-    On an engine that is not `swap_limited` a `MemorySwap` of -1 is no change. Aliases never count; networks count while the container runs.
-    Each Difference is named in Compose terms: before is what runs, after what the spec asks for.
+    `made` holds the names that containers were given, by id; one that is not in it is not asked about its name. On an
+    engine that is not `swap_limited` a `MemorySwap` of -1 is no change. Aliases never count; networks count while the
+    container runs. Each Difference is named in Compose terms: before is what runs, after what the spec asks for.
     """
     name = _name_changes(service, container, made)
     networks = _network_changes(service, container) if container.status == "running" else ()

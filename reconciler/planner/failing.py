@@ -21,12 +21,19 @@ def report(context: Context, view: View, failure: Failure) -> None:
     if view.going_back:
         reason = "RolledBack" if view.settled else "RollingBack"
         told = "went back to" if view.settled else "goes back to"
-        message = f"{failure.message}; {told} {view.image.reference or 'what ran before'}; {way_out}"
+        message = f"{failure.message}; {told} {_last_good(context, view)}; {way_out}"
     elif (name, failure.spec_hash) in context.memory.quarantined:
         reason, message = "Quarantined", f"{failure.message}; {way_out}"
     else:
         reason, message = failure.reason, failure.message
     context.draft.stall(reason, message, name, view.service.source())
+
+
+def _last_good(context: Context, view: View) -> str:
+    stable = context.memory.stable.get(view.service.name)
+    revision = f"revision {stable.revision} " if stable and stable.revision else ""
+    image = view.image.reference
+    return f"{revision}({image})" if revision and image else image or "what ran before"
 
 
 def pause(context: Context, view: View) -> None:

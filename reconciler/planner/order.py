@@ -64,6 +64,13 @@ def _reasons_against_two(service: Service, written: tuple[str, ...]) -> Iterator
     for field, owner in service.shares:
         if field == "NetworkMode":
             yield f"two cannot listen in the network of {owner} at once", service.source("network_mode")
+    yield from _fixed_addresses(service)
+    for mount in written:
+        if mount.startswith(ANONYMOUS):
+            yield f"a replica writes to its own {mount}", service.source("volumes")
+
+
+def _fixed_addresses(service: Service) -> Iterator[tuple[str, str]]:
     for index, port in enumerate(service.ports):
         if port.fixed and not _has_spare(port, service):
             yield f"host port {describe_port(port)} can be bound only once", service.source(f"ports[{index}]")
@@ -72,9 +79,6 @@ def _reasons_against_two(service: Service, written: tuple[str, ...]) -> Iterator
             yield f"the static address on {item.key} can exist only once", service.source(f"networks.{item.key}")
     if service.container.get("MacAddress"):
         yield "its mac_address can exist only once", service.source("mac_address")
-    for mount in written:
-        if mount.startswith(ANONYMOUS):
-            yield f"a replica writes to its own {mount}", service.source("volumes")
 
 
 def _has_spare(port: HostPort, service: Service) -> bool:

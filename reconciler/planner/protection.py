@@ -13,7 +13,8 @@ def gate_words(view: View) -> str:
         return "exit 0"
     rollout = view.service.rollout
     first = "healthy" if health_check(view.service, view.image) else f"weak gate: running for {rollout.min_running:g} s"
-    return f"{first}, then watched {view.gate.monitor:g} s" if view.gate.monitor else first
+    replaces = view.gate.stable or any(slot.others for slot in view.slots)
+    return f"{first}, then watched {view.gate.monitor:g} s" if view.gate.monitor and replaces else first
 
 
 def protection(context: Context, view: View) -> str:

@@ -68,7 +68,8 @@ def _missing_network(context: Context, network: Network) -> None:
         return
     ipam = context.memory.subnets.get(network.name) if network.keeps_addresses else None
     kept = {labels.SUBNET: "asked for"} if ipam else {}
-    wanted = replace(network, definition={**network.definition, "IPAM": ipam}) if ipam else network
+    asked = {**(network.definition.get("IPAM") or {}), **(ipam or {})}
+    wanted = replace(network, definition={**network.definition, "IPAM": asked}) if ipam else network
     _create(context, wanted, "network", {**_network_labels(context, network), **kept})
 
 
@@ -81,7 +82,10 @@ def _ask_for_subnet(context: Context, network: Network, existing: NetworkState) 
     if labels.SUBNET in existing.labels or any(network.name in item.networks for item in attached):
         return
     pools = json_value(existing.raw, "IPAM", "Config") or []
-    ipam = {"Config": [{name: pool[name] for name in ("Subnet", "Gateway") if pool.get(name)} for pool in pools]}
+    chosen = next((pool["Subnet"] for pool in pools if "." in (pool.get("Subnet") or "")), "")
+    if not chosen:
+        return
+    ipam = {"Config": [{name: value for name, value in pool.items() if value} for pool in pools]}
     reason = "publish: healthy needs addresses to be kept, so the subnet that the engine chose is asked for by name"
     operation = Operation(
         id=f"network.remove:{network.name}",
@@ -89,7 +93,7 @@ def _ask_for_subnet(context: Context, network: Network, existing: NetworkState) 
         resource=network.name,
         project=context.project,
         target=existing.id,
-        cause=(Difference(f"networks.{network.key}.ipam", None, pools[0].get("Subnet"), network.source, reason),),
+        cause=(Difference(f"networks.{network.key}.ipam", None, chosen, network.source, reason),),
         payload={"ipam": ipam},
     )
     context.draft.add(operation)

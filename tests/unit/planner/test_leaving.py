@@ -162,16 +162,18 @@ def test_the_plan_shows_what_protects_requests(changes: dict[str, Any], words: s
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "first", "later"),
     [
-        ({"rollout": Rollout(monitor=0.0)}, "weak gate: running for 5 s"),
-        ({"rollout": Rollout(monitor=9.0)}, "weak gate: running for 5 s, then watched 9 s"),
-        ({"container": {"Healthcheck": {"Test": ["CMD", "x"]}}, "rollout": Rollout()}, "healthy, then watched 30 s"),
-        ({"job": True}, "exit 0"),
+        ({"rollout": Rollout(monitor=0.0)}, "weak gate: running for 5 s", ""),
+        ({"rollout": Rollout(monitor=9.0)}, "weak gate: running for 5 s", ", then watched 9 s"),
+        ({"container": {"Healthcheck": {"Test": ["CMD", "x"]}}, "rollout": Rollout()}, "healthy", ", then watched 30 s"),
+        ({"job": True}, "exit 0", ""),
     ],
 )
-def test_the_plan_shows_the_gate(changes: dict[str, Any], words: str) -> None:
-    """One without a health check is called weak."""
-    found = step(desired(service(**changes)), observed()).services[0]
-    assert found.gate == words
+def test_the_plan_shows_the_gate(changes: dict[str, Any], first: str, later: str) -> None:
+    """One without a health check is called weak; where nothing ran before, nothing is watched."""
+    wanted = desired(service(**changes))
+    found = step(wanted, observed()).services[0]
+    assert found.gate == first
     assert (found.protection == "") is bool(changes.get("job"))
+    assert step(wanted, observed(container())).services[0].gate == first + later
