@@ -7,7 +7,7 @@ the top of the subnet, outside the range that the network's IPAM keeps for the e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from ipaddress import IPv4Address, IPv4Network
 
 from reconciler.model import labels
 from reconciler.model.observed import Container, json_value
@@ -67,10 +67,8 @@ def _free(context: Context, network: str) -> str:
 
 
 def _from_the_top(pool: JSON) -> Iterator[str]:
-    subnet = ip_network(pool["Subnet"], strict=False)
-    if not isinstance(subnet, IPv4Network):
-        return
-    engines_own = ip_network(pool["IPRange"], strict=False) if pool.get("IPRange") else None
+    subnet = IPv4Network(pool["Subnet"], strict=False)
+    engines_own = IPv4Network(pool["IPRange"], strict=False) if pool.get("IPRange") else None
     last, first = int(subnet.broadcast_address) - 1, int(subnet.network_address)
     for number in range(last, max(first, last - SEARCHED), -1):
         address = IPv4Address(number)

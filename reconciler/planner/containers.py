@@ -106,17 +106,6 @@ def remove(context: Context, container: Container, impact: Impact, cause: Cause)
     return replace(operation, payload={"volumes": anonymous_volumes(container)})
 
 
-def make_room(context: Context, view: View, container: Container, cause: Cause) -> str:
-    """Add the next operation towards the removal of the holder of a literal name; it is remembered for going back."""
-    impact: Impact = "gap" if container.occupied else "none"
-    if container.occupied:
-        return context.draft.add(stop(context, container, impact, cause))
-    operation = remove(context, container, impact, cause)
-    ran = container.started_at > 0 and container.labels.get(labels.SPEC_HASH) != view.desired_hash
-    kept = {"removed": container} if ran else {}
-    return context.draft.add(replace(operation, payload={**operation.payload, **kept}))
-
-
 def _existing(
     context: Context, verb: str, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...]
 ) -> Operation:

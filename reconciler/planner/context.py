@@ -222,11 +222,9 @@ class Context:
         ended = all(slot.settled or slot.number in failed for slot in view.slots)
         return self._describe(view, failed) if enough or ended else None
 
-    def _describe(self, view: View, failed: frozenset[int]) -> Failure | None:
-        slot = next(slot for slot in view.slots if slot.number in failed)
-        container = slot.current
-        if container is None:
-            return None
+    def _describe(self, view: View, failed: frozenset[int]) -> Failure:
+        found = ((slot, slot.current) for slot in view.slots if slot.current and slot.number in failed)
+        slot, container = next(found)
         more = f" ({len(failed)} of {len(view.slots)} replicas failed)" if len(failed) > 1 else ""
         return Failure(
             view.service.name,

@@ -135,7 +135,7 @@ def _create(context: Context, item: Network | Volume, resource: Resource, ours: 
     )
     failed = context.draft.add(operation)
     if failed:
-        context.draft.stall(f"{resource.capitalize()}Failed", failed, source=item.source)
+        context.draft.stall(f"{resource.capitalize()}Failed", f"{resource} {item.name}: {failed}", source=item.source)
 
 
 def _network_labels(context: Context, network: Network) -> dict[str, str]:

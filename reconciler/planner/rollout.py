@@ -141,7 +141,7 @@ def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budge
         failed = naming.publish(context, view, slot, slot.current, slot_cause(context, view, slot))
         fail_on(context, view, failed)
     else:
-        _stop_others(context, view, slot, (f"container.start:{containers.container_key(slot.current)}",))
+        _stop_others(context, view, slot, slot.current)
     return 0
 
 
@@ -212,11 +212,10 @@ def _wait(context: Context, slot: Slot, current: Container) -> None:
     context.draft.wakes.append((slot.ready_at, current.id))
 
 
-def _stop_others(context: Context, view: View, slot: Slot, after: tuple[str, ...]) -> None:
+def _stop_others(context: Context, view: View, slot: Slot, current: Container) -> None:
     """The slot's replica is up: stop what it replaces, after `settle`."""
-    if slot.current:
-        since = max(slot.up_at + view.gate.monitor, naming.published_at(context, view, slot.current))
-        _leave_others(context, view, slot, after, since)
+    since = max(slot.up_at + view.gate.monitor, naming.published_at(context, view, current))
+    _leave_others(context, view, slot, (f"container.start:{containers.container_key(current)}",), since)
 
 
 def _leave_others(context: Context, view: View, slot: Slot, after: tuple[str, ...], since: float | None = None) -> None:

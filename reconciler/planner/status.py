@@ -89,7 +89,7 @@ def _mutated(context: Context, view: View) -> tuple[str, ...]:
 
 def _mutations_of(context: Context, view: View, container: Container) -> Iterator[str]:
     modes = view.service.mutation
-    if modes.config == "report" and container.labels.get(labels.SPEC_HASH) == view.gate.spec_hash:
+    if modes.config == "report":
         yield from (f"{item.field} {item.reason}" for item in changed_by_hand(view.gate, container))
     if modes.filesystem != "ignore":
         yield from written_paths(view.service, container, context.observed.mutations, context.memory.baselines)

@@ -161,12 +161,15 @@ def test_the_plan_shows_what_protects_requests(changes: dict[str, Any], words: s
     assert step(draining(**changes), observed()).services[0].protection == words
 
 
+HEALTHCHECK = {"Healthcheck": {"Test": ["CMD", "x"]}}
+
+
 @pytest.mark.parametrize(
     ("changes", "first", "later"),
     [
         ({"rollout": Rollout(monitor=0.0)}, "weak gate: running for 5 s", ""),
         ({"rollout": Rollout(monitor=9.0)}, "weak gate: running for 5 s", ", then watched 9 s"),
-        ({"container": {"Healthcheck": {"Test": ["CMD", "x"]}}, "rollout": Rollout()}, "healthy", ", then watched 30 s"),
+        ({"container": HEALTHCHECK, "rollout": Rollout()}, "healthy", ", then watched 30 s"),
         ({"job": True}, "exit 0", ""),
     ],
 )

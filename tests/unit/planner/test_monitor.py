@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -173,6 +174,16 @@ def test_max_failure_ratio_lets_some_fail() -> None:
     assert found.conditions == ()
 
 
+def test_a_tolerated_failure_that_still_runs_is_stopped() -> None:
+    """It may answer requests with errors; it stays to be looked at, and its old one serves."""
+    wanted, seen, memory = four(1, max_failure_ratio=0.25)
+    sick = current(wanted, slot=1, health="unhealthy")
+    old = tuple(one for one in seen.containers if one.id != sick.id)
+    found = step(wanted, replace(seen, containers=(*old, sick)), memory)
+    assert targets(found)[0] == ("container.stop", sick.id)
+    assert kinds(found) == ["container.stop web/1", "container.create web/2"]
+
+
 def test_more_than_max_failure_ratio_ends_it() -> None:
     """The second failure of four is more than a quarter."""
     wanted, seen, memory = four(1, 2, max_failure_ratio=0.25)
@@ -207,3 +218,11 @@ def test_pause_begins_nothing_more_and_undoes_nothing() -> None:
     found = step(wanted, seen, memory)
     assert targets(found) == [("container.remove", "new-web-2")]
     assert [failure.rolled_back for failure in found.failures] == [False]
+
+
+def test_pause_removes_what_was_replaced_already() -> None:
+    """A replica that stays needs the stopped one before it no more."""
+    wanted, seen, memory = four(2, done=(1,), failure_action="pause")
+    replaced = container(slot=1, status="exited")
+    found = step(wanted, replace(seen, containers=(*seen.containers, replaced)), memory)
+    assert targets(found) == [("container.remove", replaced.id), ("container.remove", "new-web-2")]

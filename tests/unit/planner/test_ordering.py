@@ -214,6 +214,21 @@ def test_a_replacement_under_way_counts() -> None:
     assert kinds(step(wanted, seen)) == ["container.stop a/1"]
 
 
+def test_what_serves_again_leaves_its_place_to_the_next() -> None:
+    """A replica that is through counts no more, even while the stopped one that it replaced is still there."""
+    wanted = bounded(1, *several())
+    through = (container("a", status="exited"), current(wanted, "a"))
+    found = step(wanted, observed(*through, container("b"), container("c")))
+    assert [item.service for item in found.operations if item.kind == "container.create"] == ["b"]
+
+
+def test_a_replica_that_never_ran_is_not_out_of_service() -> None:
+    """Scaling up takes nothing away, so it leaves the bound to those that are replaced."""
+    wanted = bounded(1, *several())
+    found = step(wanted, observed(container("b"), container("c")))
+    assert [item.service for item in found.operations if item.kind == "container.create"] == ["a", "b"]
+
+
 def test_start_first_takes_nothing_out_of_service() -> None:
     """It is not bounded by it."""
     wanted = bounded(0, *several(rollout=Rollout(min_running=0.0, monitor=0.0)))
@@ -237,6 +252,15 @@ def test_a_changed_job_runs_again() -> None:
     memory = held(desired(service(job=True, container={"Env": ["A=0"]})), "web")
     done = container(status="exited")
     assert kinds(step(wanted, observed(done), memory)) == ["container.create web/1"]
+
+
+def test_a_job_that_completed_is_not_run_again_beside_another_of_it() -> None:
+    """Back to a definition that completed before, while a later one still runs: that is never called done."""
+    wanted = desired(service(job=True))
+    found = step(wanted, observed(container()), held(wanted, "web"))
+    assert "container.create" not in [item.kind for item in found.operations]
+    assert found.operations or found.conditions
+    assert found.services[0].sync == "OutOfSync"
 
 
 def test_a_completed_job_is_completed() -> None:

@@ -154,6 +154,41 @@ def test_volumes_that_only_the_image_declares_count() -> None:
     assert choose_order(service(), BoundImage("ready", "app:1", image)).order == "stop-first"
 
 
+BRIDGED = {"MacAddress": "02:00:00:00:00:01", "HostConfig": {"NetworkMode": "bridge"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "config", "reason"),
+    [
+        ({"container": BRIDGED}, {}, "its mac_address can exist only once"),
+        ({"container": BRIDGED, "replicas": 2}, {}, "its mac_address can exist only once"),
+        ({"writable_mounts": ("anonymous volume at /d",)}, {}, "a replica writes to its own anonymous volume at /d"),
+        ({}, {"Volumes": {"/d": {}}}, "a replica writes to its own anonymous volume at /d"),
+        ({"replicas": 2}, {"Volumes": {"/d": {}}}, "a replica writes to its own anonymous volume at /d"),
+    ],
+)
+@pytest.mark.parametrize("order", [None, "start-first"])
+def test_what_only_one_may_have_goes_from_one_to_the_next(
+    changes: dict[str, Any], config: dict[str, Any], reason: str, order: Any
+) -> None:
+    """A hardware address and an anonymous volume are never shared, whatever order the spec asks for."""
+    wanted = desired(service(rollout=Rollout(order, min_running=0.0, monitor=0.0), **changes))
+    image = (replace(IMAGE, config=config),)
+    old = [container(slot=slot) for slot in range(1, wanted.project.services[0].replicas + 1)]
+    found = step(wanted, observed(*old, current(wanted, status="created"), images=image))
+    assert [(item.kind, item.target) for item in found.operations] == [("container.stop", "id-web-1")]
+    assert (found.services[0].order, found.services[0].order_reason) == ("stop-first", reason)
+    warned = [f"web: order: start-first cannot be honoured: {reason}"] if order else []
+    assert [notice.message for notice in found.notices] == warned
+
+
+def test_a_volume_of_the_spec_takes_the_place_of_the_images() -> None:
+    """What the image declares at that path is then no volume of each replica's own."""
+    image = (replace(IMAGE, config={"Volumes": {"/d": {}}}),)
+    shared = service(replicas=2, writable_mounts=("volume d at /d",))
+    assert step(desired(shared), observed(images=image)).services[0].order == "start-first"
+
+
 def causes(wanted: Any, *containers: Any, **seen: Any) -> list[tuple[str, Any, Any, str]]:
     """Field, before, after and reason of the first operation."""
     operation = step(wanted, observed(*containers, **seen)).operations[0]

@@ -111,6 +111,17 @@ def test_a_crash_between_leaving_and_coming_back_is_survived() -> None:
     assert kinds(step(wanted, seen(up), away)) == ["network.connect web/1"]
 
 
+def test_only_the_network_that_lacks_the_name_is_left() -> None:
+    """A run cut off between two networks goes on with the second; what is named already stays connected."""
+    back = Network("back", "back")
+    two = published(HERE, Attachment("back", "back"))
+    wanted = replace(two, project=replace(two.project, networks=(NET, back)))
+    states = (network(), NetworkState("back-id", "back", _made(wanted, "back")))
+    up = current(wanted, networks={**on(NAMED), "back": Endpoint("back-id", UNNAMED)})
+    (leaves,) = step(wanted, observed(up, networks=states)).operations
+    assert (leaves.kind, leaves.payload["network"]) == ("network.disconnect", "back")
+
+
 def test_a_replica_is_not_up_before_it_is_named() -> None:
     """The old one stays, `settle` counts from the naming, and what depends on it being healthy waits."""
     wanted = published(settle=4.0)
@@ -284,6 +295,12 @@ def test_nothing_is_created_on_a_network_that_is_about_to_go() -> None:
     """The replicas wait for the new one."""
     found = step(published(), observed(networks=(network(asked=False),)))
     assert found.services[0].waiting == "network net"
+
+
+def test_a_network_without_an_ipv4_subnet_is_not_made_anew() -> None:
+    """There is no address to keep on it, so nothing would be won."""
+    found = step(published(), observed(networks=(network({"Subnet": "fd00::/64"}, asked=False),)))
+    assert kinds(found) == ["container.create web/1"]
 
 
 @pytest.mark.parametrize("whose", ["ours", "foreign"])

@@ -12,6 +12,7 @@ from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint
 from reconciler.model.project import Attachment, Mutation
 from tests.support.planning import (
+    ENGINE,
     container,
     current,
     desired,
@@ -71,6 +72,55 @@ def test_a_service_can_opt_out(mode: Any) -> None:
     wanted = desired(service(mutation=Mutation(config=mode)))
     changed = current(wanted, host_config={"Memory": 1024**2})
     assert step(wanted, observed(changed), held(wanted)).empty
+
+
+@pytest.mark.parametrize(
+    ("modes", "listed"),
+    [
+        (
+            Mutation(config="report"),
+            (
+                "web/1: deploy.resources.limits.memory changed by hand (docker update)",
+                "web/1: /etc/app.conf",
+            ),
+        ),
+        (
+            Mutation(config="report", filesystem="ignore"),
+            ("web/1: deploy.resources.limits.memory changed by hand (docker update)",),
+        ),
+        (Mutation(config="ignore"), ("web/1: /etc/app.conf",)),
+        (Mutation(config="ignore", filesystem="ignore"), ()),
+    ],
+)
+def test_report_lists_what_was_changed_and_changes_nothing(modes: Mutation, listed: tuple[str, ...]) -> None:
+    """Settings and the writable layer each as the spec says; sync, health and the plan stay as they are."""
+    wanted = desired(service(container=LIMITED, mutation=modes))
+    changed = current(wanted, host_config={"Memory": 1024**2})
+    memory = held(wanted, baselines={changed.id: ()})
+    found = step(wanted, observed(changed, mutations={changed.id: ("/etc/app.conf",)}), memory)
+    assert found.services[0].mutated == listed
+    assert (found.services[0].sync, found.services[0].health) == ("Synced", "Healthy")
+    assert found.empty
+    assert found.conditions == ()
+
+
+def test_report_says_nothing_of_a_replica_of_another_definition() -> None:
+    """It differs because the spec changed, and is replaced because of that."""
+    wanted = desired(service(container=LIMITED, mutation=Mutation(config="report")))
+    found = step(wanted, observed(container(host_config={"Memory": 1024**2})))
+    assert kinds(found) == ["container.create web/1"]
+    assert found.services[0].mutated == ()
+
+
+@pytest.mark.parametrize(("limited", "done"), [(True, ["container.create web/1"]), (False, [])])
+def test_unlimited_swap_is_undone_where_the_engine_can_limit_it(*, limited: bool, done: list[str]) -> None:
+    """An engine that cannot shows unlimited swap for every container: nobody did that."""
+    wanted = desired(service(container=LIMITED))
+    changed = current(wanted, host_config={**LIMITED["HostConfig"], "MemorySwap": -1})
+    seen = observed(changed, engine=replace(ENGINE, swap_limited=limited))
+    found = step(wanted, seen, held(wanted))
+    assert kinds(found) == done
+    assert [cause.field for item in found.operations for cause in item.cause] == ["memswap_limit"] * len(done)
 
 
 def test_a_removed_replica_is_made_again() -> None:
@@ -145,3 +195,21 @@ def test_a_duplicate_of_ours_goes() -> None:
     assert kinds(step(wanted, observed(container(status="exited"), current(wanted)), held(wanted))) == [
         "container.remove web/1"
     ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "done"),
+    [
+        ({"exit_code": 137}, ["container.create web/1"]),
+        ({"exit_code": 1}, []),
+        ({"exit_code": 137, "oom_killed": True}, []),
+        ({"exit_code": 0, "error": "port in use"}, []),
+    ],
+)
+def test_a_replica_that_ended_with_its_engine_is_tried_once_more(ended: dict[str, Any], done: list[str]) -> None:
+    """An earlier run began with it and did not see its end: a signal tells nothing against the definition."""
+    wanted = desired(service())
+    one = current(wanted, status="exited", **ended)
+    begun = frozenset({one.name})
+    assert kinds(step(wanted, observed(one), Memory(attempted=begun, earlier=begun))) == done
+    assert kinds(step(wanted, observed(one), Memory(attempted=begun))) == []

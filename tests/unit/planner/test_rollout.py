@@ -158,6 +158,25 @@ def test_with_pause_slots_that_are_up_stay_and_those_on_their_way_go_on() -> Non
     assert step(job, observed(container(status="exited")), memory).operations == ()
 
 
+def test_a_name_that_somebody_else_has_blocks() -> None:
+    """It is said whose it is and where the spec asks for it; nobody's container is renamed or removed."""
+    wanted = desired(service(container_name="front", sources={"container_name": "compose.yaml:7"}))
+    found = step(wanted, observed(foreign=(foreign("front"),)))
+    assert found.operations == ()
+    (condition,) = found.conditions
+    assert (condition.reason, condition.source) == ("Blocked", "compose.yaml:7")
+    assert "container_name front is taken by a container that is not ours (id-front)" in condition.message
+
+
+def test_a_name_that_another_service_of_ours_has_is_waited_for() -> None:
+    """A service that left the spec goes first."""
+    wanted = desired(service(container_name="front"))
+    left = container("gone", name="front", labels={labels.NAME: "front"})
+    found = step(wanted, observed(left))
+    assert found.services[0].waiting == "container name front, which front still holds"
+    assert [(item.kind, item.target) for item in found.operations] == [("container.stop", left.id)]
+
+
 @pytest.mark.parametrize(
     ("memory_of", "seen_of"),
     [
@@ -212,6 +231,23 @@ def test_a_dead_container_with_the_name_of_the_next_goes_first() -> None:
     dead = current(wanted, name=created.resource, status="exited", labels={labels.ROLLOUT: rollout})
     found = step(wanted, observed(container(), dead))
     assert [(item.kind, item.target) for item in found.operations] == [("container.remove", dead.id)]
+
+
+@pytest.mark.parametrize(("status", "done"), [("exited", ["container.remove"]), ("running", [])])
+def test_of_several_failed_tries_the_last_is_kept(status: str, done: list[str]) -> None:
+    """Where nothing ran before: its logs say why it failed. What runs is not taken away."""
+    wanted = desired(service())
+    first = current(wanted, id="first", name="shop-web-1-aaaaaaaa", status=status, exit_code=1)
+    last = current(wanted, created_at=6.0, status="exited", exit_code=1)
+    found = step(wanted, observed(first, last), bad(wanted))
+    assert [(item.kind, item.target) for item in found.operations] == [(kind, first.id) for kind in done]
+
+
+def test_a_stopped_replica_too_many_is_removed() -> None:
+    """Nothing is left to stop there."""
+    wanted = desired(service())
+    found = step(wanted, observed(current(wanted), container(slot=2, status="exited")))
+    assert kinds(found) == ["container.remove web/2"]
 
 
 def test_the_remaining_networks_are_connected_before_the_first_start() -> None:
