@@ -9,7 +9,7 @@ from reconciler.model.memory import Failure, Stable
 from reconciler.model.operation import Difference
 from reconciler.model.step import Condition, ServiceStatus
 
-Trigger = Literal["spec", "drift", "rollback", "retry"]
+Trigger = Literal["spec", "dependency", "drift", "rollback", "retry"]
 Verdict = Literal["running", "completed", "rolled back", "paused", "failed", "interrupted"]
 
 
@@ -17,8 +17,8 @@ Verdict = Literal["running", "completed", "rolled back", "paused", "failed", "in
 class ReplicaRecord:
     """One replica's part in a rollout. Times are the engine's, in seconds since the epoch; 0.0: not so far.
 
-    `gate` is what it had to pass (`healthy`, `weak gate: running for 5 s`, `completed`), `verdict` how that ended
-    (`up`, else the trouble in words).
+    `container` is its container's name, `id` the engine's id of it. `gate` is what it had to pass (`healthy`,
+    `weak gate: running for 5 s`, `completed`), `verdict` how that ended (`up`, else the trouble in words).
     """
 
     slot: int
@@ -29,6 +29,7 @@ class ReplicaRecord:
     up_at: float = 0.0
     old_stopped_at: float = 0.0
     verdict: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class RolloutRecord:
 
     `number` is the store's own, growing. `revision` is the service's revision that it made stable (0: none), and
     `source_revision` the commit. `batches` are the slots replaced together, in order. `logs` are the last lines of the
-    container that failed, without secrets.
+    container that failed, without secrets. `taken_up` is when later runs went on with it after one that was cut off,
+    `notes` what else went wrong and did not end it, such as a drain that failed, each with its replica and container.
     """
 
     number: int
@@ -58,6 +60,8 @@ class RolloutRecord:
     batches: tuple[tuple[ReplicaRecord, ...], ...] = ()
     failure: Failure | None = None
     logs: str = ""
+    taken_up: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,14 @@ class Stable:
 
 @dataclass(frozen=True)
 class Restarts:
-    """How often a lost replica of a slot has been replaced since it last held, and when that was last (engine time)."""
+    """How often a lost replica of a slot has been replaced since it last held, and when that was last (engine time).
+
+    `why` names the fields that somebody had changed by hand; "" where it ended by itself.
+    """
 
     count: int
     at: float
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Memory:
       `REMEMBERED_WHEN` ended, by its id.
     - `restarts`: by (service, slot). `subnets`: what the engine chose for a network, by name, for asking for it.
     - `addresses`: what a container had on a network that it left for a moment, by `<id>:<network>`, to come back with
-      (IPv4Address, MacAddress).
+      (IPAMConfig: IPv4Address, IPv6Address).
     - `quarantined`: the failures that were known before this run began; `earlier`: the containers that runs before it
       attempted: one of them that ended may have ended with its engine, and is tried once more.
     - `made`: the ids of containers that are ours, with the names they were given; `baselines`: by the id of a
@@ -106,9 +110,11 @@ class Memory:
     baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
-        """This memory and those failures; the first report of a (service, hash) is kept."""
+        """This memory and those failures; the first report of a (service, hash) is kept, and ends what it was for."""
         added = {(failure.service, failure.spec_hash): failure for failure in failures}
-        return replace(self, failures={**added, **self.failures})
+        over = {service for service, _ in added.keys() - self.failures.keys()}
+        causes = {key: cause for key, cause in self.causes.items() if key[0] not in over}
+        return replace(self, failures={**added, **self.failures}, causes=causes)
 
     def with_failed_operation(self, operation_id: str, message: str) -> Memory:
         """This memory and an operation that failed for good."""
@@ -122,8 +128,8 @@ class Memory:
         return replace(
             self,
             attempted=self.attempted | names,
-            earlier=self.earlier - names,
-            causes={**_of_slots(operations, lambda op: op.cause), **self.causes},
+            earlier=self.earlier - {op.resource for op in operations if op.kind == "container.create"},
+            causes={**self.causes, **_of_slots(operations, lambda op: op.cause)},
             volumes={**self.volumes, **_of_slots(operations, lambda op: op.payload.get("volumes"))},
             removed={**_of_slots(operations, lambda op: op.payload.get("removed")), **self.removed},
             addresses={**self.addresses, **_addresses(operations)},
@@ -151,7 +157,8 @@ class Memory:
         name = stable.service.name
         before = self.stable.get(name)
         unchanged = before is not None and before.spec_hash == stable.spec_hash
-        kept = replace(self, stable={**self.stable, name: before if before and unchanged else stable})
+        newest = replace(before, service=stable.service) if before and unchanged else stable
+        kept = replace(self, stable={**self.stable, name: newest})
         return kept.without_rollout(project, name, stable.service.container_name, keep_restarts=unchanged)
 
     def without_rollout(
@@ -194,8 +201,8 @@ def _of_slots(operations: tuple[Operation, ...], find: Callable[[Operation], Val
 
 
 def _restarts(operation: Operation, now: float) -> Restarts | None:
-    count = operation.payload.get("restarts", 0)
-    return Restarts(count, now) if count else None
+    restarts: Restarts | None = operation.payload.get("restarts")
+    return replace(restarts, at=now) if restarts and restarts.count else None
 
 
 def _addresses(operations: tuple[Operation, ...]) -> dict[str, JSON]:

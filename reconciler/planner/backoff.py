@@ -10,27 +10,29 @@ from reconciler.planner.slots import Slot
 
 FIRST, LONGEST = 10.0, 300.0
 HELD_SECONDS = 600.0
-NOT_COUNTED = ("depends_on", "shares")
+BY_DEPENDENCY = ("depends_on", "shares")
 
 
-def restarts(context: Context, view: View, slot: Slot) -> int | None:
-    """How often in a row this slot's replica will have been replaced by its equal; None where that has to wait.
+def restarts(context: Context, view: View, slot: Slot) -> Restarts | None:
+    """What will be known of this slot's replica once it has been replaced by its equal; None where that has to wait.
 
-    0 where nothing was lost. A wait is stated as a condition; nobody waits for it in this run.
+    A count of 0 where nothing was lost. A wait is stated as a condition; nobody waits for it in this run.
     """
     lost = _lost(view, slot)
     if lost is None:
-        return 0
-    before = _before(context, view, slot, lost)
+        return Restarts(0, context.now)
+    why = _by_hand(slot)
+    before = _before(context, view, slot, lost, why)
     policy = view.service.restart
-    if policy.max_attempts is not None and before.count >= policy.max_attempts:
-        told = f"{view.service.name}/{slot.number} {slot.reason}; replaced {before.count} times, as max_attempts allows"
+    attempts = before.count + lost.restart_count
+    if policy.max_attempts is not None and not why and attempts >= policy.max_attempts:
+        told = f"{view.service.name}/{slot.number} {slot.reason}; restarted {attempts} times, as max_attempts allows"
         source = view.service.source("deploy.restart_policy.max_attempts")
         context.draft.stall("RestartsExhausted", told, view.service.name, source)
         return None
-    due = _due(policy.delay, before, lost)
+    due = _due(None if why else policy.delay, before, lost)
     if context.now >= due:
-        return before.count + 1
+        return Restarts(before.count + 1, context.now, why)
     if before.count == 0:
         context.draft.wakes.append((due, ""))
         return None
@@ -43,20 +45,27 @@ def restarts(context: Context, view: View, slot: Slot) -> int | None:
 
 
 def _lost(view: View, slot: Slot) -> Container | None:
-    if any(item.field.startswith(NOT_COUNTED) for item in slot.drift):
+    if any(item.field.startswith(BY_DEPENDENCY) for item in slot.drift):
         return None
     return next((item for item in slot.others if item.labels.get(labels.SPEC_HASH) == view.desired_hash), None)
 
 
-def _before(context: Context, view: View, slot: Slot, lost: Container) -> Restarts:
+def _by_hand(slot: Slot) -> str:
+    """What somebody changed about the lost replica, by field; "" where it ended by itself."""
+    return ",".join(sorted({item.field for item in slot.drift})) or ("paused" if slot.reason == "paused" else "")
+
+
+def _before(context: Context, view: View, slot: Slot, lost: Container, why: str) -> Restarts:
+    """How often that happened in a row: a replica that held begins anew, and so does one lost for another reason."""
     window = view.service.restart.window or HELD_SECONDS
     ended_at = lost.seen_at if lost.occupied else lost.finished_at
     known = context.memory.restarts.get((view.service.name, slot.number))
     held = lost.started_at > 0 and ended_at - lost.started_at >= window
-    return Restarts(0, ended_at) if known is None or held else known
+    return Restarts(0, ended_at) if known is None or held or known.why != why else known
 
 
 def _due(delay: float | None, before: Restarts, lost: Container) -> float:
-    if before.count == 0:
-        return (lost.finished_at or lost.seen_at) + delay if delay else 0.0
-    return before.at + (min(FIRST * 2 ** (before.count - 1), LONGEST) if delay is None else delay)
+    ended_at = lost.finished_at or lost.seen_at
+    if delay is not None:
+        return ended_at + delay
+    return before.at + min(FIRST * 2 ** (before.count - 1), LONGEST) if before.count else 0.0

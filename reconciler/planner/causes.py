@@ -14,22 +14,25 @@ from reconciler.planner.context import Context, View
 from reconciler.planner.rollback import BUILT_IN
 from reconciler.planner.slots import Slot
 
+REMOVED = "was removed by hand"
 SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ipc"}
 
 
 def slot_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
-    """Why this slot's container is created or replaced: as found when this run began with it, else as it shows now."""
-    return context.memory.causes.get((view.service.name, slot.number)) or _present_cause(context, view, slot)
+    """Why this slot's container is created or replaced: as found when that began, else as it shows now."""
+    begun = slot.current is not None or not slot.others
+    kept = context.memory.causes.get((view.service.name, slot.number)) if begun else None
+    return kept or _present_cause(context, view, slot)
 
 
 def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
-    if view.going_back and view.failure:
-        return (Difference("rollback", None, None, view.service.source(), view.failure.message),)
     previous = slot.previous
-    if previous is None:
-        return (_new_replica(view, slot),)
-    if previous.labels.get(labels.SPEC_HASH) == view.desired_hash:
+    if previous is not None and previous.labels.get(labels.SPEC_HASH) == view.desired_hash:
         return _drift(view, slot, previous)
+    if view.failure:
+        return (Difference("rollback", None, None, view.service.source(), view.failure.message),)
+    if previous is None:
+        return (_removed(view, slot) if slot.number in view.gate.known_slots else _new_replica(view, slot),)
     found = [*_name_difference(view, previous), *_image_difference(view, previous)]
     found += _field_differences(view, previous, context.observed)
     found += _network_differences(view, previous, context.project, slot.number)
@@ -43,6 +46,11 @@ def _drift(view: View, slot: Slot, previous: Container) -> tuple[Difference, ...
     service = view.service
     state = slot.reason or previous.status
     return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),)
+
+
+def _removed(view: View, slot: Slot) -> Difference:
+    service = view.service
+    return Difference("state", "removed", "running", service.source(), f"{service.name}/{slot.number} {REMOVED}")
 
 
 def surplus_cause(view: View) -> tuple[Difference, ...]:

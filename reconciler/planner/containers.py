@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.model import labels
+from reconciler.model.memory import Restarts
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Impact, Kind, Operation
 from reconciler.model.project import JSON, Attachment
 from reconciler.planner.addresses import fixed_addresses
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
+from reconciler.planner.keys import container_key
 from reconciler.planner.payload import (
     anonymous_volumes,
     at_address,
@@ -24,14 +26,8 @@ from reconciler.planner.slots import Slot, slot_number
 Cause = tuple[Difference, ...]
 
 
-def container_key(container: Container) -> str:
-    """`<service>/<slot>/<hash8>`: names one container of ours in operation ids, whatever its own name is."""
-    found = container.labels
-    return f"{found.get(labels.SERVICE, '')}/{found.get(labels.SLOT, '')}/{found.get(labels.ROLLOUT, container.id[:8])}"
-
-
 def create(
-    context: Context, view: View, slot: Slot, impact: Impact, after: tuple[str, ...], restarts: int
+    context: Context, view: View, slot: Slot, impact: Impact, after: tuple[str, ...], restarts: Restarts
 ) -> Operation:
     """Create this slot's new container from the bound image; `restarts` counts it where it replaces a lost equal."""
     replaced = slot.previous
@@ -71,7 +67,7 @@ def connect(context: Context, view: View, slot: Slot, current: Container, attach
         "network": attachment.network,
         "endpoint": at_address(
             endpoint(context.desired, view.service, slot.number, attachment, named=named_from_start(view.service)),
-            fixed_addresses(context, view.service).get(attachment.network),
+            fixed_addresses(context, view.service).get(attachment.network, {}),
         ),
     }
     return Operation(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
-from reconciler.model.memory import Failure, Memory, Stable
+from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Service
@@ -19,8 +19,6 @@ from reconciler.planner.order import OrderChoice, choose_order
 from reconciler.planner.payload import container_name, spec_hash
 from reconciler.planner.rollback import going_back, last_good
 from reconciler.planner.slots import Slot, make_slot, slot_number
-
-COMING_UP = {State.WAITING, State.UNNAMED, State.READY}
 
 
 @dataclass(frozen=True)
@@ -158,16 +156,25 @@ class Context:
         failure = self._failure(view, failed)
         if failure is None:
             return replace(view, tolerated=failed)
-        target = last_good(self.memory, service, desired_hash, self.containers(service.name))
-        keeps_new = service.rollout.failure_action != "rollback" and any(slot.state in COMING_UP for slot in view.slots)
-        if target is None or service.job or (keeps_new and not failure.rolled_back):
-            return replace(view, failure=failure)
-        back = self._view_of(going_back(target.service, service), *self._bound(target, shares))
-        return replace(back, failure=replace(failure, rolled_back=True), going_back=True)
+        back = self._last_good_view(service, desired_hash, shares) if failure.rolled_back else None
+        return replace(back, failure=failure, going_back=True) if back else replace(view, failure=failure)
 
-    def _bound(self, target: Stable, shares: Mapping[str, str] | None) -> tuple[BoundImage, str, Mapping[str, str]]:
+    def last_good_view(self, view: View) -> View | None:
+        """The service by its last good definition, for replicas to come up with again; None where there is none."""
+        return self._last_good_view(view.service, view.desired_hash, view.shares)
+
+    def can_go_back(self, service: Service, bad_hash: str) -> bool:
+        """Whether a failed rollout of this definition is to be undone, and into what is known."""
+        asked = service.rollout.failure_action == "rollback" and not service.job
+        return asked and last_good(self.memory, service, bad_hash, self.containers(service.name)) is not None
+
+    def _last_good_view(self, service: Service, bad_hash: str, shares: Mapping[str, str] | None) -> View | None:
+        target = last_good(self.memory, service, bad_hash, self.containers(service.name))
+        if target is None or service.job:
+            return None
         joined = dict(shares or {}) if target.service.shares else {}
-        return bind_stable(target, self.observed), target.spec_hash, joined
+        image = bind_stable(target, self.observed)
+        return self._view_of(going_back(target.service, service), image, target.spec_hash, joined)
 
     def _view_of(self, service: Service, image: BoundImage, desired_hash: str, shares: Mapping[str, str]) -> View:
         name, replaced_at = self._dependency_replaced(service)
@@ -182,6 +189,7 @@ class Context:
             outdated_by=name,
             mutations=self.observed.mutations,
             swap_limited=self.observed.engine.swap_limited,
+            inflight=self.observed.inflight,
         )
         by_slot: dict[int, list[Container]] = defaultdict(list)
         for container in self.containers(service.name):
@@ -213,16 +221,18 @@ class Context:
         return resolved
 
     def _failure(self, view: View, failed: frozenset[int]) -> Failure | None:
-        """Why this definition is not tried any more: known before, or more replicas failed than are tolerated."""
+        """Why this definition is not tried any more: known before, too many replicas failed, or the rest is through."""
         known = self.memory.failures.get((view.service.name, view.desired_hash))
         if known or not failed:
             return known
         rollout = view.service.rollout
         enough = len(failed) > rollout.max_failure_ratio * len(view.slots) and rollout.failure_action != "continue"
         ended = all(slot.settled or slot.number in failed for slot in view.slots)
-        return self._describe(view, failed) if enough or ended else None
+        if not enough and not ended:
+            return None
+        return self._describe(view, failed, rolled_back=enough and self.can_go_back(view.service, view.desired_hash))
 
-    def _describe(self, view: View, failed: frozenset[int]) -> Failure:
+    def _describe(self, view: View, failed: frozenset[int], *, rolled_back: bool) -> Failure:
         found = ((slot, slot.current) for slot in view.slots if slot.current and slot.number in failed)
         slot, container = next(found)
         more = f" ({len(failed)} of {len(view.slots)} replicas failed)" if len(failed) > 1 else ""
@@ -236,6 +246,7 @@ class Context:
             exit_code=None if container.running or container.status == "created" else container.exit_code,
             health_log=container.health_log,
             at=self.now,
+            rolled_back=rolled_back,
         )
 
     def name(self, service: Service, slot: int, rollout: str) -> str:
@@ -244,7 +255,12 @@ class Context:
 
 
 def _failure_reason(slot: Slot) -> str:
-    words = {"unhealthy": "Unhealthy", "not healthy": "ProgressDeadlineExceeded", "keeps restarting": "CrashLoop"}
+    words = {
+        "unhealthy": "Unhealthy",
+        "not healthy": "ProgressDeadlineExceeded",
+        "did not complete": "ProgressDeadlineExceeded",
+        "keeps restarting": "CrashLoop",
+    }
     found = next((reason for text, reason in words.items() if slot.reason.startswith(text)), None)
     if found:
         return found

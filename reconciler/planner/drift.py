@@ -55,16 +55,22 @@ NEGATIVE_IS_NONE = {"PidsLimit", "CpuQuota"}
 
 
 def in_place_changes(
-    service: Service, container: Container, made: Mapping[str, str], *, swap_limited: bool = False
+    service: Service,
+    container: Container,
+    made: Mapping[str, str],
+    *,
+    swap_limited: bool = False,
+    named: bool = False,
 ) -> tuple[Difference, ...]:
     """What somebody changed about a container of this service's present definition; () where nobody did.
 
     `made` holds the names that containers were given, by id; one that is not in it is not asked about its name. On an
-    engine that is not `swap_limited` a `MemorySwap` of -1 is no change. Aliases never count; networks count while the
-    container runs. Each Difference is named in Compose terms: before is what runs, after what the spec asks for.
+    engine that is not `swap_limited` a `MemorySwap` of -1 is no change. Networks count while the container runs; its
+    names on them only where it is to be `named` by now, and names that somebody added never. Each Difference is named
+    in Compose terms: before is what runs, after what the spec asks for.
     """
     name = _name_changes(service, container, made)
-    networks = _network_changes(service, container) if container.status == "running" else ()
+    networks = _network_changes(service, container, named=named) if container.status == "running" else ()
     limits = _limit_changes(service, container, swap_limited=swap_limited)
     return (*name, *networks, *limits, *_restart_changes(service, container))
 
@@ -95,7 +101,7 @@ def _name_changes(service: Service, container: Container, made: Mapping[str, str
         yield Difference("name", container.name, given, service.source("container_name"), RENAMED)
 
 
-def _network_changes(service: Service, container: Container) -> Iterator[Difference]:
+def _network_changes(service: Service, container: Container, *, named: bool) -> Iterator[Difference]:
     wanted = _wanted_networks(service)
     if wanted is None:
         return
@@ -106,6 +112,7 @@ def _network_changes(service: Service, container: Container) -> Iterator[Differe
     for item in service.networks:
         if item.network in container.networks:
             yield from _address_changes(service, item, container.networks[item.network])
+            yield from _names_lost(service, item, container.networks[item.network]) if named else ()
 
 
 def _wanted_networks(service: Service) -> set[str] | None:
@@ -139,6 +146,16 @@ def _address_changes(service: Service, item: Attachment, place: Endpoint) -> Ite
             field = f"networks.{item.key}.{name}"
             reason = f"connected to {item.network} with another address by hand"
             yield Difference(field, found, asked, service.source(field), reason)
+
+
+def _names_lost(service: Service, item: Attachment, place: Endpoint) -> Iterator[Difference]:
+    """Names that it was connected without: Docker's DNS does not find it under them any more."""
+    wanted = {service.name, *item.aliases}
+    lost = wanted - set(place.aliases)
+    if lost:
+        field = f"networks.{item.key}.aliases"
+        reason = f"connected to {item.network} without the name {', '.join(sorted(lost))} by hand"
+        yield Difference(field, sorted(wanted - lost), sorted(wanted), service.source(field), reason)
 
 
 def _limit_changes(service: Service, container: Container, *, swap_limited: bool) -> Iterator[Difference]:

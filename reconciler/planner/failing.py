@@ -12,21 +12,35 @@ from reconciler.planner.gates import State
 from reconciler.planner.leaving import leave
 from reconciler.planner.slots import Slot
 
+COMING_UP = {State.WAITING, State.UNNAMED, State.READY}
+
 
 def report(context: Context, view: View, failure: Failure) -> None:
     """State the failure as a condition of the service, with what is done about it and how to go on."""
     context.draft.failures.append(failure)
     name = view.service.name
+    reason, told = _what_is_done(context, view, failure)
+    known = (name, failure.spec_hash) in context.memory.quarantined
     way_out = f"not tried again until its spec or image changes, or `reconcile retry {name}`"
+    parts = (failure.message, told, way_out if view.going_back or known else "")
+    context.draft.stall(reason, "; ".join(part for part in parts if part), name, view.service.source())
+
+
+def _what_is_done(context: Context, view: View, failure: Failure) -> tuple[str, str]:
+    """The condition's reason, and in words what becomes of the service."""
+    if view.going_back and view.image.state == "error" and any(slot.state is State.EMPTY for slot in view.slots):
+        return "ImageGone", f"cannot go back: {view.image.message}"
+    if view.going_back and view.settled:
+        return "RolledBack", f"went back to {_last_good(context, view)}"
     if view.going_back:
-        reason = "RolledBack" if view.settled else "RollingBack"
-        told = "went back to" if view.settled else "goes back to"
-        message = f"{failure.message}; {told} {_last_good(context, view)}; {way_out}"
-    elif (name, failure.spec_hash) in context.memory.quarantined:
-        reason, message = "Quarantined", f"{failure.message}; {way_out}"
-    else:
-        reason, message = failure.reason, failure.message
-    context.draft.stall(reason, message, name, view.service.source())
+        return "RollingBack", f"goes back to {_last_good(context, view)}"
+    new = sum(slot.state in COMING_UP for slot in view.slots)
+    rollout = view.service.rollout
+    too_few = len(view.slots) - new > rollout.max_failure_ratio * len(view.slots)
+    if new and too_few and rollout.failure_action == "pause":
+        return "Paused", f"paused: {new} of {len(view.slots)} replicas run the new definition"
+    known = (view.service.name, failure.spec_hash) in context.memory.quarantined
+    return "Quarantined" if known else failure.reason, ""
 
 
 def _last_good(context: Context, view: View) -> str:
@@ -37,7 +51,7 @@ def _last_good(context: Context, view: View) -> str:
 
 
 def pause(context: Context, view: View) -> None:
-    """The rollout is over: replicas that are up stay, the others go back to the container that ran before."""
+    """The rollout is over: replicas that are up stay; failed ones go where another container takes their place."""
     for slot in view.slots:
         if slot.state is State.READY and slot.current:
             _finish(context, view, slot)
@@ -45,21 +59,37 @@ def pause(context: Context, view: View) -> None:
             naming.publish(context, view, slot, slot.current, slot_cause(context, view, slot))
         elif slot.state is State.WAITING and slot.current:
             context.draft.wakes.append((slot.ready_at, slot.current.id))
-        elif any(other.labels.get(labels.SPEC_HASH) != view.desired_hash for other in slot.others):
-            go_back(context, view, slot)
-        else:
+        elif not any(other.labels.get(labels.SPEC_HASH) != view.desired_hash for other in slot.others):
             _keep_one(context, view, slot)
 
 
-def go_back(context: Context, view: View, slot: Slot) -> None:
-    """Stop the slot's failed container, start the one that made room for it, remove the failed one."""
-    if _held(context, view, slot) and slot.current:
-        context.draft.add(containers.remove(context, slot.current, "none", slot_cause(context, view, slot)))
+def to_restore(view: View) -> set[int]:
+    """The slots in which the definition did not come up, so that the last good one is to serve there again."""
+    return {slot.number for slot in view.slots if slot.state not in COMING_UP}
 
 
 def hold_back(context: Context, view: View, slot: Slot) -> None:
     """A replica that failed while the rollout goes on: the old one runs instead, the failed one stays as it is."""
-    _held(context, view, slot)
+    cause, current = slot_cause(context, view, slot), slot.current
+    waiting = startable(context, view, slot)
+    if current and current.occupied:
+        context.draft.add(containers.stop(context, current, "none", cause))
+    elif waiting:
+        context.draft.add(containers.start(context, waiting, "gap", cause, ()))
+
+
+def startable(context: Context, view: View, slot: Slot) -> Container | None:
+    """The newest old container that was stopped to make room and not tried again since, where nothing runs."""
+    if view.service.job or slot.occupied_others:
+        return None
+    stopped = (
+        other
+        for other in slot.others
+        if other.status == "exited"
+        and other.labels.get(labels.SPEC_HASH) != view.desired_hash
+        and other.name not in context.memory.attempted
+    )
+    return next(stopped, None)
 
 
 def fail_on(context: Context, view: View, message: str) -> None:
@@ -69,7 +99,7 @@ def fail_on(context: Context, view: View, message: str) -> None:
     if view.gate.stable:
         context.draft.stall("OperationFailed", message, view.service.name, view.service.source())
         return
-    rolled_back = view.service.rollout.failure_action == "rollback" and view.service.name in context.memory.stable
+    rolled_back = context.can_go_back(view.service, view.desired_hash)
     failure = Failure(
         view.service.name, view.desired_hash, "OperationFailed", message, at=context.now, rolled_back=rolled_back
     )
@@ -91,25 +121,3 @@ def _finish(context: Context, view: View, slot: Slot) -> None:
             leave(context, view, other, "rolling", cause, since=slot.up_at)
         else:
             context.draft.add(containers.remove(context, other, "none", cause))
-
-
-def _held(context: Context, view: View, slot: Slot) -> bool:
-    """Write the next operation that puts the old container back to work; whether that is done."""
-    cause, current = slot_cause(context, view, slot), slot.current
-    if current and current.occupied:
-        context.draft.add(containers.stop(context, current, "none", cause))
-        return False
-    waiting = None if slot.occupied_others else _startable(view, slot)
-    return waiting is None or bool(context.draft.add(containers.start(context, waiting, "gap", cause, ())))
-
-
-def _startable(view: View, slot: Slot) -> Container | None:
-    """The newest old container that was stopped to make room, if the service is no job and is not going back."""
-    if view.service.job or view.going_back:
-        return None
-    stopped = (
-        other
-        for other in slot.others
-        if other.status == "exited" and other.labels.get(labels.SPEC_HASH) != view.desired_hash
-    )
-    return next(stopped, None)

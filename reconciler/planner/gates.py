@@ -14,12 +14,14 @@ from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.planner.drift import in_place_changes, written_paths
 from reconciler.planner.images import BoundImage
+from reconciler.planner.keys import container_key, up_key
 
 NANOSECONDS = 1e9
 INTERVAL, RETRIES, TIMEOUT = 30.0, 3, 30.0  # Engine API: what a health check has where it does not say
 LONGEST_MONITOR = 30.0
 ENDED_BY_ENGINE = {0, 137, 143, 255}
 MONITOR_WITHOUT_HEALTH = 5.0
+AFTER_RESTART = 10.0  # what the engine restarts by itself may be in a crash loop
 
 
 class State(Enum):
@@ -54,6 +56,7 @@ class Gate:
 
     `monitor` is in seconds. `joined` maps HostConfig fields to the containers whose namespaces are shared now.
     `outdated_before` is when a dependency with `restart: true` was replaced (engine time), `outdated_by` its name.
+    `inflight` are ids of operations under way.
     """
 
     service: Service
@@ -66,12 +69,18 @@ class Gate:
     outdated_by: str = ""
     mutations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     swap_limited: bool = False
+    inflight: frozenset[str] = frozenset()
 
     @property
     def stable(self) -> bool:
         """Whether every replica came up with it before: one that is lost now is no failed rollout."""
         stable = self.memory.stable.get(self.service.name)
         return stable is not None and stable.spec_hash == self.spec_hash
+
+    @property
+    def known_slots(self) -> range:
+        """The slots that had come up with it: one that is empty now was emptied by somebody."""
+        return range(1, self.memory.stable[self.service.name].service.replicas + 1 if self.stable else 1)
 
     @property
     def known_bad(self) -> bool:
@@ -126,23 +135,28 @@ def describe_exit(container: Container) -> str:
     return f"exited ({container.exit_code}{killed})"
 
 
-def up_key(container: Container) -> str:
-    """Names one life of a container in `Memory.up`: a restart begins another."""
-    return f"{container.id}@{container.started_at!r}"
-
-
 def _is_loss(gate: Gate, container: Container) -> bool:
     """Whether a container in trouble is a replica that was lost, and not a rollout that failed."""
     if gate.stable:
         return True
-    ended_unseen = container.name in gate.memory.earlier and _may_have_ended_with_its_engine(container)
+    ended_unseen = container.name in gate.memory.earlier and _may_have_ended_with_its_engine(gate, container)
     return not gate.known_bad and (ended_unseen or not _attempted(gate, container))
 
 
-def _may_have_ended_with_its_engine(container: Container) -> bool:
-    """Whether an engine that stops, or was killed, leaves a container like this: ended by a signal."""
-    ended = container.status in {"exited", "dead"} and not container.error and not container.oom_killed
-    return ended and container.exit_code in ENDED_BY_ENGINE
+def _may_have_ended_with_its_engine(gate: Gate, container: Container) -> bool:
+    """Whether an engine that stops, or was killed, leaves a container like this: ended by a signal, or half started."""
+    half_started = bool(container.error or _start_failed(gate, container))
+    ended = container.status in {"exited", "dead"} and container.exit_code in ENDED_BY_ENGINE
+    return half_started or (ended and not container.oom_killed)
+
+
+def _start_failed(gate: Gate, container: Container) -> str:
+    """Why a start of it failed in this run, "" where none did."""
+    return gate.memory.failed_operations.get(_start_id(container), "") if not container.occupied else ""
+
+
+def _start_id(container: Container) -> str:
+    return f"container.start:{container_key(container)}"
 
 
 def _attempted(gate: Gate, container: Container) -> bool:
@@ -151,12 +165,8 @@ def _attempted(gate: Gate, container: Container) -> bool:
 
 def _made_room(gate: Gate, container: Container, others: tuple[Container, ...]) -> bool:
     """Whether it was stopped for another definition's sake, and not tried again since: it can be started again."""
-    if (
-        gate.service.job
-        or container.status != "exited"
-        or _attempted(gate, container)
-        or _joins_another(gate, container)
-    ):
+    tried = _attempted(gate, container) and _start_id(container) not in gate.inflight
+    if gate.service.job or container.status != "exited" or tried or _joins_another(gate, container):
         return False
     return any(
         other.created_at > container.created_at and other.labels.get(labels.SPEC_HASH) != gate.spec_hash
@@ -172,6 +182,9 @@ def _joins_another(gate: Gate, container: Container) -> bool:
 
 def _trouble(gate: Gate, container: Container) -> tuple[str, tuple[Difference, ...]]:
     """Why the container is no good, and what somebody changed about it; "" where nothing is wrong."""
+    half_started = _start_failed(gate, container) if container.name in gate.memory.earlier else ""
+    if half_started:
+        return f"could not start: {half_started}", ()
     if gate.service.job:
         return _job_trouble(gate, container), ()
     dead = _dead(container)
@@ -242,7 +255,8 @@ def _changed_by_hand(gate: Gate, container: Container) -> tuple[Difference, ...]
 def changed_by_hand(gate: Gate, container: Container) -> tuple[Difference, ...]:
     """What somebody changed about a container in place; a network that it left at our own request is none of it."""
     away = container_networks_away(gate.memory, container)
-    found = in_place_changes(gate.service, container, gate.memory.made, swap_limited=gate.swap_limited)
+    named = gate.service.rollout.publish == "immediate" or (gate.stable and not _attempted(gate, container))
+    found = in_place_changes(gate.service, container, gate.memory.made, swap_limited=gate.swap_limited, named=named)
     return tuple(item for item in found if not (item.field == "networks" and away))
 
 
@@ -267,9 +281,10 @@ def _gate(gate: Gate, container: Container, others: tuple[Container, ...]) -> Ve
     rollout = gate.service.rollout
     if container.health == "starting":
         return Verdict(State.WAITING, "healthy", container.started_at + rollout.progress_deadline)
-    running_at = container.started_at + rollout.min_running
+    least = max(rollout.min_running, AFTER_RESTART) if container.restart_count else rollout.min_running
+    running_at = container.started_at + least
     if container.health is None and container.seen_at < running_at:
-        return Verdict(State.WAITING, f"running for {rollout.min_running:g} s", running_at)
+        return Verdict(State.WAITING, f"running for {least:g} s", running_at)
     up_at = gate.memory.up.get(up_key(container), container.seen_at)
     watched_until = up_at + gate.monitor
     if _is_watched(gate, container, others) and container.seen_at < watched_until:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.model.memory import Stable
 from reconciler.planner.context import Context, View
 
@@ -24,7 +26,11 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         return None
     name, known = view.service.name, context.memory.stable.get(view.service.name)
     if known and known.spec_hash == view.desired_hash:
-        return known if any(service == name for service, _ in context.memory.causes) else None
+        scaled = known.service.replicas != view.service.replicas
+        begun = any(service == name for service, _ in context.memory.causes)
+        return (
+            replace(known, service=replace(known.service, replicas=view.service.replicas)) if scaled or begun else None
+        )
     if view.going_back or view.image.image is None:
         return None
     return Stable(

@@ -7,6 +7,7 @@ from reconciler.model.operation import Difference, Impact, Operation
 from reconciler.model.project import Drain
 from reconciler.planner import containers, naming
 from reconciler.planner.context import Context, View
+from reconciler.planner.keys import container_key
 
 Cause = tuple[Difference, ...]
 EXEC_SECONDS = 30.0
@@ -40,7 +41,7 @@ def _says_goodbye(context: Context, view: View, container: Container) -> bool:
     if view.service.job or container.status != "running":
         return False
     kinds = ("container.kill", "container.exec", "container.http")
-    key = containers.container_key(container)
+    key = container_key(container)
     return container.health != "unhealthy" or any(context.remembers(f"{kind}:{key}", container) for kind in kinds)
 
 
@@ -72,7 +73,7 @@ def _told_at(context: Context, view: View, container: Container, impact: Impact,
 
 def drain(context: Context, container: Container, how: Drain, impact: Impact, cause: Cause) -> Operation:
     """Tell the replica that it will be stopped, in the way the spec says (x-reconcile.rollout.drain)."""
-    key = containers.container_key(container)
+    key = container_key(container)
     if how.method == "signal":
         return containers.on(context, "container.kill", key, container, impact, cause, {"signal": how.signal})
     if how.method == "exec":

@@ -7,16 +7,16 @@ alive; engines grant an address only where the network's subnet was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Operation
-from reconciler.model.project import Attachment
+from reconciler.model.project import JSON, Attachment
 from reconciler.planner import containers
-from reconciler.planner.addresses import kept_address
+from reconciler.planner.addresses import comes_back_the_same, kept_addresses
 from reconciler.planner.context import Context, View
-from reconciler.planner.payload import endpoint, slot_names
+from reconciler.planner.keys import container_key
+from reconciler.planner.payload import at_address, endpoint, slot_names
 from reconciler.planner.slots import Slot, slot_number
 
 Cause = tuple[Difference, ...]
@@ -42,7 +42,7 @@ def publish(context: Context, view: View, slot: Slot, current: Container, cause:
 def withdraw(context: Context, view: View, container: Container, cause: Cause) -> float | None:
     """Write what takes the service's name from the replica: since when it is gone, None while that is under way.
 
-    0.0 where the name stays until the end: with `publish: immediate`, and where the address could not be kept.
+    0.0 where the name stays until the end: with `publish: immediate`, and where its addresses could not be kept.
     """
     if view.service.rollout.publish != "healthy":
         return 0.0
@@ -53,7 +53,7 @@ def withdraw(context: Context, view: View, container: Container, cause: Cause) -
 def _withdrawn_from(context: Context, view: View, container: Container, item: Attachment, cause: Cause) -> float | None:
     """Since when it has lost its names on this network; 0.0 where it keeps them, None while it is losing them."""
     present = container.networks.get(item.network)
-    if present and not kept_address(container, item.network):
+    if present and not comes_back_the_same(context, container, item.network):
         return 0.0
     names = {view.service.name, *item.aliases}
     name = f"{_connect_id(container, item)}/withdraw"
@@ -75,13 +75,11 @@ def _come_back(
     """The next of the two operations by which a container leaves a network and comes back as `wanted`."""
     present = container.networks.get(item.network)
     if present:
-        had: Mapping[str, Any] = {"IPv4Address": kept_address(container, item.network)}
-        payload = {"network": item.network, "address": had if had["IPv4Address"] else {}}
+        payload = {"network": item.network, "address": kept_addresses(container, item.network)}
         operation = _network_operation(context, "network.disconnect", container, item, why, payload, cause)
     else:
-        had = context.memory.addresses.get(f"{container.id}:{item.network}", {})
-        address = {"IPAMConfig": dict(had)} if had else {}
-        payload = {"network": item.network, "endpoint": {**address, **wanted}}
+        had: JSON = context.memory.addresses.get(f"{container.id}:{item.network}", {})
+        payload = {"network": item.network, "endpoint": at_address(wanted, had)}
         operation = _network_operation(context, "network.connect", container, item, why, payload, cause)
     return context.draft.add(operation)
 
@@ -89,9 +87,9 @@ def _come_back(
 def _network_operation(
     context: Context, kind: Any, container: Container, item: Attachment, why: str, payload: Any, cause: Cause
 ) -> Operation:
-    key = f"{containers.container_key(container)}:{item.network}/{why}"
+    key = f"{container_key(container)}:{item.network}/{why}"
     return containers.on(context, kind, key, container, "none", cause, payload)
 
 
 def _connect_id(container: Container, item: Attachment) -> str:
-    return f"network.connect:{containers.container_key(container)}:{item.network}"
+    return f"network.connect:{container_key(container)}:{item.network}"

@@ -62,13 +62,13 @@ def create_body(
     rollout: str,
     carried: Mapping[str, str],
     shares: Mapping[str, str],
-    addresses: Mapping[str, str],
+    addresses: Mapping[str, JSON],
     engine: EngineInfo,
 ) -> dict[str, Any]:
     """The body of POST /containers/create for one replica (Engine API, ContainerCreate).
 
     `carried` are the anonymous volumes that the slot has already, by mount path; `addresses` are fixed ones that it
-    gets, by network.
+    gets (IPAMConfig), by network.
     """
     body: dict[str, Any] = dict(service.container)
     host: dict[str, Any] = dict(body.get("HostConfig") or {})
@@ -95,9 +95,10 @@ def endpoint(desired: Desired, service: Service, slot: int, attachment: Attachme
     return {**attachment.endpoint, "Aliases": list(dict.fromkeys(names))}
 
 
-def at_address(settings: dict[str, Any], address: str | None) -> dict[str, Any]:
-    """EndpointSettings that ask for that IPv4 address, unless there is none to ask for."""
-    return {**settings, "IPAMConfig": {"IPv4Address": address}} if address else settings
+def at_address(settings: dict[str, Any], addresses: JSON) -> dict[str, Any]:
+    """EndpointSettings that also ask for those addresses (IPAMConfig), where the spec does not ask for others."""
+    asked = {**addresses, **(settings.get("IPAMConfig") or {})}
+    return {**settings, "IPAMConfig": asked} if asked else settings
 
 
 def slot_names(project: str, service: Service, slot: int) -> list[str]:
@@ -149,12 +150,12 @@ def later_networks(service: Service, engine: EngineInfo) -> tuple[Attachment, ..
 
 
 def _endpoints(
-    desired: Desired, service: Service, slot: int, addresses: Mapping[str, str], engine: EngineInfo
+    desired: Desired, service: Service, slot: int, addresses: Mapping[str, JSON], engine: EngineInfo
 ) -> dict[str, Any]:
     later = {item.network for item in later_networks(service, engine)}
     return {
         item.network: at_address(
-            endpoint(desired, service, slot, item, named=named_from_start(service)), addresses.get(item.network)
+            endpoint(desired, service, slot, item, named=named_from_start(service)), addresses.get(item.network, {})
         )
         for item in service.networks
         if item.network not in later

@@ -70,7 +70,7 @@ def _finish(context: Context, waits: dict[str, str]) -> Step:
     return Step(
         operations=tuple(draft.asked.values()),
         wake_at=wake_at,
-        look_at=tuple(sorted(container for due, container in draft.wakes if due == wake_at)),
+        look_at=tuple(sorted(container for due, container in draft.wakes if container and due == wake_at)),
         conditions=tuple(draft.conditions),
         services=tuple(_statuses(context, waits)),
         failures=tuple(draft.failures),

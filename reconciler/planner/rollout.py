@@ -15,6 +15,7 @@ from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import has_failed_dependency, waits_for
 from reconciler.planner.failing import fail_on
 from reconciler.planner.gates import State
+from reconciler.planner.keys import container_key
 from reconciler.planner.leaving import leave
 from reconciler.planner.payload import later_networks, rollout_id
 from reconciler.planner.slots import Slot
@@ -32,6 +33,7 @@ def roll(context: Context, view: View, blocked: str) -> str:
         failing.report(context, view, view.failure)
         if not view.going_back:
             failing.pause(context, view)
+            _restore(context, view, failing.to_restore(view))
             return ""
     waiting = _image_wait(context, view) or blocked or ("" if view.desired_hash else _shares_wait(view))
     if waiting:
@@ -77,26 +79,41 @@ def _advance_slots(context: Context, view: View) -> str:
     todo = [slot for slot in view.slots if not slot.settled]
     waiting = ""
     if any(slot.state is State.EMPTY for slot in todo):
-        waiting = _image_gone(context, view) or waits_for(context, view.service)
+        waiting = _image_gone(view) or waits_for(context, view.service)
     if not waiting and any(slot.state in {State.EMPTY, State.CREATED} for slot in todo):
         waiting = held_by_our_own(context, view.service)
         todo = [slot for slot in todo if not waiting or slot.state not in {State.EMPTY, State.CREATED}]
     budget = _budget(context, view, todo)
     given_up = bool(waiting) and has_failed_dependency(context, view.service)
+    restored = {slot.number for slot in todo if slot.current is None} if given_up else set()
+    _restore(context, view, restored)
     for slot in todo:
-        if given_up and slot.current is None:
-            failing.go_back(context, view, slot)  # the old one may have made room already
-        else:
+        if slot.number not in restored:
             budget -= _advance(context, view, slot, may_begin=not waiting, budget=budget)
     if all(slot.settled for slot in view.slots):
         _remove_others(context, view)
     return waiting or _gate_wait(view)
 
 
-def _image_gone(context: Context, view: View) -> str:
+def _restore(context: Context, view: View, numbers: set[int]) -> None:
+    """Let the last good definition serve in these slots, where its container made room, was lost, or still runs."""
+    good = context.last_good_view(view) if numbers else None
+    if good is None:
+        return
+    for slot in good.slots:
+        if slot.number in numbers and slot.settled:
+            _remove_from(context, good, slot)
+        elif slot.number in numbers:
+            waiting = failing.startable(context, view, slot)
+            if slot.state is State.EMPTY and waiting:
+                context.draft.add(containers.start(context, waiting, "gap", slot_cause(context, view, slot), ()))
+            else:
+                _advance(context, good, slot, may_begin=good.image.state == "ready", budget=1)
+
+
+def _image_gone(view: View) -> str:
     if view.image.state != "error":
         return ""
-    context.draft.stall("ImageGone", f"cannot go back: {view.image.message}", view.service.name, view.service.source())
     return "its last good image"
 
 
@@ -132,7 +149,7 @@ def _advance(context: Context, view: View, slot: Slot, *, may_begin: bool, budge
     elif slot.state is State.FAILED:
         failing.hold_back(context, view, slot)
     elif slot.current is None:
-        pass
+        _leave_others(context, view, slot, ())
     elif slot.state is State.CREATED:
         _bring_up(context, view, slot, slot.current)
     elif slot.state is State.WAITING:
@@ -196,16 +213,17 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
     if missing:
         return
     if view.order.order == "stop-first" and slot.occupied_others:
-        _leave_others(context, view, slot, (f"container.create:{containers.container_key(current)}",))
+        _leave_others(context, view, slot, (f"container.create:{container_key(current)}",))
         return
-    key = containers.container_key(current)
-    stopped = tuple(f"container.stop:{containers.container_key(other)}" for other in slot.others)
+    key = container_key(current)
+    stopped = tuple(f"container.stop:{container_key(other)}" for other in slot.others)
     before = stopped if view.order.order == "stop-first" else ()
     connected = tuple(f"network.connect:{key}:{item.network}" for item in needed)
     cause = slot_cause(context, view, slot)
     after = (f"container.create:{key}", *connected, *before)
     operation = containers.start(context, current, _impact(view, slot), cause, after)
-    fail_on(context, view, context.draft.add(operation))
+    failed = context.draft.add(operation)
+    fail_on(context, view, "" if current.name in context.memory.earlier else failed)
 
 
 def _wait(context: Context, slot: Slot, current: Container) -> None:
@@ -215,7 +233,7 @@ def _wait(context: Context, slot: Slot, current: Container) -> None:
 def _stop_others(context: Context, view: View, slot: Slot, current: Container) -> None:
     """The slot's replica is up: stop what it replaces, after `settle`."""
     since = max(slot.up_at + view.gate.monitor, naming.published_at(context, view, current))
-    _leave_others(context, view, slot, (f"container.start:{containers.container_key(current)}",), since)
+    _leave_others(context, view, slot, (f"container.start:{container_key(current)}",), since)
 
 
 def _leave_others(context: Context, view: View, slot: Slot, after: tuple[str, ...], since: float | None = None) -> None:
@@ -228,11 +246,15 @@ def _leave_others(context: Context, view: View, slot: Slot, after: tuple[str, ..
 
 def _remove_others(context: Context, view: View) -> None:
     for slot in view.slots:
-        cause = slot_cause(context, view, slot)
-        for other in slot.others:
-            message = context.draft.add(containers.remove(context, other, _impact(view, slot), cause))
-            if message:
-                context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
+        _remove_from(context, view, slot)
+
+
+def _remove_from(context: Context, view: View, slot: Slot) -> None:
+    cause = slot_cause(context, view, slot)
+    for other in slot.others:
+        message = context.draft.add(containers.remove(context, other, _impact(view, slot), cause))
+        if message:
+            context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
 
 
 def _impact(view: View, slot: Slot) -> Impact:
@@ -272,7 +294,7 @@ def _made_room(view: View) -> tuple[str, ...]:
     found = []
     for slot in view.slots:
         ended = slot.others if verb == "stop" else ((slot.current,) if slot.current else ())
-        found += [f"container.{verb}:{containers.container_key(item)}" for item in ended if slot.settled]
+        found += [f"container.{verb}:{container_key(item)}" for item in ended if slot.settled]
     return tuple(found)
 
 
@@ -281,5 +303,5 @@ def _dependency_operations(context: Context, service: Service) -> tuple[str, ...
     for dependency in service.depends_on:
         other = context.desired.project.service(dependency.service)
         slots = context.view(other).slots if other else ()
-        found += [f"container.start:{containers.container_key(slot.current)}" for slot in slots if slot.current]
+        found += [f"container.start:{container_key(slot.current)}" for slot in slots if slot.current]
     return tuple(found)

@@ -103,7 +103,7 @@ def _copied(context: Context, view: View) -> bool:
 
 def _same_definition(view: View, slot: Slot) -> bool:
     """Whether the slot holds the desired definition, but somebody or something stopped it."""
-    removed = slot.previous is None and view.gate.stable
+    removed = slot.previous is None and slot.number in view.gate.known_slots
     return removed or bool(slot.previous and slot.previous.labels.get(labels.SPEC_HASH) == view.desired_hash)
 
 

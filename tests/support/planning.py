@@ -112,7 +112,8 @@ def remembering(*definitions: Stable, **changes: Any) -> Memory:
 def known_bad(wanted: Desired, of: str = "web", memory: Memory | None = None) -> Memory:
     """The memory in which this service's wanted definition is in quarantine since an earlier run."""
     spec_hash = current(wanted, of).labels[labels.SPEC_HASH]
-    failure = Failure(of, spec_hash, "Exited", f"{of}/1: exited (1)")
+    action = next(item.rollout.failure_action for item in wanted.project.services if item.name == of)
+    failure = Failure(of, spec_hash, "Exited", f"{of}/1: exited (1)", rolled_back=action == "rollback")
     return replace((memory or Memory()).with_failures((failure,)), quarantined=frozenset({(of, spec_hash)}))
 
 

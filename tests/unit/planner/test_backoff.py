@@ -51,7 +51,7 @@ def test_a_lost_replica_is_replaced_at_once() -> None:
     wanted = desired(service())
     found = after(wanted, lost(wanted))
     assert kinds(found) == ["container.create web/1"]
-    assert found.operations[0].payload["restarts"] == 1
+    assert found.operations[0].payload["restarts"].count == 1
     assert found.services[0].sync == "Modified"
 
 
@@ -67,7 +67,7 @@ def test_then_after_10_seconds_doubling_to_5_minutes(count: int, wait: int) -> N
     times = "once" if count == 1 else f"{count} times"
     assert early.conditions[0].message == f"web/1 exited (1); replaced {times} already, not again for another 1 s"
     due = after(wanted, lost(wanted), count=count, at=NOW - wait)
-    assert due.operations[0].payload["restarts"] == count + 1
+    assert due.operations[0].payload["restarts"].count == count + 1
 
 
 def test_a_loss_is_never_a_rollback() -> None:
@@ -90,7 +90,7 @@ def test_a_replica_that_held_ten_minutes_begins_the_count_anew(changes: dict[str
     """One that never started has held nothing."""
     wanted = desired(service())
     found = after(wanted, lost(wanted, **changes), count=5)
-    assert [item.payload["restarts"] for item in found.operations if item.kind == "container.create"] == [1] * replaced
+    assert [item.payload["restarts"].count for item in found.operations if item.kind == "container.create"] == [1] * replaced
 
 
 def test_window_says_what_holding_is() -> None:
@@ -110,10 +110,11 @@ def test_delay_is_waited_for_before_the_first_replacement_too(finished_at: float
 
 
 def test_delay_takes_the_place_of_the_doubling() -> None:
-    """The same wait each time."""
+    """The same wait each time, from its end on."""
     wanted = policy(delay=7.0)
-    assert after(wanted, lost(wanted), count=4, at=NOW - 6).retry_at == NOW + 1
-    assert kinds(after(wanted, lost(wanted), count=4, at=NOW - 7)) == ["container.create web/1"]
+    assert after(wanted, lost(wanted), count=4, at=NOW - 60).retry_at == NOW - 1 + 7
+    ended = lost(wanted, started_at=NOW - 8, finished_at=NOW - 7)
+    assert kinds(after(wanted, ended, count=4, at=NOW - 60)) == ["container.create web/1"]
 
 
 def test_max_attempts_ends_it() -> None:
@@ -163,5 +164,5 @@ def test_what_is_replaced_with_its_dependency_is_not_counted() -> None:
     )
     found = step(wanted, observed(new_db, own), memory)
     assert kinds(found) == ["container.create web/1"]
-    assert found.operations[0].payload["restarts"] == 0
+    assert found.operations[0].payload["restarts"].count == 0
     assert [cause.field for cause in found.operations[0].cause] == ["depends_on.db.restart"]

@@ -10,7 +10,8 @@ import pytest
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, ImageState
 from reconciler.model.project import Rollout, Service
-from reconciler.planner.gates import monitor_seconds, up_key
+from reconciler.planner.gates import monitor_seconds
+from reconciler.planner.keys import up_key
 from reconciler.planner.images import BoundImage
 from tests.support.planning import (
     NOW,

@@ -11,7 +11,7 @@ from reconciler.model import labels
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, Endpoint, EngineInfo, NetworkState, Observed
 from reconciler.model.project import Attachment, Drain, Network, Rollout
-from reconciler.planner.gates import up_key
+from reconciler.planner.keys import up_key
 from tests.support.planning import NOW, container, current, desired, foreign, kinds, observed, reasons, service, step
 
 NET = Network("default", "net", source="compose.yaml:9", keeps_addresses=True)

@@ -46,7 +46,12 @@ def network() -> Any:
     [
         ({"host_config": {"Memory": 1024**2}}, "deploy.resources.limits.memory", "changed by hand (docker update)"),
         ({"networks": {}}, "networks", "disconnected from net by hand"),
-        ({"networks": {"net": Endpoint("1"), "x": Endpoint("2")}}, "networks", "connected to x by hand"),
+        ({"networks": {"net": Endpoint("1", ("web",)), "x": Endpoint("2")}}, "networks", "connected to x by hand"),
+        (
+            {"networks": {"net": Endpoint("1", ("shop-web-1",))}},
+            "networks.default.aliases",
+            "connected to net without the name web by hand",
+        ),
         ({"name": "somebody"}, "name", "renamed by hand (docker rename)"),
         ({"status": "paused"}, "state", "web/1 is not running"),
         ({"status": "exited", "exit_code": 137}, "state", "web/1 is not running"),
@@ -55,7 +60,7 @@ def network() -> Any:
 def test_a_change_by_hand_is_undone_by_replacing(changes: dict[str, Any], field: str, reason: str) -> None:
     """Never by repairing it in place; the status is Modified and the cause names what was changed."""
     wanted = desired(service(networks=NET, container=LIMITED))
-    good: dict[str, Any] = {"networks": {"net": Endpoint("net-id")}, "host_config": LIMITED["HostConfig"]}
+    good: dict[str, Any] = {"networks": {"net": Endpoint("net-id", ("web",))}, "host_config": LIMITED["HostConfig"]}
     changed = current(wanted, **{**good, **changes})
     memory = held(wanted, made={changed.id: current(wanted).name})
     found = step(wanted, observed(changed, networks=(network(),)), memory)
@@ -203,7 +208,7 @@ def test_a_duplicate_of_ours_goes() -> None:
         ({"exit_code": 137}, ["container.create web/1"]),
         ({"exit_code": 1}, []),
         ({"exit_code": 137, "oom_killed": True}, []),
-        ({"exit_code": 0, "error": "port in use"}, []),
+        ({"exit_code": 0, "error": "task already exists"}, ["container.create web/1"]),
     ],
 )
 def test_a_replica_that_ended_with_its_engine_is_tried_once_more(ended: dict[str, Any], done: list[str]) -> None:

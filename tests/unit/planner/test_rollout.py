@@ -35,7 +35,8 @@ def tried(*names: str) -> Memory:
 def bad(wanted: Any, name: str = "web") -> Memory:
     """A memory in which this service's definition failed already."""
     spec_hash = current(wanted, name).labels[labels.SPEC_HASH]
-    return Memory().with_failures((Failure(name, spec_hash, "Exited", "web/1: exited (1)"),))
+    back = wanted.project.service(name).rollout.failure_action == "rollback"
+    return Memory().with_failures((Failure(name, spec_hash, "Exited", "web/1: exited (1)", rolled_back=back),))
 
 
 def test_start_first_creates_starts_stops_removes() -> None:
