@@ -17,7 +17,7 @@ from reconciler.lock import project_lock, unlocked
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.history import Explanation, RolloutRecord, Trigger
-from reconciler.model.memory import Memory, Stable
+from reconciler.model.memory import DRAINS, Memory, Stable
 from reconciler.model.observed import Observed, RegistryAnswer
 from reconciler.model.project import Project
 from reconciler.model.redaction import redact_text
@@ -200,7 +200,8 @@ class Session:
             raise
         recorder.close(stopped=outcome.stopped or outcome.timed_out)
         recorder.remember(self._with_baselines(outcome.memory, forecast.observer, project))
-        succeeded = self._as_asked(forecast.report, outcome.succeeded, outcome)
+        drained = not any(identifier.startswith(DRAINS) for identifier, _ in outcome.failed_operations)
+        succeeded = self._as_asked(forecast.report, outcome.succeeded, outcome) and drained
         return outcome_report(forecast.report, outcome, reporter.logs, now() - began, succeeded=succeeded)
 
     def _as_asked(self, report: ProjectReport, succeeded: bool, outcome: Outcome | None = None) -> bool:  # noqa: FBT001

@@ -13,6 +13,7 @@ from reconciler.model.project import JSON, Service
 
 SlotKey = tuple[str, int]
 Value = TypeVar("Value")
+DRAINS = ("container.kill:", "container.exec:", "container.http:")
 REMEMBERED_WHEN = {"network.connect", "network.disconnect", "container.kill", "container.exec", "container.http"}
 
 
@@ -116,9 +117,11 @@ class Memory:
         causes = {key: cause for key, cause in self.causes.items() if key[0] not in over}
         return replace(self, failures={**added, **self.failures}, causes=causes)
 
-    def with_failed_operation(self, operation_id: str, message: str) -> Memory:
-        """This memory and an operation that failed for good."""
-        return replace(self, failed_operations={**self.failed_operations, operation_id: message})
+    def with_failed_operation(self, operation_id: str, message: str, at: float = 0.0) -> Memory:
+        """This memory and an operation that failed for good; where it was to tell a replica to leave, when that was."""
+        told = {operation_id: at} if at and operation_id.startswith(DRAINS) else {}
+        failed = {**self.failed_operations, operation_id: message}
+        return replace(self, failed_operations=failed, done={**self.done, **told})
 
     def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""

@@ -28,10 +28,11 @@ def leave(
     `since` is when the replica that takes its place came up: it serves alone for `settle` seconds only after that.
     """
     if _says_goodbye(context, view, container):
-        if since is not None and _wait(context, since + view.service.rollout.settle, container):
+        settled_at = None if since is None else since + view.service.rollout.settle
+        if settled_at is not None and _wait(context, settled_at, container):
             return ""
-        told_at = _told_at(context, view, container, impact, cause)
-        if told_at is None or _wait(context, told_at, container):
+        due = _due(context, view, container, impact, cause, settled_at)
+        if due is None or _wait(context, due, container):
             return ""
     return context.draft.add(containers.stop(context, container, impact, cause, after))
 
@@ -52,7 +53,9 @@ def _wait(context: Context, due: float, container: Container) -> bool:
     return True
 
 
-def _told_at(context: Context, view: View, container: Container, impact: Impact, cause: Cause) -> float | None:
+def _due(
+    context: Context, view: View, container: Container, impact: Impact, cause: Cause, settled_at: float | None
+) -> float | None:
     """When it may be stopped, now that its name is withdrawn and it was told; None while an operation does that."""
     rollout = view.service.rollout
     withdrawn_at = naming.withdraw(context, view, container, cause)
@@ -60,15 +63,17 @@ def _told_at(context: Context, view: View, container: Container, impact: Impact,
         return None
     due = withdrawn_at + max(rollout.settle, rollout.drain.delay) if withdrawn_at else 0.0
     if rollout.drain.method == "none":
-        return due
+        return due or (settled_at or 0.0) + rollout.drain.delay
     operation = drain(context, container, rollout.drain, impact, cause)
-    if context.remembers(operation.id, container):
-        return max(due, context.memory.done[operation.id] + rollout.drain.delay)
-    failed = context.draft.add(operation)
-    if not failed:
+    told = context.remembers(operation.id, container)
+    failed = context.memory.failed_operations.get(operation.id)
+    if failed:
+        message = f"{container.name} is stopped all the same, {rollout.drain.delay:g} s later: {failed}"
+        context.draft.notice("DrainFailed", message, container.name)
+    elif not told:
+        context.draft.add(operation)
         return None
-    context.draft.notice("DrainFailed", f"{container.name} is stopped all the same: {failed}", container.name)
-    return due
+    return max(due, context.memory.done[operation.id] + rollout.drain.delay) if told else due
 
 
 def drain(context: Context, container: Container, how: Drain, impact: Impact, cause: Cause) -> Operation:

@@ -239,9 +239,26 @@ def _stop_others(context: Context, view: View, slot: Slot, current: Container) -
 def _leave_others(context: Context, view: View, slot: Slot, after: tuple[str, ...], since: float | None = None) -> None:
     cause = slot_cause(context, view, slot)
     for other in slot.occupied_others:
+        if since is not None and _is_joined(context, view.service, other):
+            continue
         message = leave(context, view, other, _impact(view, slot), cause, after=after, since=since)
         if message:
             context.draft.stall("StopFailed", message, view.service.name, view.service.source())
+
+
+def _is_joined(context: Context, owner: Service, container: Container) -> bool:
+    """Whether replicas that share its namespaces still run, and are about to join the one that takes its place."""
+    sharers = [
+        service
+        for service in context.desired.project.services
+        if owner.name in dict(service.shares).values() and not context.view(service).failure
+    ]
+    joined = f"container:{container.id}"
+    return any(
+        item.running and joined in {item.host_config.get(field) for field, _ in service.shares}
+        for service in sharers
+        for item in context.containers(service.name)
+    )
 
 
 def _remove_others(context: Context, view: View) -> None:

@@ -72,13 +72,15 @@ def test_the_drain_delay_passes_before_the_stop(how: Drain, kind: str) -> None:
 
 @pytest.mark.parametrize(("how", "kind"), KINDS)
 def test_a_drain_that_fails_is_told_and_stops_nothing_from_ending(how: Drain, kind: str) -> None:
-    """The replica is stopped all the same, with a notice."""
+    """The replica is stopped all the same, as long after it as after one that succeeded, with a notice."""
     wanted = draining(drain=how)
-    memory = Memory().with_failed_operation(f"{kind}:web/1/00000000", "not found")
-    found = step(wanted, observed(container(), current(wanted)), memory)
+    seen = observed(container(), current(wanted))
+    early = step(wanted, seen, Memory().with_failed_operation(f"{kind}:web/1/00000000", "not found", NOW - 2.0))
+    assert (early.operations, early.wake_at) == ((), NOW + 1.0)
+    found = step(wanted, seen, Memory().with_failed_operation(f"{kind}:web/1/00000000", "not found", NOW - 3.0))
     assert kinds(found) == ["container.stop web/1"]
     assert [(item.code, item.message) for item in found.notices] == [
-        ("DrainFailed", "shop-web-1-00000000 is stopped all the same: not found")
+        ("DrainFailed", "shop-web-1-00000000 is stopped all the same, 3 s later: not found")
     ]
 
 
