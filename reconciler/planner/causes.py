@@ -45,7 +45,8 @@ def _drift(view: View, slot: Slot, previous: Container) -> tuple[Difference, ...
         return slot.drift
     service = view.service
     state = slot.reason or previous.status
-    return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} is not running"),)
+    how = "was paused by hand" if state == "paused" else "is not running"
+    return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} {how}"),)
 
 
 def _removed(view: View, slot: Slot) -> Difference:

@@ -11,9 +11,8 @@ from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, Endpoint, NetworkState
 from reconciler.model.operation import Operation
 from reconciler.model.project import Attachment, Network, Rollout
-from tests.support.planning import container, current, desired, foreign, observed, service, step
+from tests.support.planning import container, current, desired, observed, service, step
 
-NET = Network("default", "net", keeps_addresses=True)
 POOL4, POOL6 = {"Subnet": "10.9.0.0/24"}, {"Subnet": "fd00:9::/64"}
 BOTH = {"IPv4Address": "10.9.0.254", "IPv6Address": "fd00:9::ffff:ffff:ffff:fffe"}
 SIX = {"IPv6Address": BOTH["IPv6Address"]}

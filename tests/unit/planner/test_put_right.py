@@ -53,7 +53,7 @@ def network() -> Any:
             "connected to net without the name web by hand",
         ),
         ({"name": "somebody"}, "name", "renamed by hand (docker rename)"),
-        ({"status": "paused"}, "state", "web/1 is not running"),
+        ({"status": "paused"}, "state", "web/1 was paused by hand"),
         ({"status": "exited", "exit_code": 137}, "state", "web/1 is not running"),
     ],
 )
