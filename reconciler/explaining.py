@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,25 @@ from reconciler.model.history import Explanation
 from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Observed
 from reconciler.model.project import Project, Service
-from reconciler.model.step import Condition, Step
+from reconciler.model.step import Condition, ServiceStatus, Step
 from reconciler.planner.context import Context
 
 if TYPE_CHECKING:
     from reconciler.store import ProjectStore
 
-FIX = "fix the spec or its image and run `reconcile`"
+COPIED_LABELS = "CopiedLabels"
+COPIED = "`docker rm -f {source}` if nobody needs it: it is not ours, so it is never removed"
+FIX = "fix the spec of {service} or its image and run `reconcile`"
 RETRY = "`reconcile retry {service}` to try it again as it is"
+STAYS = {"Paused", "ImageGone"}
+IN_FORCE = {"RolledBack", "RollingBack", "Quarantined", *STAYS}
 WAYS_OUT = {
-    "RolledBack": (FIX, RETRY),
-    "Quarantined": (FIX, RETRY),
+    **dict.fromkeys(("RolledBack", "RollingBack", "Quarantined", "Paused"), (FIX, RETRY)),
+    **dict.fromkeys(("Exited", "CrashLoop", "Unhealthy", "StartFailed", "ProgressDeadlineExceeded"), (FIX, RETRY)),
+    "OperationFailed": ("remove the cause that the message names", RETRY),
+    "ImageGone": ("`docker pull` or load the image of the last stable revision again", FIX, RETRY),
     "BackOff": ("`reconcile retry {service}` to try again now", "`docker logs` of the replica for why it is lost"),
     "RestartsExhausted": ("`reconcile retry {service}` to begin counting anew",),
-    "DependencyFailed": ("`reconcile why` of the dependency",),
 }
 
 
@@ -37,7 +43,9 @@ class RollbackError(ReconcilerError):
 def explain(step: Step, memory: Memory, kept: ProjectStore, project: Project, service: str) -> Explanation:
     """The present state of a service out of one pass over its project, and what is kept of it."""
     status = next(item for item in step.services if item.name == service)
-    conditions = tuple(item for item in step.conditions if item.service in {service, None})
+    chain = _chain(project, step, service)
+    found = (*(item for item in step.conditions if item.service in {service, None}), *_copies(step, status))
+    conditions = (*found, *_cut_off(step, chain, found))
     pending = next((item.cause for item in step.operations if item.service == service and item.cause), ())
     revisions = kept.revisions(service)
     due = [time for time in (step.wake_at, step.retry_at) if time is not None]
@@ -47,20 +55,75 @@ def explain(step: Step, memory: Memory, kept: ProjectStore, project: Project, se
         status=status,
         conditions=conditions,
         last=next(iter(kept.history(service, 1)), None),
-        quarantine=quarantine[-1] if quarantine and _in_force(conditions) else None,
+        quarantine=_in_force(quarantine, conditions),
         stable=revisions[-1] if revisions else None,
         pending=pending,
         waits_until=min(due, default=None) if status.waiting or conditions else None,
-        next_steps=tuple(step.format(service=service) for step in _ways_out(conditions)),
+        next_steps=tuple(dict.fromkeys((*_ways_out(conditions), *_way_out_of_chain(step, chain)))),
     )
 
 
-def _in_force(conditions: tuple[Condition, ...]) -> bool:
-    return any(item.reason in {"RolledBack", "RollingBack", "Quarantined"} for item in conditions)
+def _in_force(failures: list[Failure], conditions: tuple[Condition, ...]) -> Failure | None:
+    """The failure that holds the service back; no rollback where nothing goes back."""
+    reasons = {item.reason for item in conditions}
+    if not failures or not reasons & IN_FORCE:
+        return None
+    return replace(failures[-1], rolled_back=failures[-1].rolled_back and not reasons & STAYS)
 
 
-def _ways_out(conditions: tuple[Condition, ...]) -> list[str]:
-    return list(dict.fromkeys(way for item in conditions for way in WAYS_OUT.get(item.reason, ())))
+def _ways_out(conditions: Iterable[Condition]) -> Iterator[str]:
+    for item in conditions:
+        ways = (COPIED,) if item.reason == COPIED_LABELS else WAYS_OUT.get(item.reason, ())
+        yield from (way.format(service=item.service, source=item.source) for way in ways)
+
+
+def _chain(project: Project, step: Step, service: str) -> tuple[str, ...]:
+    """The service, what it waits for, and so on down to the one that a person has to help; () where nobody has to."""
+    stalled = {item.service: item.reason for item in reversed(step.conditions) if item.type == "Stalled"}
+    waiting = {item.name for item in step.services if item.waiting}
+
+    def follow(name: str, seen: tuple[str, ...]) -> tuple[str, ...]:
+        if stalled.get(name, "DependencyFailed") != "DependencyFailed":
+            return (*seen, name)
+        known = project.service(name) if name in waiting or name in stalled else None
+        others = _needed(known) if known else ()
+        ways = (follow(other, (*seen, name)) for other in others if other not in seen)
+        return next((way for way in ways if way), ())
+
+    found = follow(service, ())
+    return found if len(found) > 1 else ()
+
+
+def _needed(service: Service) -> tuple[str, ...]:
+    """The services that must be there before it: those it depends on, and those whose namespaces it joins."""
+    return (*(item.service for item in service.depends_on), *(name for _, name in service.shares))
+
+
+def _cut_off(step: Step, chain: tuple[str, ...], told: Iterable[Condition]) -> tuple[Condition, ...]:
+    """That the service waits for one that failed, unless a condition says so already."""
+    if not chain or any(item.reason == "DependencyFailed" for item in told):
+        return ()
+    cause = _cause_of(step, chain[-1])
+    waits = ", which waits for ".join(chain[1:])
+    message = f"{chain[0]} waits for {waits}: {chain[-1]} is stalled ({cause.reason}): {cause.message}"
+    return (Condition("Stalled", "True", "DependencyFailed", message, chain[0], cause.source),)
+
+
+def _way_out_of_chain(step: Step, chain: tuple[str, ...]) -> tuple[str, ...]:
+    """What to do about the service at the end of the chain."""
+    return (*_ways_out((_cause_of(step, chain[-1]),)), f"`reconcile why {chain[-1]}`") if chain else ()
+
+
+def _cause_of(step: Step, service: str) -> Condition:
+    return next(item for item in step.conditions if item.service == service and item.type == "Stalled")
+
+
+def _copies(step: Step, status: ServiceStatus) -> Iterator[Condition]:
+    """Containers with copied labels, where nothing else says why the service is Modified."""
+    if status.sync == "Modified" and not status.message:
+        for notice in step.notices:
+            if notice.code == COPIED_LABELS:
+                yield Condition("Stalled", "True", COPIED_LABELS, notice.message, status.name, notice.source)
 
 
 def hashes(desired: Desired, observed: Observed, memory: Memory, service: Service) -> tuple[str, str]:

@@ -214,14 +214,14 @@ class Session:
         return all(item.service in sent for item in conditions) and all(item.service in sent for item in failures)
 
     def _learn(self, forecast: Forecast) -> None:
-        """Keep what a pass over a project that needs nothing shows: which definitions hold."""
+        """Keep what a pass over a project that needs nothing shows: definitions that hold, rollouts that ended."""
         project, memory = forecast.desired.project, forecast.memory
-        kept = self._kept(project.name)
+        recorder = Recorder(self._kept(project.name), project, self._executor.now, {}, {})
+        recorder.planned(forecast.first)
+        recorder.close(stopped=False)
         for stable in forecast.first.stable:
-            if not stable.revision:
-                kept.add_revision(stable)
             memory = memory.with_stable(project.name, stable)
-        kept.save(self._with_baselines(memory, forecast.observer, project))
+        recorder.remember(self._with_baselines(memory, forecast.observer, project))
 
     def _with_baselines(self, memory: Memory, observer: Observer, project: Project) -> Memory:
         """The memory and what the replicas that came up have written by themselves so far."""

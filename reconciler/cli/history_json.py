@@ -92,6 +92,8 @@ def _rollout(record: RolloutRecord) -> Row:
         "order": record.order,
         "cause": [cause_row(cause) for cause in record.cause],
         "batches": [[_replica(replica) for replica in batch] for batch in record.batches],
+        "taken_up": [iso(time) for time in record.taken_up],
+        "notes": [redact_text(note) for note in record.notes],
         "failure": failure_row(record.failure, record.logs) if record.failure else None,
     }
 

@@ -20,7 +20,13 @@ _INDENT = " " * 6
 _LOG_LINES = 5
 _BATCHES = 4
 _COMMIT = 12
-_TRIGGERS = {"spec": "spec changed", "drift": "drift", "rollback": "rolled back by hand", "retry": "retried by hand"}
+_TRIGGERS = {
+    "spec": "spec changed",
+    "dependency": "a dependency was replaced",
+    "drift": "drift",
+    "rollback": "rolled back by hand",
+    "retry": "retried by hand",
+}
 _UP = "up"
 
 
@@ -39,8 +45,16 @@ def rollout_lines(
     yield from cause_lines(tuple(redacted(cause) for cause in record.cause), width, palette)
     yield from (palette.faint(line) for line in wrapped(_way(record), width, _INDENT))
     yield from _batches(record, width, palette)
+    yield from _notes(record, width, palette, zone)
     if record.failure and with_failure:
         yield from _failure(record, record.failure, width, palette)
+
+
+def _notes(record: RolloutRecord, width: int, palette: Palette, zone: tzinfo | None) -> Iterator[str]:
+    times = ", ".join(moment(time, zone) for time in record.taken_up)
+    taken_up = (f"interrupted, and taken up again at {times}",) if times else ()
+    for note in (*taken_up, *record.notes):
+        yield from (palette.change(line) for line in wrapped(note, width, _INDENT))
 
 
 def _failure(record: RolloutRecord, failure: Failure, width: int, palette: Palette) -> Iterator[str]:

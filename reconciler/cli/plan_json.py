@@ -17,7 +17,7 @@ from reconciler.cli.rows import (
     notice_row,
     service_row,
 )
-from reconciler.cli.verdicts import worst_health, worst_sync
+from reconciler.cli.verdicts import failures, worst_health, worst_sync
 from reconciler.model.operation import Operation
 from reconciler.model.report import ProjectReport, Report
 
@@ -64,7 +64,7 @@ def _project(project: ProjectReport) -> Row:
         "conditions": [condition_row(condition) for condition in project.conditions],
         "operations": [_operation(operation) for operation in project.operations],
         "services": [service_row(service) for service in project.services],
-        "failures": [failure_row(failure, logs.get(failure.container, "")) for failure in project.failures],
+        "failures": [failure_row(failure, logs.get(failure.container, "")) for failure in failures(project)],
     }
 
 

@@ -9,7 +9,7 @@ from reconciler.cli.changes import PAST, Change, changes, tally
 from reconciler.cli.moments import span
 from reconciler.cli.phrases import RETRY, count, engine_text, in_sync_line, targets_text, way_out_of_quarantine
 from reconciler.cli.values import clean, name_of, shorten, show
-from reconciler.cli.verdicts import is_held, quarantined, troubles, untold
+from reconciler.cli.verdicts import failures, is_held, quarantined, troubles, untold
 from reconciler.model.operation import Difference
 from reconciler.model.project import Notice
 from reconciler.model.redaction import REDACTED
@@ -150,7 +150,7 @@ def _rollout(service: ServiceStatus) -> str:
 def _failures(project: ProjectReport) -> list[str]:
     lines = [
         f"- **{_text(item.service)}: {item.reason}{', rolled back' if item.rolled_back else ''}** {_text(item.message)}"
-        for item in project.failures[:_NOTICES]
+        for item in failures(project)[:_NOTICES]
     ]
     return [*lines, ""] if lines else []
 

@@ -17,7 +17,7 @@ from reconciler.cli.phrases import (
     warning_lines,
     wrapped,
 )
-from reconciler.cli.verdicts import is_held, quarantined, troubles, untold
+from reconciler.cli.verdicts import failures, is_held, paused, quarantined, troubles, untold
 from reconciler.model.memory import Failure
 from reconciler.model.report import ProjectReport, Report
 
@@ -43,7 +43,7 @@ def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: b
         yield from wrapped("next: remove the cause named in its plan and run reconcile again", width, "  ")
         return
     yield from _failed_operations(project, width, palette)
-    for failure in project.failures:
+    for failure in failures(project):
         yield from _failure(project, failure, width, palette)
     yield from _conditions(project, width, palette, stopped=stopped)
     yield _verdict(project, palette, stopped=stopped)
@@ -63,9 +63,11 @@ def _verdict(project: ProjectReport, palette: Palette, *, stopped: bool) -> str:
         return palette.add(f"{project.name}: converged in {time}: {done or 'nothing had to be done'}.")
     if stopped and not project.failures and not project.failed_operations:
         return palette.remove(f"{project.name}: stopped on request after {time}: {done or 'nothing was done'}.")
-    back = ", ".join(dict.fromkeys(failure.service for failure in project.failures if failure.rolled_back))
-    if back:
-        return palette.remove(f"{project.name}: failed after {time}: rolled back: {back}.")
+    back = ", ".join(dict.fromkeys(failure.service for failure in failures(project) if failure.rolled_back))
+    stay = ", ".join(item for item in paused(project) if item in {failure.service for failure in project.failures})
+    if back or stay:
+        ends = (f"rolled back: {back}" if back else "", f"paused: {stay}" if stay else "")
+        return palette.remove(f"{project.name}: failed after {time}: {'; '.join(part for part in ends if part)}.")
     held = ", ".join(quarantined(project))
     if held and not project.failures and not project.failed_operations:
         rest = f"; everything else converged in {time}: {done}" if project.succeeded and done else ""
@@ -113,7 +115,8 @@ def _what_runs(project: ProjectReport, width: int) -> Iterator[str]:
 
 
 def _next(project: ProjectReport, *, stopped: bool) -> str:
-    back = next((failure.service for failure in project.failures if failure.rolled_back), "")
+    stay = paused(project)
+    back = next((item.service for item in project.failures if item.rolled_back or item.service in stay), "")
     again = f"; {RETRY} {back} tries the same again" if back else ""
     if project.failures:
         return f"next: read the log lines above, correct the spec or the image, and run reconcile again{again}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import condition_lines, engine_text, warning_lines, wrapped
 from reconciler.cli.values import clean, name_of, shorten_path
 from reconciler.cli.verdicts import troubles, worst_health, worst_sync
+from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import ServiceStatus
 
@@ -33,7 +34,7 @@ def _project(project: ProjectReport, width: int | None, palette: Palette) -> str
     verdict = f"{worst_sync(project.services)}, {worst_health(project.services)}"
     engine = f" {engine_text(project.engine)}" if project.engine else ""
     head = f"{palette.strong(project.name)}{palette.faint(engine)}: {palette.strong(verdict)}"
-    lines = [head, "", *_table(project.services, width, palette)]
+    lines = [head, "", *_table(project, width, palette)]
     named = {service.name for service in project.services if service.message}
     for condition in troubles(project):
         if condition.service not in named:
@@ -41,7 +42,8 @@ def _project(project: ProjectReport, width: int | None, palette: Palette) -> str
     return "\n".join([*lines, ""])
 
 
-def _table(services: tuple[ServiceStatus, ...], width: int | None, palette: Palette) -> list[str]:
+def _table(project: ProjectReport, width: int | None, palette: Palette) -> list[str]:
+    services = project.services
     rows = [_HEADINGS, *(_row(service) for service in services)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     total = 2 + sum(widths) + _GAP * (len(widths) - 1)
@@ -52,6 +54,7 @@ def _table(services: tuple[ServiceStatus, ...], width: int | None, palette: Pale
         lines.append(_mood(service, palette)(_line(row, widths)))
         lines += _reason(service, width or _REASON_WIDTH)
         lines += mutation_lines(service, width or _REASON_WIDTH)
+        lines += _copies(service, project.notices, width or _REASON_WIDTH)
     return lines
 
 
@@ -61,6 +64,16 @@ def mutation_lines(service: ServiceStatus, width: int) -> list[str]:
     more = len(service.mutated) - _PATHS
     text = f"changed by hand: {paths}{f' and {more} more' if more > 0 else ''}"
     return wrapped(text, width, "      ") if service.mutated else []
+
+
+def _copies(service: ServiceStatus, notices: Iterable[Notice], width: int) -> list[str]:
+    """Containers with copied labels, where nothing else says why the service is Modified."""
+    if service.sync != "Modified" or service.message:
+        return []
+    names = [name_of(notice.source) for notice in notices if notice.code == "CopiedLabels"]
+    way_out = "not ours, so it is never removed; `docker rm -f {0}` if nobody needs it"
+    lines = (f"second container {name}: {way_out.format(name)}" for name in names)
+    return [line for text in lines for line in wrapped(text, width, "      ")]
 
 
 def _row(service: ServiceStatus) -> tuple[str, ...]:

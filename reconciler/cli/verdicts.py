@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from reconciler.errors import FAILED, PENDING, REFUSED
+from reconciler.model.memory import Failure
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import Condition, ServiceStatus
 
-_HELD = {"Quarantined", "RolledBack", "RollingBack"}
+_STAYS = {"Paused", "ImageGone"}
+_HELD = {"Quarantined", "RolledBack", "RollingBack", *_STAYS}
 _SYNC = ("Synced", "OutOfSync", "Modified", "Unknown")
 _HEALTH = ("Completed", "Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
 
@@ -45,6 +48,17 @@ def quarantined(project: ProjectReport) -> tuple[str, ...]:
     """The services whose definition failed before and is not tried again."""
     held = (item.service for item in project.conditions if is_held(item))
     return tuple(dict.fromkeys(service for service in held if service))
+
+
+def failures(project: ProjectReport) -> tuple[Failure, ...]:
+    """What failed; none is called rolled back whose service was paused, or cannot go back."""
+    stay = paused(project)
+    return tuple(replace(item, rolled_back=item.rolled_back and item.service not in stay) for item in project.failures)
+
+
+def paused(project: ProjectReport) -> tuple[str, ...]:
+    """The services that stay with what runs though their definition failed: as asked, or for want of the old image."""
+    return tuple(item.service for item in project.conditions if item.service and item.reason in _STAYS)
 
 
 def untold(project: ProjectReport, told: Iterable[str]) -> tuple[Condition, ...]:

@@ -24,7 +24,7 @@ def restarts(context: Context, view: View, slot: Slot) -> Restarts | None:
     why = _by_hand(slot)
     before = _before(context, view, slot, lost, why)
     policy = view.service.restart
-    attempts = before.count + lost.restart_count
+    attempts = before.count + (0 if _held(view, lost) else lost.restart_count)
     if policy.max_attempts is not None and not why and attempts >= policy.max_attempts:
         told = f"{view.service.name}/{slot.number} {slot.reason}; restarted {attempts} times, as max_attempts allows"
         source = view.service.source("deploy.restart_policy.max_attempts")
@@ -57,15 +57,20 @@ def _by_hand(slot: Slot) -> str:
 
 def _before(context: Context, view: View, slot: Slot, lost: Container, why: str) -> Restarts:
     """How often that happened in a row: a replica that held begins anew, and so does one lost for another reason."""
-    window = view.service.restart.window or HELD_SECONDS
-    ended_at = lost.seen_at if lost.occupied else lost.finished_at
     known = context.memory.restarts.get((view.service.name, slot.number))
-    held = lost.started_at > 0 and ended_at - lost.started_at >= window
-    return Restarts(0, ended_at) if known is None or held or known.why != why else known
+    return Restarts(0, 0.0) if known is None or known.why != why or _held(view, lost) else known
+
+
+def _held(view: View, lost: Container) -> bool:
+    """Whether its last life was as long as `window` asks: a success, before which no attempt counts."""
+    ended_at = lost.seen_at if lost.occupied else lost.finished_at
+    return lost.started_at > 0 and ended_at - lost.started_at >= (view.service.restart.window or HELD_SECONDS)
 
 
 def _due(delay: float | None, before: Restarts, lost: Container) -> float:
-    ended_at = lost.finished_at or lost.seen_at
-    if delay is not None:
-        return ended_at + delay
-    return before.at + min(FIRST * 2 ** (before.count - 1), LONGEST) if before.count else 0.0
+    """When it may be replaced: `delay` counts from its end; where it has none, from the replacement before."""
+    if delay is not None and lost.finished_at and not lost.occupied:
+        return lost.finished_at + delay
+    if not before.count:
+        return 0.0
+    return before.at + (min(FIRST * 2 ** (before.count - 1), LONGEST) if delay is None else delay)

@@ -29,10 +29,12 @@ def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference
     previous = slot.previous
     if previous is not None and previous.labels.get(labels.SPEC_HASH) == view.desired_hash:
         return _drift(view, slot, previous)
+    if previous is None and _was_there(context, view, slot):
+        return (_removed(view, slot),)
     if view.failure:
         return (Difference("rollback", None, None, view.service.source(), view.failure.message),)
     if previous is None:
-        return (_removed(view, slot) if slot.number in view.gate.known_slots else _new_replica(view, slot),)
+        return (_new_replica(view, slot),)
     found = [*_name_difference(view, previous), *_image_difference(view, previous)]
     found += _field_differences(view, previous, context.observed)
     found += _network_differences(view, previous, context.project, slot.number)
@@ -47,6 +49,13 @@ def _drift(view: View, slot: Slot, previous: Container) -> tuple[Difference, ...
     state = slot.reason or previous.status
     how = "was paused by hand" if state == "paused" else "is not running"
     return (Difference("state", state, "running", service.source(), f"{service.name}/{slot.number} {how}"),)
+
+
+def _was_there(context: Context, view: View, slot: Slot) -> bool:
+    """Whether a replica of this definition was in the slot, and no rollout that fails in this run took it away."""
+    failure = view.failure
+    failed_now = failure is not None and (failure.service, failure.spec_hash) not in context.memory.quarantined
+    return slot.number in view.gate.known_slots and not failed_now
 
 
 def _removed(view: View, slot: Slot) -> Difference:

@@ -27,7 +27,7 @@ def foreign_project(context: Context) -> None:
     for item in context.observed.foreign:
         if item.claims == context.project:
             message = (
-                f"container {item.name} carries this project's labels but not the name that goes with them "
+                f"container {item.name} carries the labels of {item.replica} but not the name that goes with them "
                 f"(copied or renamed by hand): left alone"
             )
             context.draft.notice("CopiedLabels", message, item.name)

@@ -160,8 +160,8 @@ class Context:
         return replace(back, failure=failure, going_back=True) if back else replace(view, failure=failure)
 
     def last_good_view(self, view: View) -> View | None:
-        """The service by its last good definition, for replicas to come up with again; None where there is none."""
-        return self._last_good_view(view.service, view.desired_hash, view.shares)
+        """The service by its last good definition, for replicas to come up with again; None where nothing is to."""
+        return None if view.service.job else self._last_good_view(view.service, view.desired_hash, view.shares)
 
     def can_go_back(self, service: Service, bad_hash: str) -> bool:
         """Whether a failed rollout of this definition is to be undone, and into what is known."""
@@ -170,7 +170,7 @@ class Context:
 
     def _last_good_view(self, service: Service, bad_hash: str, shares: Mapping[str, str] | None) -> View | None:
         target = last_good(self.memory, service, bad_hash, self.containers(service.name))
-        if target is None or service.job:
+        if target is None:
             return None
         joined = dict(shares or {}) if target.service.shares else {}
         image = bind_stable(target, self.observed)

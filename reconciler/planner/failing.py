@@ -71,7 +71,7 @@ def to_restore(view: View) -> set[int]:
 def hold_back(context: Context, view: View, slot: Slot) -> None:
     """A replica that failed while the rollout goes on: the old one runs instead, the failed one stays as it is."""
     cause, current = slot_cause(context, view, slot), slot.current
-    waiting = startable(context, view, slot)
+    waiting = None if view.going_back else startable(context, view, slot)
     if current and current.occupied:
         context.draft.add(containers.stop(context, current, "none", cause))
     elif waiting:

@@ -100,13 +100,14 @@ def _restore(context: Context, view: View, numbers: set[int]) -> None:
     good = context.last_good_view(view) if numbers else None
     if good is None:
         return
+    good = replace(good, failure=view.failure)
     for slot in good.slots:
         if slot.number in numbers and slot.settled:
             _remove_from(context, good, slot)
         elif slot.number in numbers:
             waiting = failing.startable(context, view, slot)
             if slot.state is State.EMPTY and waiting:
-                context.draft.add(containers.start(context, waiting, "gap", slot_cause(context, view, slot), ()))
+                context.draft.add(containers.start(context, waiting, "gap", slot_cause(context, good, slot), ()))
             else:
                 _advance(context, good, slot, may_begin=good.image.state == "ready", budget=1)
 

@@ -22,6 +22,8 @@ _TWICE_WRITTEN = (
     ("mem_reservation", ("resources", "reservations", "memory")),
 )
 
+_UNSHARED = ("private", "none")
+
 
 @dataclass(frozen=True)
 class _Site:
@@ -85,6 +87,15 @@ def _known_dependencies(site: _Site) -> Iterator[SpecError]:
             yield site.error(key, f"service {name!r} belongs to a profile that is not enabled", hint)
         else:
             yield site.error(key, f"there is no service {name!r}", "declare it under services:")
+
+
+def _shared_memory(site: _Site) -> Iterator[SpecError]:
+    """Only a container that shares its IPC namespace can be joined: engines keep it private unless told."""
+    owner = joined(site.service).get("ipc")
+    other = site.document["services"].get(owner)
+    if other is not None and (other.get("ipc") or "private") in _UNSHARED:
+        message = f"service {owner!r} does not share its IPC namespace"
+        yield site.error("ipc", message, f"write ipc: shareable in services.{owner}")
 
 
 def _known_networks(site: _Site) -> Iterator[SpecError]:
@@ -219,6 +230,7 @@ _CHECKS = (
     _has_image,
     _one_dockerfile,
     _known_dependencies,
+    _shared_memory,
     _known_networks,
     _known_volumes,
     _one_mount_each,

@@ -69,7 +69,7 @@ def host_config(scope: Scope) -> dict[str, Any]:
             "PortBindings": port_bindings(spec),
             "Tmpfs": tmpfs(spec),
             "ExtraHosts": [entry.replace("=", ":", 1) for entry in spec.get("extra_hosts") or ()],
-            "RestartPolicy": restart_policy(scope),
+            "RestartPolicy": restart_policy(spec),
             "LogConfig": _logging(spec.get("logging") or {}),
             "ShmSize": parse_bytes(spec["shm_size"]) if spec.get("shm_size") else 0,
         }

@@ -48,16 +48,21 @@ def mac_address(scope: Scope) -> str:
     return own or _mac(first)
 
 
-def has_subnet(network: Mapping[str, Any]) -> bool:
-    """Whether the spec gives the network an IPv4 subnet, as in `ipam: {config: [{subnet: 10.9.0.0/24}]}`."""
-    pools = (network.get("ipam") or {}).get("config") or ()
-    return any(":" not in (pool.get("subnet") or ":") for pool in pools)
+def has_subnets(network: Mapping[str, Any]) -> bool:
+    """Whether the spec gives the network a subnet of each IP version, as in `ipam: {config: [{subnet: 10.9.0.0/24}]}`.
+
+    It has IPv4 unless `enable_ipv4: false`, and IPv6 where `enable_ipv6: true`.
+    """
+    subnets = [pool.get("subnet") or "" for pool in (network.get("ipam") or {}).get("config") or ()]
+    needed = ["."] if network.get("enable_ipv4") is not False else []
+    needed += [":"] if network.get("enable_ipv6") else []
+    return all(any(mark in subnet for subnet in subnets) for mark in needed)
 
 
 def keeps_addresses(network: Mapping[str, Any]) -> bool:
-    """Whether replicas can come back to the network with their address only if we choose its subnet ourselves."""
+    """Whether replicas can come back to the network with their addresses only if we choose its subnets ourselves."""
     ours = not network.get("external") and (network.get("driver") or BRIDGE) == BRIDGE
-    return ours and not has_subnet(network)
+    return ours and not has_subnets(network)
 
 
 def network_definition(spec: Mapping[str, Any]) -> dict[str, Any]:

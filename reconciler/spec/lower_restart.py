@@ -7,24 +7,38 @@ from typing import Any, Literal
 
 from reconciler.model.project import RestartPolicy
 from reconciler.spec.durations import parse_seconds
-from reconciler.spec.lower_scope import Scope, compact
+from reconciler.spec.lower_scope import compact
 
 CONDITIONS = {"none": "no", "any": "always"}
 COUNTED = {"", "on-failure"}
 REPLACED: dict[str, Literal["none", "on-failure"]] = {"no": "none", "none": "none", "on-failure": "on-failure"}
 
 
-def restart_policy(scope: Scope) -> dict[str, Any]:
+def restart_policy(spec: Mapping[str, Any]) -> dict[str, Any]:
     """HostConfig.RestartPolicy (Engine API), {} where none is asked for: what the engine does by itself.
 
     `deploy.restart_policy` replaces `restart` as a whole, as in Compose; the engine has no word for its `delay` and
-    `window`. Raises SpecError for a retry count that the engine refuses.
+    `window`. Engines count attempts with on-failure only: any other condition with a number leaves all restarts to
+    the loop, which counts.
     """
-    deploy = (scope.spec.get("deploy") or {}).get("restart_policy")
+    deploy = (spec.get("deploy") or {}).get("restart_policy")
     if deploy is None:
-        name, count = _written(scope.spec)
-        return _policy(scope, "restart", name, count)
-    return _policy(scope, "deploy.restart_policy", deploy.get("condition") or "", deploy.get("max_attempts") or 0)
+        name, count = _written(spec)
+        return compact({"Name": name, "MaximumRetryCount": count})
+    if counted_by_loop(deploy):
+        return {}
+    condition = deploy.get("condition") or ""
+    return compact({"Name": CONDITIONS.get(condition, condition), "MaximumRetryCount": deploy.get("max_attempts")})
+
+
+def counted_by_loop(deploy: Mapping[str, Any]) -> bool:
+    """Whether `deploy.restart_policy` has a number of attempts that the engine refuses with its condition."""
+    return bool(deploy.get("max_attempts")) and (deploy.get("condition") or "") not in COUNTED
+
+
+def never_restarts(spec: Mapping[str, Any]) -> bool:
+    """Whether `restart: "no"` is written, and holds: `deploy.restart_policy` would replace it."""
+    return _written(spec)[0] == "no" and (spec.get("deploy") or {}).get("restart_policy") is None
 
 
 def replacement_policy(spec: Mapping[str, Any]) -> RestartPolicy:
@@ -48,11 +62,3 @@ def _written(spec: Mapping[str, Any]) -> tuple[str, int]:
     """`restart: on-failure:3` as name and count."""
     name, _, count = (spec.get("restart") or "").partition(":")
     return name, int(count or 0)
-
-
-def _policy(scope: Scope, field: str, condition: str, attempts: int) -> dict[str, Any]:
-    name = CONDITIONS.get(condition, condition)
-    if attempts and name not in COUNTED:
-        message = f"{field}: a number of attempts cannot be used with {condition!r}"
-        raise scope.refuse(field, message, "use on-failure, or drop the number")
-    return compact({"Name": name, "MaximumRetryCount": attempts})

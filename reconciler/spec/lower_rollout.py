@@ -10,8 +10,7 @@ from typing import Any
 
 from reconciler.model.project import Drain, Mutation, Rollout, UpdateConfig
 from reconciler.spec.durations import parse_seconds
-from reconciler.spec.lower_restart import restart_policy
-from reconciler.spec.lower_scope import Scope
+from reconciler.spec.lower_restart import never_restarts
 
 JOB_MODES = {"replicated-job", "global-job"}
 SETTLE_WHERE_NAMED = 2.0  # for a proxy that asks Docker's DNS every second
@@ -46,10 +45,12 @@ def replicas(spec: Mapping[str, Any]) -> int:
     return 1 if asked is None else int(asked)
 
 
-def is_job(scope: Scope) -> bool:
-    """Whether the spec says that it ends: a job mode, or an explicit `restart: "no"` (or `deploy.restart_policy`)."""
-    mode = (scope.spec.get("deploy") or {}).get("mode")
-    return mode in JOB_MODES or restart_policy(scope).get("Name") == "no"
+def is_job(spec: Mapping[str, Any]) -> bool:
+    """Whether the spec says that it ends: a job mode, or an explicit `restart: "no"`.
+
+    `deploy.restart_policy.condition: none` makes no job: it is a service that nobody restarts.
+    """
+    return (spec.get("deploy") or {}).get("mode") in JOB_MODES or never_restarts(spec)
 
 
 def lower_rollout(spec: Mapping[str, Any]) -> Rollout:

@@ -97,7 +97,7 @@ def _service(scope: Scope, *, completed: bool) -> Service:
         rollout=lower_rollout(scope.spec),
         restart=replacement_policy(scope.spec),
         mutation=lower_mutation(scope.spec),
-        job=completed or is_job(scope),
+        job=completed or is_job(scope.spec),
         sources=scope.sources,
     )
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import SpecError
-from reconciler.model.project import Notice
+from reconciler.model.project import Notice, Rollout
 from reconciler.spec.durations import format_duration, parse_duration
-from reconciler.spec.lower_networks import has_subnet, keeps_addresses
+from reconciler.spec.lower_networks import has_subnets, keeps_addresses
+from reconciler.spec.lower_restart import counted_by_loop
 from reconciler.spec.lower_rollout import JOB_MODES, publishes_when_healthy
 from reconciler.spec.nodes import Table, source_text
 
@@ -29,6 +30,10 @@ ALWAYS = ("any", "always", "unless-stopped")
 # What the engine takes where a health check does not say (Engine API, HealthConfig), and the longest default monitor.
 INTERVAL = TIMEOUT = LONGEST = 30_000_000_000
 RETRIES = 3
+
+DEADLINE = (*ROLLOUT, "progress_deadline")
+DEFAULT_DEADLINE = f"{Rollout().progress_deadline:g}s"
+WITHIN_DEADLINE = ((*ROLLOUT, "min_running"), ("deploy", "update_config", "monitor"))
 
 
 @dataclass(frozen=True)
@@ -62,20 +67,18 @@ class _Site:
 
 
 def check_rollouts(document: Table) -> list[SpecError]:
-    """The errors of drains and of `publish`, in the order of the services."""
-    sites = _sites(document)
-    return [
-        error for site in sites for check in (_drain_fields, _drain_needs, _publish_has_a_name) for error in check(site)
-    ]
+    """The errors of drains, of `publish` and of `progress_deadline`, in the order of the services."""
+    checks = (_drain_fields, _drain_needs, _publish_has_a_name, _time_enough)
+    return [error for site in _sites(document) for check in checks for error in check(site)]
 
 
 def rollout_notices(document: Table) -> list[Notice]:
-    """What is allowed and may surprise: short monitors, what `publish: healthy` costs, jobs that never end."""
+    """What is allowed and may surprise: short monitors, what `publish: healthy` costs, restarts, endless jobs."""
     sites = _sites(document)
     return [
         notice
         for site in sites
-        for tell in (_monitors, _blinking_ports, _lost_addresses, _endless_job)
+        for tell in (_monitors, _blinking_ports, _lost_addresses, _counted_restarts, _endless_job)
         for notice in tell(site)
     ]
 
@@ -109,6 +112,23 @@ def _publish_has_a_name(site: _Site) -> Iterator[SpecError]:
     if mode and publishes_when_healthy(site.service):
         message = f"with network_mode {mode} the service has no service name to publish"
         yield site.error((*ROLLOUT, "publish"), message, "attach it to networks:, or use publish: immediate")
+
+
+def _time_enough(site: _Site) -> Iterator[SpecError]:
+    """`progress_deadline` ends every wait: one that is not over by then never ends well."""
+    deadline = site.section(*ROLLOUT).get("progress_deadline")
+    for path in WITHIN_DEADLINE:
+        wait = site.section(*path[:-1]).get(path[-1])
+        if wait is None or parse_duration(wait) < parse_duration(deadline or DEFAULT_DEADLINE):
+            continue
+        shown = format_duration(parse_duration(deadline or DEFAULT_DEADLINE))
+        waited = f"{'.'.join(path)} ({format_duration(parse_duration(wait))})"
+        if deadline is None:
+            message = f"must be shorter than x-reconcile.rollout.progress_deadline, which is {shown} unless set"
+            yield site.error(path, message, "shorten it, or set a longer progress_deadline")
+        else:
+            message = f"{shown} is not longer than {waited}, so no rollout could ever succeed"
+            yield site.error(DEADLINE, message, "it ends every wait: make it longer")
 
 
 def _monitors(site: _Site) -> Iterator[Notice]:
@@ -148,22 +168,32 @@ def _blinking_ports(site: _Site) -> Iterator[Notice]:
 
 
 def _lost_addresses(site: _Site) -> Iterator[Notice]:
-    """Networks on which a replica may not come back with its address, and on which we cannot see to it."""
+    """Networks on which a replica may not come back with its addresses, and on which we cannot see to it."""
     if not publishes_when_healthy(site.service):
         return
     for key in site.service.get("networks") or ("default",):
         network = (site.document.get("networks") or {}).get(key) or {}
-        if not has_subnet(network) and not keeps_addresses(network):
+        if network.get("external") or not (has_subnets(network) or keeps_addresses(network)):
             message = (
-                f"a replica leaves network {key!r} and joins it again with the same address, which engines allow "
-                "only where the network was created with a subnet: make sure that this one was"
+                f"on network {key!r} a replica keeps the service's name until it is stopped: it could come back with "
+                "its addresses only if their subnets were asked for, and those of this network are not in the spec"
             )
             yield site.notice("AddressMayBeLost", (*ROLLOUT, "publish"), message)
 
 
+def _counted_restarts(site: _Site) -> Iterator[Notice]:
+    policy, job = site.section("deploy", "restart_policy"), site.section("deploy").get("mode") in JOB_MODES
+    if counted_by_loop(policy) and policy["condition"] != "none" and not job:
+        message = (
+            f"engines count attempts with on-failure only, so with {policy['condition']!r} the engine restarts nothing "
+            "by itself: a replica that ends is replaced only while reconcile runs"
+        )
+        yield site.notice("EngineDoesNotRestart", ("deploy", "restart_policy", "max_attempts"), message)
+
+
 def _endless_job(site: _Site) -> Iterator[Notice]:
     mode = site.section("deploy").get("mode")
-    if mode not in JOB_MODES:
+    if mode not in JOB_MODES or counted_by_loop(site.section("deploy", "restart_policy")):
         return
     path = ("deploy", "restart_policy", "condition") if site.section("deploy").get("restart_policy") else ("restart",)
     policy = site.section(*path[:-1]).get(path[-1])

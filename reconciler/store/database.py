@@ -54,14 +54,14 @@ def open_file(state_dir: Path) -> tuple[sqlite3.Connection, tuple[Notice, ...]]:
 def open_copy(state_dir: Path) -> tuple[sqlite3.Connection, tuple[Notice, ...]]:
     """A copy in memory of the state file of a directory, empty where there is none or it is unusable; writes nothing.
 
-    StateError where it cannot be read or is a newer program's.
+    The notice names an unusable one. StateError where it cannot be read or is a newer program's.
     """
     path = state_dir / FILE_NAME
     with told(path):
         try:
             return _checked(_copied(path), path), ()
         except UnusableError as error:
-            message = f"the state file {error}: the next run that is not read-only sets it aside, and {_COST}"
+            message = f"the state file {error} and counts as empty: the next converge sets it aside, and {_COST}"
             return open_memory(), (Notice("StateUnreadable", message, str(path)),)
 
 
@@ -125,7 +125,7 @@ def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """See that the file is whole, ours and not a newer program's; bring it up to date."""
-    try:
+    with _damage_named():
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise UnusableError("is damaged")
@@ -135,6 +135,13 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         with transaction(connection):
             schema.migrate(connection)
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    """What SQLite says of a file that it cannot make sense of, as UnusableError; its other errors as they are."""
+    try:
+        yield
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF in _DAMAGE:  # the low byte is the kind, the rest its detail
             raise UnusableError("is damaged") from error
@@ -153,7 +160,7 @@ def _copied(path: Path) -> sqlite3.Connection:
     copy = _connect(":memory:")
     try:
         if path.exists():
-            with closing(_reader(path)) as source:
+            with _damage_named(), closing(_reader(path)) as source:
                 source.backup(copy)
     except BaseException:
         copy.close()

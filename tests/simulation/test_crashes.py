@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -104,6 +105,7 @@ def undisturbed(name: str, folder: Path) -> Ended:
 def standing(name: str, folder: Path) -> Standing:
     """The scenario's project before the change; made once."""
     scenario = SCENARIOS[name]
+    shutil.rmtree(folder / "state", ignore_errors=True)
     world = World(folder, behaviours=behave, state=folder / "state")
     world.foreign("theirs", {"Image": "example/theirs:1", "Labels": {"theirs": "yes"}})
     world.engine.create_network("theirnet", {})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_nothing_is_begun_twice(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In every pass of every scenario, planning once more after the operations were sent off adds none."""
-    added = []
+    added: list[str] = []
 
     class Replanning(Loop):
         """Plans again each time that it has sent operations off."""

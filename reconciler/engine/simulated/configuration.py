@@ -80,6 +80,7 @@ def full_host_config(world: World, asked: JSON) -> Document:
     config = {**_defaults(), **given}
     config["LogConfig"] = {"Type": "json-file", "Config": {}} | {k: v for k, v in config["LogConfig"].items() if v}
     config["ShmSize"] = config["ShmSize"] or _SHM_SIZE
+    config["IpcMode"] = config["IpcMode"] or "private"
     config["RestartPolicy"] = _restart_policy(world, config["RestartPolicy"])
     config["NetworkMode"] = _network_mode(world, str(config["NetworkMode"] or "default"))
     config["PortBindings"] = _port_bindings(config["PortBindings"])

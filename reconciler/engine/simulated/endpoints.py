@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
-from typing import Any
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.networks import PREDEFINED, attached, subnets
+from reconciler.engine.simulated.addresses import ASKED, GIVEN, assigned, check_asked
+from reconciler.engine.simulated.networks import PREDEFINED, attached
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
     CONFLICT,
-    FORBIDDEN,
     NOT_FOUND,
     SERVER_ERROR,
     Box,
@@ -29,7 +27,6 @@ from reconciler.errors import EngineError
 
 SHARED = "container:"
 
-_CHOSEN_SUBNET = "user specified IP address is supported only when connecting to networks with user configured subnets"
 _NO_ADDRESS = {
     "EndpointID": "",
     "Gateway": "",
@@ -106,7 +103,8 @@ def disconnect(world: World, network: str, container: str) -> bool:
 
 def reachable(box: Box) -> bool:
     """Whether it has an address anywhere, so that published ports can lead to it."""
-    return any(endpoint["IPAddress"] for endpoint in box.endpoints.values())
+    own = [address for _, address, _ in GIVEN.values()]
+    return any(endpoint[address] for endpoint in box.endpoints.values() for address in own)
 
 
 def join_all(world: World, box: Box) -> None:
@@ -161,16 +159,12 @@ def _check_mode(box: Box) -> None:
 def _check_endpoint(world: World, wire: Wire, endpoint: JSON) -> None:
     """Refuse with 400 what the engine refuses of a running container before it does anything."""
     predefined = wire.document["Name"] in PREDEFINED
-    asked = (endpoint["IPAMConfig"] or {}).get("IPv4Address")
+    asked = any((endpoint["IPAMConfig"] or {}).get(field) for field in ASKED.values())
     if predefined and endpoint["Aliases"]:
         raise refusal(BAD_REQUEST, "network-scoped alias is supported only for containers in user defined networks")
     if predefined and asked:
         raise refusal(BAD_REQUEST, "user specified IP address is supported on user defined networks only")
-    if asked and not wire.user_subnet:
-        raise refusal(BAD_REQUEST, _CHOSEN_SUBNET)
-    outside = asked and not any(ipaddress.IPv4Address(asked) in pool for pool in subnets(wire.document))
-    if outside and world.info.supports("1.45"):
-        raise refusal(BAD_REQUEST, f"no configured subnet or ip-range contain the IP address {asked}")
+    check_asked(world, wire, endpoint)
 
 
 def _endpoint(world: World, asked: JSON) -> Document:
@@ -193,28 +187,21 @@ def _join(world: World, box: Box, name: str) -> None:
     endpoint["NetworkID"] = wire.document["Id"]
     asked_mac = endpoint["MacAddress"]
     endpoint.update(_NO_ADDRESS)
-    address = _address(world, wire, endpoint)
+    found = assigned(world, wire, endpoint, attached(world, wire.document["Id"]))
     endpoint["EndpointID"] = world.new_id("endpoint", box.name)
-    if address:
-        endpoint.update(_addressed(wire.document, address, asked_mac or _mac(world, endpoint, address)))
+    if found:
+        endpoint.update(found)
+        endpoint["MacAddress"] = asked_mac or _mac(world, endpoint)
     if wire.document["Name"] not in {"bridge", "host", "none"}:
         _add_short_id(world, box, endpoint)
 
 
-def _mac(world: World, endpoint: JSON, address: ipaddress.IPv4Address) -> str:
-    """Made of the address, or (since Engine 28, API 1.48) another one for every endpoint."""
-    made = bytes.fromhex(endpoint["EndpointID"][:8]) if world.info.supports("1.48") else address.packed
+def _mac(world: World, endpoint: JSON) -> str:
+    """Made of the IPv4 address, or (since Engine 28, API 1.48, or without one) another one for every endpoint."""
+    made = bytes.fromhex(endpoint["EndpointID"][:8])
+    if endpoint["IPAddress"] and not world.info.supports("1.48"):
+        made = ipaddress.IPv4Address(endpoint["IPAddress"]).packed
     return "02:42:" + made.hex(":")
-
-
-def _addressed(network: JSON, address: ipaddress.IPv4Address, mac: str) -> Document:
-    subnet = next(subnet for subnet in subnets(network) if address in subnet)
-    return {
-        "Gateway": str(_gateway(network, subnet)),
-        "IPAddress": str(address),
-        "IPPrefixLen": subnet.prefixlen,
-        "MacAddress": mac,
-    }
 
 
 def _add_short_id(world: World, box: Box, endpoint: Document) -> None:
@@ -224,48 +211,6 @@ def _add_short_id(world: World, box: Box, endpoint: Document) -> None:
         endpoint["DNSNames"] = list(dict.fromkeys([box.name, *aliases, short]))
     elif short not in aliases:
         endpoint["Aliases"] = [*aliases, short]
-
-
-def _address(world: World, wire: Wire, endpoint: JSON) -> ipaddress.IPv4Address | None:
-    asked = (endpoint["IPAMConfig"] or {}).get("IPv4Address")
-    pools = subnets(wire.document)
-    used = _used(world, wire.document)
-    if asked:
-        gateways = {_gateway(wire.document, pool) for pool in pools}
-        return _static(wire, ipaddress.IPv4Address(asked), pools, used | gateways)
-    return next((address for address in _hosts(wire.document, pools) if address not in used), None)
-
-
-def _static(
-    wire: Wire,
-    asked: ipaddress.IPv4Address,
-    pools: list[ipaddress.IPv4Network],
-    used: set[ipaddress.IPv4Address],
-) -> ipaddress.IPv4Address:
-    if not wire.user_subnet:
-        raise refusal(BAD_REQUEST, _CHOSEN_SUBNET)
-    if not any(asked in pool for pool in pools):
-        raise refusal(SERVER_ERROR, f"Invalid address {asked}: It does not belong to any of this network's subnets")
-    if asked in used:
-        raise refusal(FORBIDDEN, "Address already in use")
-    return asked
-
-
-def _used(world: World, network: JSON) -> set[ipaddress.IPv4Address]:
-    addresses = [endpoint.get("IPAddress") for endpoint in attached(world, network["Id"])]
-    return {ipaddress.IPv4Address(address) for address in addresses if address}
-
-
-def _hosts(network: JSON, pools: list[ipaddress.IPv4Network]) -> Iterator[ipaddress.IPv4Address]:
-    for pool in pools:
-        gateway = _gateway(network, pool)
-        yield from (address for address in pool.hosts() if address != gateway)
-
-
-def _gateway(network: JSON, subnet: ipaddress.IPv4Network) -> ipaddress.IPv4Address:
-    entries: list[dict[str, Any]] = network["IPAM"]["Config"]
-    given = next((entry.get("Gateway") for entry in entries if entry.get("Subnet") == str(subnet)), None)
-    return ipaddress.IPv4Address(given) if given else subnet[1]
 
 
 def _mirror_default(box: Box) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-from reconciler.engine.simulated import endpoints, health, layers, ports
+from reconciler.engine.simulated import endpoints, health, ipc, layers, ports
 from reconciler.engine.simulated.containers import discard
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
@@ -135,6 +135,7 @@ def _run(world: World, box: Box, at: float) -> None:
     box.changed = True
     _attempt(box, lambda: endpoints.join_all(world, box), _NEVER_RAN)
     _attempt(box, lambda: ports.bind_all(world, box), _NEVER_RAN)
+    _attempt(box, lambda: ipc.join(world, box), _NEVER_RAN)
     _attempt(box, lambda: _execute(box), _NOT_FOUND)
     world.made += 1
     box.state.update(

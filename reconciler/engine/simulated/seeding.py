@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.engine.protocol import JSON
 from reconciler.engine.simulated import health
+from reconciler.engine.simulated.addresses import IPV4, IPV6, has_version
 from reconciler.engine.simulated.containers import new_state
 from reconciler.engine.simulated.networks import PREDEFINED
 from reconciler.engine.simulated.state import Box, Document, Picture, Wire, World, copied
@@ -34,10 +35,15 @@ def _add_networks(world: World, snapshot: Snapshot) -> None:
 
     Who chose a subnet is not to be seen: it is taken for the user's, so that fixed addresses are granted.
     """
-    given = {str(row["Id"]): Wire(copied(row), row.get("Name") not in PREDEFINED) for row in snapshot.networks}
+    given = {str(row["Id"]): Wire(copied(row), _chosen(row)) for row in snapshot.networks}
     names = {wire.document["Name"] for wire in given.values()}
     kept = {key: wire for key, wire in world.networks.items() if wire.document["Name"] not in names}
     world.networks = {**given, **kept}
+
+
+def _chosen(row: JSON) -> frozenset[int]:
+    versions = (version for version in (IPV4, IPV6) if has_version(row, version))
+    return frozenset() if row.get("Name") in PREDEFINED else frozenset(versions)
 
 
 def _picture(row: JSON, inspected: JSON | None) -> Picture:

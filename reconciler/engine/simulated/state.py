@@ -93,10 +93,10 @@ class Box:
 
 @dataclass
 class Wire:
-    """One network: its JSON, and whether its subnet was chosen by a user (only then may addresses be)."""
+    """One network: its JSON, and the IP versions whose subnet a user chose (only of these may addresses be asked)."""
 
     document: Document
-    user_subnet: bool = True
+    chosen: frozenset[int] = frozenset()
 
 
 @dataclass

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from inline_snapshot import snapshot
 
 from reconciler.cli.history_json import render_history, render_why
 from reconciler.model.project import Notice
-from tests.unit.cli.rollouts import BAD, QUARANTINED, WELL
+from tests.unit.cli.rollouts import BAD, NIGHT, QUARANTINED, WELL
 
 
 def test_a_history_is_a_list_of_rollouts_per_project_the_newest_last() -> None:
@@ -68,6 +69,8 @@ def test_a_history_is_a_list_of_rollouts_per_project_the_newest_last() -> None:
                                     },
                                 ]
                             ],
+                            "taken_up": [],
+                            "notes": [],
                             "failure": None,
                         },
                         {
@@ -125,6 +128,8 @@ def test_a_history_is_a_list_of_rollouts_per_project_the_newest_last() -> None:
                                     }
                                 ],
                             ],
+                            "taken_up": [],
+                            "notes": [],
                             "failure": {
                                 "service": "web",
                                 "slot": 2,
@@ -266,3 +271,11 @@ def test_no_secret_is_part_of_a_document() -> None:
     text = render_why(QUARANTINED) + render_history((("shop", (BAD,)),))
     assert "hunter" not in text
     assert "secret" not in text
+
+
+def test_what_was_cut_off_and_what_went_wrong_on_the_way_is_told() -> None:
+    """Times as everywhere, and no secrets."""
+    record = replace(WELL, taken_up=(NIGHT,), notes=("web/2 (c): drain failed: http://me:secret@h/",))
+    (shown,) = json.loads(render_history((("shop", (record,)),)))["projects"][0]["rollouts"]
+    assert shown["taken_up"] == ["2026-11-21T03:12:07.000Z"]
+    assert shown["notes"] == ["web/2 (c): drain failed: http://me:***@h/"]

@@ -98,3 +98,13 @@ def test_lines_stay_within_the_width() -> None:
     wordy = replace(BAD, batches=((replica(1, 1.0, verdict="a trouble with many words " * 8),),))
     lines = render((("shop", (wordy,)),), width=80).splitlines()
     assert max(map(len, lines)) <= 80
+
+
+def test_what_went_wrong_on_the_way_and_what_was_cut_off_is_told() -> None:
+    """A drain that failed does not end a rollout, and neither does a run that was killed; secrets stay hidden."""
+    note = "web/2 (shop-web-2-aaaaaaaa): drain failed: POST http://me:secret@10.0.0.2/drain; stopped after its delay"
+    record = replace(WELL, trigger="dependency", taken_up=(NIGHT - 7190, NIGHT - 7180), notes=(note,))
+    text = render((("shop", (record,)),), width=200)
+    assert "  a dependency was replaced  " in text
+    assert "      interrupted, and taken up again at 2026-11-21 01:12:17 UTC, 2026-11-21 01:12:27 UTC\n" in text
+    assert f"      {note.replace('secret', '***')}\n" in text

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from inline_snapshot import snapshot
 
+from reconciler.cli import plan_json, plan_markdown
 from reconciler.cli.report_text import render
 from reconciler.model.memory import Failure
 from reconciler.model.observed import Probe
 from reconciler.model.report import Report
+from reconciler.model.step import Condition
 from tests.unit.cli.reports import EDGE, HELD, HELLO, INVALID, SHOP
 
 DONE = replace(SHOP, in_sync=True, duration=12.34)
@@ -118,3 +121,21 @@ shop: failed: not tried again: web.
     assert "shop: failed: not tried again: web; everything else converged in 3.0 s: 2 created." in render(
         Report("converge", (done,))
     )
+
+
+def test_what_is_paused_is_not_called_rolled_back() -> None:
+    """In no line of text and no document, as asked or for want of the old image; the way to go on is there."""
+    failure = replace(FAILURE, rolled_back=True)
+    for reason in ("Paused", "ImageGone"):
+        held = Condition("Stalled", "True", reason, f"{failure.message}; stays as it is", "web", "c.yaml:3")
+        paused = replace(FAILED, failures=(failure,), conditions=(held,), failed_operations=())
+        report = Report("converge", (paused,), failed=True)
+        text = render(report)
+        assert f"! web: Unhealthy\n      {failure.message}; stays as it is\n" in text
+        assert "\nshop: failed after 1 min 23 s: paused: web.\n" in text
+        assert "reconcile retry web" in text.replace("\n  ", " ")
+        document = plan_json.render(report)
+        assert json.loads(document)["projects"][0]["failures"][0]["rolled_back"] is False
+        for rendered in (text, plan_markdown.render(report), document.replace('"rolled_back"', "")):
+            assert "rolled back" not in rendered
+        assert "rolled back" in render(Report("converge", (replace(paused, conditions=()),), failed=True))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from inline_snapshot import snapshot
 
 from reconciler.cli.status_text import render
+from reconciler.model.project import Notice
 from reconciler.model.report import Report
 from tests.unit.cli.reports import EDGE, HELLO, SHOP, service
 
@@ -61,3 +62,15 @@ def test_files_changed_inside_containers_stand_beneath_their_service() -> None:
     assert "      changed by hand: web/1: /etc/0.conf, web/1: /etc/1.conf," in text
     assert "/etc/5.conf and 2 more" in text
     assert "/etc/6.conf" not in text
+
+
+def test_a_container_with_copied_labels_stands_beneath_the_service_that_it_makes_modified() -> None:
+    """With the way to remove it; a service with a reason of its own, or in sync, is not told."""
+    modified = service("web", (1, 1, 1, 1), sync="Modified")
+    stopped = service("db", (1, 0, 0, 0), sync="Modified", message="db/1 exited (137)")
+    notice = Notice("CopiedLabels", "container copy carries this project's labels", "copy")
+    project = replace(HELLO, services=(stopped, modified), notices=(notice, Notice("Order", "no matter", "c.yaml:1")))
+    lines = render(Report("status", (project,)), width=120).splitlines()
+    told = "      second container copy: not ours, so it is never removed; `docker rm -f copy` if nobody needs it"
+    assert [line for line in lines if "copy" in line] == [told]
+    assert lines[lines.index(told) - 1].startswith("  web ")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.cli.verdicts import exit_code, troubles, worst_health, worst_sync
+from reconciler.cli.verdicts import exit_code, is_held, paused, quarantined, troubles, worst_health, worst_sync
 from reconciler.model.report import Report
 from reconciler.model.step import Condition
 from tests.unit.cli.reports import EDGE, HELD, HELLO, INVALID, SHOP, service
@@ -59,3 +59,13 @@ def test_what_is_not_ready_is_no_trouble_while_the_plan_succeeds() -> None:
     assert troubles(replace(SHOP, conditions=(ready,))) == ()
     assert troubles(replace(SHOP, conditions=(ready,), succeeded=False)) == (ready,)
     assert troubles(replace(SHOP, conditions=(ready, stalled), succeeded=False)) == (stalled,)
+
+
+@pytest.mark.parametrize("reason", ["Paused", "ImageGone"])
+def test_what_is_paused_is_held_and_fails(reason: str) -> None:
+    """As with what was rolled back: the definition is not tried again."""
+    held = Condition("Stalled", "True", reason, "web/1 exited (9)", "web")
+    project = replace(HELD, conditions=(held,))
+    assert (is_held(held), quarantined(project), paused(project)) == (True, ("web",), ("web",))
+    assert exit_code(Report("converge", (project,)), exit_code_flag=False) == 1
+    assert paused(HELD) == ()

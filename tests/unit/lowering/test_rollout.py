@@ -126,6 +126,27 @@ def test_when_a_lost_replica_is_replaced(spec: dict[str, Any], expected: Restart
 
 
 @pytest.mark.parametrize(
+    ("policy", "engines"),
+    [
+        ({"condition": "on-failure", "max_attempts": 3}, {"Name": "on-failure", "MaximumRetryCount": 3}),
+        ({"max_attempts": 3}, {"MaximumRetryCount": 3}),
+        ({"condition": "any"}, {"Name": "always"}),
+        ({"condition": "any", "max_attempts": 0}, {"Name": "always"}),
+        ({"condition": "none"}, {"Name": "no"}),
+        ({"condition": "any", "max_attempts": 3}, None),
+        ({"condition": "always", "max_attempts": 3}, None),
+        ({"condition": "unless-stopped", "max_attempts": 3}, None),
+        ({"condition": "none", "max_attempts": 3}, None),
+    ],
+)
+def test_a_count_that_engines_refuse_is_kept_by_the_loop(policy: dict[str, Any], engines: dict[str, Any]) -> None:
+    """Then the engine restarts nothing by itself: it would restart without end, uncounted."""
+    service = web(restart="always", deploy={"restart_policy": policy})
+    assert (service.container.get("HostConfig") or {}).get("RestartPolicy") == engines
+    assert service.restart.max_attempts == (policy.get("max_attempts") or None)
+
+
+@pytest.mark.parametrize(
     ("network", "kept"),
     [
         ({}, True),
@@ -134,12 +155,16 @@ def test_when_a_lost_replica_is_replaced(spec: dict[str, Any], expected: Restart
         ({"ipam": {"config": [{"subnet": "fd00:9::/64"}]}}, True),
         ({"ipam": {"config": [{"subnet": "fd00:9::/64"}, {"subnet": "10.9.0.0/24"}]}}, False),
         ({"ipam": {"config": [{"subnet": "10.9.0.0/24"}]}}, False),
+        ({"enable_ipv6": True, "ipam": {"config": [{"subnet": "10.9.0.0/24"}]}}, True),
+        ({"enable_ipv6": True, "ipam": {"config": [{"subnet": "10.9.0.0/24"}, {"subnet": "fd00:9::/64"}]}}, False),
+        ({"enable_ipv6": True, "enable_ipv4": False, "ipam": {"config": [{"subnet": "fd00:9::/64"}]}}, False),
+        ({"enable_ipv6": True, "enable_ipv4": False}, True),
         ({"driver": "macvlan"}, False),
         ({"external": True}, False),
     ],
 )
 def test_networks_that_must_keep_addresses(network: dict[str, Any], kept: bool) -> None:
-    """A bridge of ours without an IPv4 subnet: replicas could not come back to it with their address."""
+    """A bridge of ours that lacks a subnet for IPv4 or IPv6: replicas could not come back with their addresses."""
     rules = {"rollout": {"publish": "healthy"}}
     document = {
         "services": {

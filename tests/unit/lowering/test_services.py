@@ -76,11 +76,14 @@ def test_replicas(spec: dict[str, Any], expected: int) -> None:
         ({"deploy": {"mode": "replicated-job"}}, True),
         ({"deploy": {"mode": "global-job"}}, True),
         ({"restart": "no", "deploy": {"restart_policy": {"condition": "any"}}}, False),
-        ({"restart": "always", "deploy": {"restart_policy": {"condition": "none"}}}, True),
+        ({"restart": "always", "deploy": {"restart_policy": {"condition": "none"}}}, False),
+        ({"restart": "no", "deploy": {"restart_policy": {"condition": "none"}}}, False),
+        ({"deploy": {"restart_policy": {"condition": "none", "max_attempts": 3}}}, False),
+        ({"deploy": {"mode": "replicated-job", "restart_policy": {"condition": "any"}}}, True),
     ],
 )
-def test_a_job_is_what_is_asked_never_to_restart(spec: dict[str, Any], expected: bool) -> None:
-    """A service is a job by its mode or by an explicit `no`, of which `deploy.restart_policy` has the last word."""
+def test_a_job_is_what_is_said_to_end(spec: dict[str, Any], expected: bool) -> None:
+    """By its mode, or by `restart: "no"`; with `condition: none` it is a service that nobody restarts."""
     assert web(**spec).job is expected
 
 

@@ -88,7 +88,7 @@ def test_each_version_needs_a_subnet_that_was_asked_for() -> None:
 def test_taken_addresses_are_passed_over() -> None:
     """However they are written: those of containers, of ones that are away, and of what is not ours."""
     other = container(
-        service="db",
+        of="db",
         networks={"net": Endpoint("net-id", ipam_config={"IPv6Address": "fd00:9:0:0:FFFF:FFFF:FFFF:FFFE"})},
     )
     away = {"gone:net": {"IPv6Address": "fd00:9::ffff:ffff:ffff:fffd"}}

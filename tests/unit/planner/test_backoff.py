@@ -9,8 +9,8 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory, Restarts
-from reconciler.model.observed import Container
-from reconciler.model.project import Dependency, RestartPolicy
+from reconciler.model.observed import Container, Endpoint, NetworkState
+from reconciler.model.project import Attachment, Dependency, RestartPolicy
 from reconciler.model.step import Step
 from tests.support.planning import (
     NOW,
@@ -90,7 +90,9 @@ def test_a_replica_that_held_ten_minutes_begins_the_count_anew(changes: dict[str
     """One that never started has held nothing."""
     wanted = desired(service())
     found = after(wanted, lost(wanted, **changes), count=5)
-    assert [item.payload["restarts"].count for item in found.operations if item.kind == "container.create"] == [1] * replaced
+    assert [item.payload["restarts"].count for item in found.operations if item.kind == "container.create"] == [
+        1
+    ] * replaced
 
 
 def test_window_says_what_holding_is() -> None:
@@ -166,3 +168,126 @@ def test_what_is_replaced_with_its_dependency_is_not_counted() -> None:
     assert kinds(found) == ["container.create web/1"]
     assert found.operations[0].payload["restarts"].count == 0
     assert [cause.field for cause in found.operations[0].cause] == ["depends_on.db.restart"]
+
+
+# --- changes by hand --------------------------------------------------------------------------------------------------
+
+MIB = 1024**2
+NET = (Attachment("default", "net"),)
+BY_HAND: dict[str, dict[str, Any]] = {
+    "deploy.resources.limits.memory": {"host_config": {"Memory": 32 * MIB}},
+    "networks": {"networks": {}},
+    "paused": {"status": "paused"},
+}
+
+
+def limited(**changes: Any) -> Desired:
+    """A service on a network with a limit of memory."""
+    return desired(service(networks=NET, container={"HostConfig": {"Memory": 64 * MIB}}, **changes))
+
+
+def touched(wanted: Desired, field: str, before: Restarts | None, **changes: Any) -> Step:
+    """One pass over a replica that held, in which somebody changed this by hand."""
+    good: dict[str, Any] = {"networks": {"net": Endpoint("1", ("web",))}, "host_config": {"Memory": 64 * MIB}}
+    replica = current(wanted, **{"started_at": NOW - 5, **good, **BY_HAND[field], **changes})
+    spec_hash = replica.labels[labels.SPEC_HASH]
+    times = {("web", 1): before} if before else {}
+    held = remembering(stable(wanted.project.services[0], spec_hash), restarts=times)
+    return step(wanted, observed(replica, networks=(NetworkState("net-id", "net"),)), held)
+
+
+@pytest.mark.parametrize("field", BY_HAND)
+@pytest.mark.parametrize("before", ["", *BY_HAND])
+def test_each_change_by_hand_is_undone_at_once_unless_it_comes_again(field: str, before: str) -> None:
+    """Somebody who tries one thing after the other waits for none; who fights for one field is slowed down."""
+    found = touched(limited(), field, Restarts(3, NOW - 39, before))
+    if field == before:
+        assert (found.empty, reasons(found), found.retry_at) == (True, ["BackOff"], NOW + 1)
+    else:
+        assert [item.payload["restarts"] for item in found.operations] == [Restarts(1, NOW, field)]
+
+
+def test_a_replica_that_ends_by_itself_is_not_slowed_down_by_what_somebody_did() -> None:
+    """Nor the other way round: each begins its own count."""
+    wanted = desired(service())
+    spec_hash = current(wanted).labels[labels.SPEC_HASH]
+    times = {("web", 1): Restarts(6, NOW, "paused")}
+    memory = remembering(stable(wanted.project.services[0], spec_hash), restarts=times)
+    found = step(wanted, observed(lost(wanted)), memory)
+    assert [item.payload["restarts"] for item in found.operations] == [Restarts(1, NOW)]
+
+
+def test_max_attempts_and_delay_are_not_for_changes_by_hand() -> None:
+    """They say how often, and how soon, a replica that fails is tried again; this one does not fail."""
+    wanted = limited(restart=RestartPolicy(max_attempts=2, delay=60.0))
+    found = touched(wanted, "paused", Restarts(5, NOW - 160, "paused"), restart_count=9)
+    assert [item.payload["restarts"] for item in found.operations] == [Restarts(6, NOW, "paused")]
+
+
+def test_several_fields_are_one_change() -> None:
+    """By name, so that their order says nothing."""
+    changes = {**BY_HAND["networks"], **BY_HAND["deploy.resources.limits.memory"]}
+    found = touched(limited(), "networks", None, **changes)
+    assert [item.payload["restarts"].why for item in found.operations] == ["deploy.resources.limits.memory,networks"]
+
+
+def test_what_follows_the_owner_of_its_namespace_is_not_counted() -> None:
+    """However often that one is replaced, it joins the new one at once."""
+    sharing = service(shares=(("NetworkMode", "vpn"),), restart=RestartPolicy(max_attempts=1))
+    wanted = desired(service("vpn"), sharing)
+    owner = current(wanted, "vpn")
+    asked = step(wanted, observed(owner)).operations[0].payload["body"]["Labels"][labels.SPEC_HASH]
+    own = container(labels={labels.SPEC_HASH: asked}, networks={}, host_config={"NetworkMode": "container:gone"})
+    memory = remembering(stable(sharing, asked), restarts={("web", 1): Restarts(6, NOW)})
+    found = step(wanted, observed(owner, own), memory)
+    assert kinds(found) == ["container.create web/1"]
+    assert found.operations[0].payload["restarts"].count == 0
+    assert [cause.field for cause in found.operations[0].cause] == ["shares"]
+
+
+# --- the engine's restarts --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by_engine", "ours", "again"),
+    [(0, 2, True), (1, 1, True), (2, 0, True), (0, 3, False), (2, 1, False), (3, 0, False)],
+)
+def test_max_attempts_counts_the_engines_restarts_too(by_engine: int, ours: int, *, again: bool) -> None:
+    """Which of the two restarted it is no matter to who wrote the number."""
+    wanted = policy(max_attempts=3)
+    found = after(wanted, lost(wanted, restart_count=by_engine), count=ours, at=0.0)
+    assert bool(found.operations) is again
+    assert [item.message for item in found.conditions] == (
+        [] if again else ["web/1 exited (1); restarted 3 times, as max_attempts allows"]
+    )
+
+
+def test_restarts_before_a_life_that_held_are_forgotten() -> None:
+    """The engine never forgets its own: they were made good since."""
+    wanted = policy(max_attempts=3, window=60.0)
+    held = lost(wanted, restart_count=3, started_at=NOW - 61)
+    assert kinds(after(wanted, held, count=3, at=0.0)) == ["container.create web/1"]
+
+
+def test_a_delay_is_waited_for_without_a_container_to_look_at() -> None:
+    """What has ended changes no more: time alone matters."""
+    wanted = policy(delay=7.0)
+    found = after(wanted, lost(wanted, started_at=NOW - 9, finished_at=NOW - 6))
+    assert (found.operations, found.wake_at, found.look_at) == ((), NOW + 1, ())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "running", "health": "unhealthy", "finished_at": 0.0},
+        {"status": "running", "health": "unhealthy", "finished_at": NOW - 3},
+        {"status": "created", "error": "no", "started_at": 0.0, "finished_at": 0.0},
+    ],
+)
+def test_a_delay_has_nothing_to_count_from_where_nothing_ended(changes: dict[str, Any]) -> None:
+    """The first time at once, then from the replacement before: when it was looked at last is no matter."""
+    wanted = policy(delay=7.0)
+    assert kinds(after(wanted, lost(wanted, **changes))) == ["container.create web/1"]
+    early = after(wanted, lost(wanted, **changes), count=1, at=NOW - 6)
+    assert (early.operations, early.retry_at) == ((), NOW + 1)
+    assert kinds(after(wanted, lost(wanted, **changes), count=1, at=NOW - 7)) == ["container.create web/1"]

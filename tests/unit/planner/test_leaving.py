@@ -42,6 +42,15 @@ def test_the_old_one_serves_on_for_settle() -> None:
     assert kinds(step(wanted, seen, Memory(up={up_key(new): NOW - 4.0}))) == ["container.stop web/1"]
 
 
+@pytest.mark.parametrize(("up_at", "wake"), [(NOW - 3.0, NOW + 1.0), (NOW - 5.0, NOW + 2.0), (NOW - 7.0, None)])
+def test_the_drain_delay_follows_settle_where_nobody_is_told(up_at: float, wake: float | None) -> None:
+    """A proxy may learn by itself that the old one is to go: `delay` passes with `method: none` too."""
+    wanted = draining(settle=4.0, drain=Drain(delay=3.0))
+    new = current(wanted)
+    found = step(wanted, observed(container(), new), Memory(up={up_key(new): up_at}))
+    assert (kinds(found), found.wake_at) == ([] if wake else ["container.stop web/1"], wake)
+
+
 def test_settle_follows_monitor() -> None:
     """The window first: before its end the old one may still be needed."""
     wanted = draining(settle=4.0, monitor=10.0)

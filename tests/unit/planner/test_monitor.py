@@ -11,8 +11,8 @@ from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, ImageState
 from reconciler.model.project import Rollout, Service
 from reconciler.planner.gates import monitor_seconds
-from reconciler.planner.keys import up_key
 from reconciler.planner.images import BoundImage
+from reconciler.planner.keys import up_key
 from tests.support.planning import (
     NOW,
     container,
@@ -104,6 +104,21 @@ def test_a_replica_of_a_stable_definition_is_not_watched_again() -> None:
     assert step(wanted, observed(container(status="exited"), new), memory).wake_at is None
 
 
+@pytest.mark.parametrize(("min_running", "least"), [(0.0, 10), (5.0, 10), (15.0, 15)])
+def test_what_the_engine_restarted_has_to_run_for_ten_seconds(min_running: float, least: int) -> None:
+    """Without a health check: it may be in a crash loop, and looks well between two crashes."""
+    wanted = desired(watched(min_running=min_running))
+    early = current(wanted, restart_count=1, started_at=NOW - least + 1)
+    memory = remembering(stable(wanted.project.services[0], early.labels["io.reconciler.spec-hash"]))
+    found = step(wanted, observed(early), memory)
+    assert (found.wake_at, found.look_at) == (NOW + 1, (early.id,))
+    assert found.services[0].waiting == f"running for {least} s 0/1"
+    through = current(wanted, restart_count=1, started_at=NOW - least)
+    assert step(wanted, observed(through), memory).empty
+    healthy = current(wanted, restart_count=1, started_at=NOW - 1, health="healthy")
+    assert step(wanted, observed(healthy), memory).empty
+
+
 @pytest.mark.parametrize(
     ("rollout", "check", "seconds"),
     [
@@ -143,7 +158,7 @@ def test_delay_passes_between_one_replacement_and_the_next(stopped_at: float, be
     new = current(wanted, slot=1)
     found = step(wanted, observed(done, new, container(slot=2)), up_since(stopped_at, new))
     assert kinds(found) == begun
-    assert begun or found.wake_at == stopped_at + 5.0
+    assert begun or (found.wake_at, found.look_at) == (stopped_at + 5.0, ())
 
 
 def test_the_next_one_waits_for_the_window_of_the_one_before() -> None:
@@ -183,6 +198,16 @@ def test_a_tolerated_failure_that_still_runs_is_stopped() -> None:
     found = step(wanted, replace(seen, containers=(*old, sick)), memory)
     assert targets(found)[0] == ("container.stop", sick.id)
     assert kinds(found) == ["container.stop web/1", "container.create web/2"]
+
+
+def test_a_tolerated_failure_lets_the_old_one_run_again_at_once() -> None:
+    """It made room; the rest of the rollout may take a while."""
+    wanted, seen, memory = four(1, max_failure_ratio=0.25, order="stop-first")
+    made_room = replace(container(slot=1), status="exited")
+    others = tuple(one for one in seen.containers if one.id != made_room.id)
+    found = step(wanted, replace(seen, containers=(made_room, *others)), memory)
+    assert targets(found)[0] == ("container.start", made_room.id)
+    assert [item.slot for item in found.operations if item.kind != "container.create"] == [1]
 
 
 def test_more_than_max_failure_ratio_ends_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
-from reconciler.model.memory import Memory
+from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import Container
 from reconciler.model.project import Dependency, Rollout, Service
 from tests.support.planning import (
@@ -130,6 +130,37 @@ def test_who_shares_a_namespace_is_replaced_with_its_owner() -> None:
     assert kinds(found) == ["container.create web/1"]
     assert found.operations[0].payload["body"]["HostConfig"]["NetworkMode"] == "container:new-vpn-1"
     assert "network_mode" in [cause.field for cause in found.operations[0].cause]
+
+
+def test_the_owner_stays_until_those_in_its_namespace_have_moved() -> None:
+    """Stopped under them, they would be without a network until they are replaced."""
+    wanted = sharing()
+    old, new = container("vpn"), current(wanted, "vpn")
+    assert kinds(step(wanted, observed(old, new, joined(old.id)))) == ["container.create web/1"]
+    created = current_sharing(wanted, new, status="created", started_at=0.0)
+    assert kinds(step(wanted, observed(old, new, joined(old.id), created))) == ["container.stop web/1"]
+    moving = step(wanted, observed(old, new, joined(old.id, status="exited"), created))
+    assert kinds(moving) == ["container.stop vpn/1", "container.start web/1"]
+
+
+@pytest.mark.parametrize("whose", ["another owner's", "another service's"])
+def test_nobody_else_keeps_an_owner_running(whose: str) -> None:
+    """Only replicas that joined this container, of services that share its namespace in this spec."""
+    wanted = sharing() if whose == "another owner's" else desired(service("vpn"), service())
+    old, new = container("vpn"), current(wanted, "vpn")
+    beside = joined("id-other" if whose == "another owner's" else old.id)
+    assert "container.stop vpn/1" in kinds(step(wanted, observed(old, new, beside)))
+
+
+def test_a_failed_sharer_does_not_keep_the_owner() -> None:
+    """It moves no more: its last good definition is made anew in the new namespace."""
+    wanted = sharing()
+    old, new = container("vpn"), current(wanted, "vpn")
+    bad = current_sharing(wanted, new).labels[labels.SPEC_HASH]
+    before = service(shares=VPN, rollout=STOP_FIRST, container={"Env": ["A=0"]})
+    memory = remembering(stable(before)).with_failures((Failure("web", bad, "Exited", "x", rolled_back=True),))
+    found = step(wanted, observed(old, new, joined(old.id)), memory)
+    assert kinds(found) == ["container.stop vpn/1", "container.create web/1"]
 
 
 def test_a_bad_definition_comes_back_joined_to_the_new_owner() -> None:

@@ -10,7 +10,7 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint
-from reconciler.model.project import Attachment, Mutation
+from reconciler.model.project import Attachment, Mutation, Rollout
 from tests.support.planning import (
     ENGINE,
     container,
@@ -158,6 +158,39 @@ def test_a_renamed_container_that_nobody_remembers_is_not_doubled(status: str) -
     assert [item.reason for item in found.conditions] == (["Blocked"] if status == "running" else [])
 
 
+def named(publish: Any, names: tuple[str, ...], *, known: bool = True, attempted: bool = False) -> list[str]:
+    """The reasons for which a replica that answers to these names is replaced."""
+    place = (Attachment("default", "net", ("www",)),)
+    wanted = desired(service(networks=place, rollout=Rollout(min_running=0.0, monitor=0.0, publish=publish)))
+    one = current(wanted, networks={"net": Endpoint("net-id", names)})
+    memory = held(wanted) if known else Memory()
+    memory = replace(memory, attempted=frozenset({one.name} if attempted else ()))
+    found = step(wanted, observed(one, networks=(network(),)), memory)
+    return [cause.reason for item in found.operations if item.kind == "container.create" for cause in item.cause]
+
+
+@pytest.mark.parametrize("publish", ["immediate", "healthy"])
+@pytest.mark.parametrize(
+    ("names", "lost"),
+    [
+        (("web", "www"), ""),
+        (("shop-web-1", "web", "www", "by-hand"), ""),
+        (("www",), "web"),
+        (("web",), "www"),
+        (("by-hand",), "web, www"),
+    ],
+)
+def test_a_name_that_is_gone_is_a_change_by_hand(publish: str, names: tuple[str, ...], lost: str) -> None:
+    """Its service's and those of the spec; names that somebody added take nothing away."""
+    assert named(publish, names) == ([f"connected to net without the name {lost} by hand"] if lost else [])
+
+
+@pytest.mark.parametrize(("known", "attempted"), [(True, True), (False, True), (False, False)])
+def test_who_is_yet_to_be_named_has_lost_no_name(*, known: bool, attempted: bool) -> None:
+    """With `publish: healthy` a replica is named at the end of its rollout."""
+    assert named("healthy", ("shop-web-1",), known=known, attempted=attempted) == []
+
+
 def written(mode: Any, **changes: Any) -> Any:
     """One pass over a replica in which /etc/app.conf was written to."""
     wanted = desired(service(mutation=Mutation(filesystem=mode)))
@@ -218,3 +251,33 @@ def test_a_replica_that_ended_with_its_engine_is_tried_once_more(ended: dict[str
     begun = frozenset({one.name})
     assert kinds(step(wanted, observed(one), Memory(attempted=begun, earlier=begun))) == done
     assert kinds(step(wanted, observed(one), Memory(attempted=begun))) == []
+
+
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("how", ["asked", "shown"])
+def test_a_start_that_fails_of_what_an_earlier_run_made_is_a_loss(how: str, *, beside: bool) -> None:
+    """The engine died while it started it: it is made anew once, and what fails then is a failed rollout."""
+    wanted = desired(service())
+    error = {"error": "task already exists"} if how == "shown" else {}
+    one = current(wanted, status="created", started_at=0.0, **error)
+    refused = {"container.start:web/1/11111111": "task already exists"} if how == "asked" else {}
+    seen = observed(*([container()] if beside else []), one)
+    memory = Memory(attempted=frozenset({one.name}), earlier=frozenset({one.name}), failed_operations=refused)
+    found = step(wanted, seen, memory)
+    assert kinds(found) == ["container.create web/1"]
+    assert (found.failures, found.conditions) == ((), ())
+    again = current(wanted, id="again", name=found.operations[0].resource, created_at=9.0, status="exited", exit_code=1)
+    after = step(wanted, observed(one, again), memory.with_attempts(found.operations))
+    assert [item.reason for item in after.failures] == ["Exited"]
+    ours = step(wanted, seen, replace(memory, earlier=frozenset()))
+    told = "web/1: could not start: task already exists" if how == "shown" else "task already exists"
+    assert [item.message for item in ours.failures] == [told]
+
+
+def test_a_start_that_failed_once_and_succeeded_since_is_none() -> None:
+    """What runs has started."""
+    wanted = desired(service())
+    one = current(wanted)
+    begun = frozenset({one.name})
+    refused = {"container.start:web/1/11111111": "no answer"}
+    assert step(wanted, observed(one), Memory(attempted=begun, earlier=begun, failed_operations=refused)).empty

@@ -102,6 +102,20 @@ def test_a_rollback_is_never_rolled_back() -> None:
     assert reasons(found) == ["RollingBack"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_an_old_container_whose_start_is_under_way_is_not_given_up(*, known: bool) -> None:
+    """Begun with and still stopped: before the engine has answered, that says nothing against it."""
+    wanted = desired(rolling())
+    old, dead = container(status="exited"), current(wanted, status="exited")
+    memory = known_bad(wanted, memory=remembering(stable(BEFORE)) if known else None)
+    begun = replace(memory, attempted=frozenset({old.name}))
+    inflight = frozenset({"container.start:web/1/00000000"})
+    under_way = step(wanted, observed(old, dead, inflight=inflight), begun)
+    assert (under_way.operations, under_way.services[0].waiting) == ((), "")
+    given_up = step(wanted, observed(old, dead), begun)
+    assert kinds(given_up) == (["container.create web/1"] if known else [])
+
+
 def test_a_rollback_that_failed_before_is_not_repeated() -> None:
     """Memory of the last good one being bad too changes nothing of that."""
     wanted = desired(rolling())

@@ -123,7 +123,10 @@ Loader = Callable[..., Loaded]
             ),
         ),
         (
-            "a: {image: x, depends_on: [c], ipc: 'service:b'}\n  b: {image: x, pid: 'service:a'}\n  c: {image: x}",
+            (
+                "a: {image: x, depends_on: [c], ipc: 'service:b'}\n  b: {image: x, pid: 'service:a', ipc: host}\n"
+                "  c: {image: x}"
+            ),
             "",
             "services.a.ipc: dependency cycle: a -> b -> a (remove one of these dependencies)",
         ),
@@ -199,6 +202,26 @@ def test_a_shared_namespace_is_a_dependency(loader: Loader) -> None:
     assert services["a"]["depends_on"] == {"b": {"condition": "service_started", "restart": True, "required": True}}
     assert services["c"]["depends_on"] == {"b": {"condition": "service_started", "required": True}}
     assert "networks" not in services["a"]
+
+
+@pytest.mark.parametrize("mode", ["", "private", "none"])
+def test_a_private_ipc_namespace_cannot_be_joined(refusal: Callable[..., list[str]], mode: str) -> None:
+    """The engine would refuse to start who joins; both services are named, and what to write."""
+    owner = f"  db: {{image: x, ipc: '{mode}'}}\n" if mode else "  db: {image: x}\n"
+    assert refusal(f"services:\n{owner}  app:\n    image: x\n    ipc: service:db\n") == [
+        (
+            "compose.yaml:5: services.app.ipc: service 'db' does not share its IPC namespace "
+            "(write ipc: shareable in services.db)"
+        )
+    ]
+
+
+@pytest.mark.parametrize("mode", ["shareable", "host", "container:other", "service:cache"])
+def test_an_ipc_namespace_that_is_shared_can_be_joined(loader: Loader, mode: str) -> None:
+    """Said to be shareable, the host's, or somebody else's, which that one shares."""
+    services = f"  db: {{image: x, ipc: '{mode}'}}\n  cache: {{image: x, ipc: shareable}}\n"
+    loaded = loader(f"services:\n{services}  app: {{image: x, ipc: 'service:db'}}\n")
+    assert loaded.document["services"]["app"]["ipc"] == "service:db"
 
 
 def test_process_and_memory_namespaces_are_dependencies_too(loader: Loader) -> None:

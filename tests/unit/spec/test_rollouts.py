@@ -189,6 +189,7 @@ def test_published_ports_blink_while_the_name_is_attached(loader: Loader) -> Non
         ("{external: true}", True),
         ("{driver: macvlan}", True),
         ("{driver: macvlan, ipam: {config: [{subnet: 10.9.0.0/24}]}}", False),
+        ("{driver: macvlan, enable_ipv6: true, ipam: {config: [{subnet: 10.9.0.0/24}]}}", True),
         ("{driver: bridge}", False),
         ("", False),
     ],
@@ -198,6 +199,83 @@ def test_networks_that_may_forget_an_address_are_named(loader: Loader, definitio
     found = told(loader, f"networks: [front]\n{PUBLISH}", f"networks:\n  front: {definition}\n")
     assert [(code, line) for code, _, line in found] == ([("AddressMayBeLost", "5")] if doubtful else [])
     assert all("network 'front'" in message for _, message, _ in found)
+
+
+RULES = "x-reconcile.rollout"
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "error"),
+    [
+        (
+            "x-reconcile:\n  rollout:\n    min_running: 30s\n    progress_deadline: 30s",
+            7,
+            (
+                f"{RULES}.progress_deadline: 30s is not longer than {RULES}.min_running (30s), so no rollout could "
+                "ever succeed (it ends every wait: make it longer)"
+            ),
+        ),
+        (
+            "deploy:\n  update_config:\n    monitor: 1m\nx-reconcile:\n  rollout:\n    progress_deadline: 30s",
+            9,
+            (
+                f"{RULES}.progress_deadline: 30s is not longer than deploy.update_config.monitor (1m0s), so no rollout "
+                "could ever succeed (it ends every wait: make it longer)"
+            ),
+        ),
+        (
+            "deploy:\n  update_config:\n    monitor: 15m",
+            6,
+            (
+                f"deploy.update_config.monitor: must be shorter than {RULES}.progress_deadline, which is 10m0s unless "
+                "set (shorten it, or set a longer progress_deadline)"
+            ),
+        ),
+    ],
+)
+def test_a_deadline_leaves_time_for_what_it_ends(refusal: Refusal, body: str, line: int, error: str) -> None:
+    """A wait that the deadline always cuts off would fail every rollout."""
+    assert refusal(web(body)) == [f"compose.yaml:{line}: services.web.{error}"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x-reconcile: {rollout: {progress_deadline: 2s}}",
+        "x-reconcile: {rollout: {progress_deadline: 2s, min_running: 1999ms}}",
+        "deploy: {update_config: {monitor: 9m59s}}",
+        "deploy: {update_config: {monitor: 15m}}\nx-reconcile: {rollout: {progress_deadline: 20m}}",
+    ],
+)
+def test_a_deadline_that_is_long_enough_is_accepted(loader: Loader, body: str) -> None:
+    """Only what is written is compared: a health check makes `min_running` mean nothing, and may be the image's."""
+    assert loader(web(body)).notices == ()
+
+
+@pytest.mark.parametrize("condition", ["any", "always", "unless-stopped"])
+def test_who_restarts_is_said_where_the_engine_cannot_count(loader: Loader, condition: str) -> None:
+    """The engine gets no restart policy at all then."""
+    body = f"deploy:\n  restart_policy:\n    condition: {condition}\n    max_attempts: 5"
+    ((code, message, line),) = told(loader, body)
+    assert (code, line) == ("EngineDoesNotRestart", "7")
+    assert message == (
+        "deploy.restart_policy.max_attempts: engines count attempts with on-failure only, so with "
+        f"{condition!r} the engine restarts nothing by itself: a replica that ends is replaced only while reconcile "
+        "runs"
+    )
+
+
+@pytest.mark.parametrize("policy", ["condition: none, max_attempts: 5", "condition: on-failure, max_attempts: 5"])
+def test_nothing_is_said_where_the_engine_counts_or_nobody_restarts(loader: Loader, policy: str) -> None:
+    """There the engine does what Compose would have it do."""
+    assert told(loader, f"deploy: {{restart_policy: {{{policy}}}}}") == []
+
+
+def test_a_count_in_restart_is_for_failures_only(refusal: Refusal) -> None:
+    """Compose passes it on, and every engine refuses it."""
+    assert refusal(web("restart: always:3")) == [
+        "compose.yaml:4: services.web.restart: 'always:3' is not a known value (did you mean 'always'?)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +289,7 @@ def test_networks_that_may_forget_an_address_are_named(loader: Loader, definitio
         ("restart: always\ndeploy: {mode: replicated-job, restart_policy: {condition: on-failure}}", None),
         ("deploy: {mode: replicated-job}", None),
         ("restart: always\ndeploy: {mode: replicated}", None),
+        ("deploy: {mode: replicated-job, restart_policy: {condition: any, max_attempts: 3}}", None),
     ],
 )
 def test_a_job_that_is_always_restarted_never_completes(

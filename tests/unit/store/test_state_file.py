@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -152,6 +153,33 @@ def test_a_damaged_page_is_noticed_at_open(tmp_path: Path) -> None:
     with Store.open(tmp_path, read_only=True) as store:
         assert [notice.code for notice in store.notices] == ["StateUnreadable"]
         assert store.project("engine", "default", "shop").load() == Memory()
+    assert traces(tmp_path) == before
+    with Store.open(tmp_path) as store:
+        assert [notice.code for notice in store.notices] == ["StateSetAside"]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut off in a page": lambda whole: whole[:5000],
+    "cut off after a page": lambda whole: whole[:4096],
+    "cut off in the head": lambda whole: whole[:50],
+    "garbage": lambda whole: b"\xff" * len(whole),
+    "garbage in the head": lambda whole: whole[:16] + b"\0\3" + whole[18:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_reading_a_damaged_file_warns_and_goes_on(tmp_path: Path, damage: str) -> None:
+    """As with an empty one, leaving no trace; the warning says that the next converge sets it aside, and it does."""
+    save(tmp_path)
+    path = tmp_path / "state.db"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    before = traces(tmp_path)
+    with Store.open(tmp_path, read_only=True) as store:
+        (notice,) = store.notices
+        project = store.project("engine", "default", "shop")
+        assert (project.load(), project.history()) == (Memory(), ())
+    assert (notice.code, notice.source) == ("StateUnreadable", str(path))
+    assert "the state file is damaged and counts as empty: the next converge sets it aside" in notice.message
     assert traces(tmp_path) == before
     with Store.open(tmp_path) as store:
         assert [notice.code for notice in store.notices] == ["StateSetAside"]
