@@ -34,9 +34,10 @@ def waits_for(context: Context, service: Service) -> str:
 
 
 def has_failed_dependency(context: Context, service: Service) -> bool:
-    """Whether a service that this one depends on could not be brought up."""
+    """Whether a service that this one depends on, directly or not, could not be brought up."""
     others = (context.desired.project.service(dependency.service) for dependency in service.depends_on)
-    return any(context.view(other).failure for other in others if other is not None)
+    known = [other for other in others if other is not None]
+    return any(context.view(other).failure or has_failed_dependency(context, other) for other in known)
 
 
 def _still_good(context: Context, service: Service, dependency: View) -> bool:

@@ -118,7 +118,8 @@ def judge(gate: Gate, container: Container, others: tuple[Container, ...] = ()) 
         return Verdict(State.STOPPED, "was stopped to make room")
     trouble, drift = _trouble(gate, container)
     if trouble:
-        return Verdict(State.EMPTY if _is_loss(gate, container) else State.FAILED, trouble, drift=drift)
+        lost = bool(drift) or _is_loss(gate, container)
+        return Verdict(State.EMPTY if lost else State.FAILED, trouble, drift=drift)
     if container.status == "created":
         return Verdict(State.CREATED)
     if gate.service.job:

@@ -223,8 +223,7 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
     cause = slot_cause(context, view, slot)
     after = (f"container.create:{key}", *connected, *before)
     operation = containers.start(context, current, _impact(view, slot), cause, after)
-    failed = context.draft.add(operation)
-    fail_on(context, view, "" if current.name in context.memory.earlier else failed)
+    fail_on(context, view, context.draft.add(operation))
 
 
 def _wait(context: Context, slot: Slot, current: Container) -> None:

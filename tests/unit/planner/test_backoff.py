@@ -219,7 +219,7 @@ def test_a_replica_that_ends_by_itself_is_not_slowed_down_by_what_somebody_did()
 
 def test_max_attempts_and_delay_are_not_for_changes_by_hand() -> None:
     """They say how often, and how soon, a replica that fails is tried again; this one does not fail."""
-    wanted = limited(restart=RestartPolicy(max_attempts=2, delay=60.0))
+    wanted = limited(restart=RestartPolicy(max_attempts=2, delay=600.0))
     found = touched(wanted, "paused", Restarts(5, NOW - 160, "paused"), restart_count=9)
     assert [item.payload["restarts"] for item in found.operations] == [Restarts(6, NOW, "paused")]
 

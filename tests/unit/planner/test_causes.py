@@ -62,6 +62,14 @@ def test_the_next_definition_names_its_own_change(action: str, now_runs: int) ->
     assert told(found) == [("environment.A", str(now_runs), "3", "")]
 
 
+def test_a_definition_that_comes_in_the_middle_of_another_names_its_own_change() -> None:
+    """The one before it was begun with, and nobody waited for its end."""
+    halfway = runs(2, status="created", started_at=0.0)
+    memory = good(1, causes=FIRST_TRY, attempted=frozenset({halfway.name}))
+    found = step(version(3), observed(runs(1), halfway), memory)
+    assert told(found) == [("environment.A", "1", "3", "")]
+
+
 def test_a_cause_is_kept_until_its_replica_is_through() -> None:
     """What shows it may be gone by then; the run that goes on with it gives the same reason."""
     created = runs(2, status="created", started_at=0.0)

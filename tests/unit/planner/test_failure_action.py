@@ -160,6 +160,15 @@ def test_an_old_replica_that_is_removed_afterwards_is_made_again(action: str) ->
     assert [cause.reason for cause in found.operations[0].cause] == ["web/2 was removed by hand"]
 
 
+def test_an_old_replica_that_ends_again_is_made_anew_and_not_started_for_ever() -> None:
+    """Started once in place of the failed one, it is a lost replica like any other."""
+    wanted = rolling()
+    ended = old(2, status="exited", exit_code=1, finished_at=NOW - 1)
+    assert targets(later(wanted, *up(wanted, 1), *ended)) == [("container.start", "id-web-2")]
+    memory = known_bad(wanted, memory=remembering(stable(BEFORE), attempted=frozenset({ended[0].name})))
+    assert made(step(wanted, observed(*up(wanted, 1), *ended), memory)) == [(2, "old")]
+
+
 def test_a_paused_slot_whose_old_image_is_gone_stays_empty() -> None:
     """Nothing can be made for it, and nothing is tried."""
     wanted = rolling()
@@ -239,6 +248,15 @@ def test_a_blocked_dependent_keeps_its_last_good_definition_serving(
     assert [spec_hash for _, spec_hash in made(found)] == ["old"] * len(made(found))
     assert [cause.field for item in found.operations for cause in item.cause] == ["state"] * len(done)
     assert reasons(found) == ["RolledBack", "DependencyFailed"]
+
+
+def test_so_does_the_dependent_of_a_blocked_dependent() -> None:
+    """However far it is from what failed."""
+    chain = (service("db"), service("api", depends_on=(Dependency("db"),)), service(depends_on=(Dependency("api"),)))
+    wanted = desired(*chain)
+    was = (stable(service("db")), stable(service("api")), stable(replace(BEFORE, replicas=1)))
+    seen = observed(container("db"), container("api"), *old(1, status="exited", exit_code=1, finished_at=NOW - 1))
+    assert targets(step(wanted, seen, known_bad(wanted, "db", remembering(*was)))) == [("container.start", "id-web-1")]
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------

@@ -143,6 +143,14 @@ def test_the_owner_stays_until_those_in_its_namespace_have_moved() -> None:
     assert kinds(moving) == ["container.stop vpn/1", "container.start web/1"]
 
 
+def test_an_owner_that_cannot_run_twice_is_stopped_under_them() -> None:
+    """Waiting for those who wait for the new one would never end."""
+    wanted = desired(service("vpn", rollout=STOP_FIRST), service(shares=VPN, rollout=STOP_FIRST))
+    created = current(wanted, "vpn", status="created", started_at=0.0)
+    found = step(wanted, observed(container("vpn"), created, joined("id-vpn-1")))
+    assert kinds(found) == ["container.stop vpn/1"]
+
+
 @pytest.mark.parametrize("whose", ["another owner's", "another service's"])
 def test_nobody_else_keeps_an_owner_running(whose: str) -> None:
     """Only replicas that joined this container, of services that share its namespace in this spec."""

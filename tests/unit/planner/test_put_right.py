@@ -258,7 +258,7 @@ def test_a_replica_that_ended_with_its_engine_is_tried_once_more(ended: dict[str
 def test_a_start_that_fails_of_what_an_earlier_run_made_is_a_loss(how: str, *, beside: bool) -> None:
     """The engine died while it started it: it is made anew once, and what fails then is a failed rollout."""
     wanted = desired(service())
-    error = {"error": "task already exists"} if how == "shown" else {}
+    error: dict[str, Any] = {"error": "task already exists"} if how == "shown" else {}
     one = current(wanted, status="created", started_at=0.0, **error)
     refused = {"container.start:web/1/11111111": "task already exists"} if how == "asked" else {}
     seen = observed(*([container()] if beside else []), one)
@@ -281,3 +281,11 @@ def test_a_start_that_failed_once_and_succeeded_since_is_none() -> None:
     begun = frozenset({one.name})
     refused = {"container.start:web/1/11111111": "no answer"}
     assert step(wanted, observed(one), Memory(attempted=begun, earlier=begun, failed_operations=refused)).empty
+
+
+def test_a_change_by_hand_during_a_rollout_is_no_failure_of_it() -> None:
+    """The replica is replaced by its equal, and the definition is not put in quarantine."""
+    wanted = desired(service(networks=NET))
+    new = current(wanted, networks={"net": Endpoint("1", ("web",)), "x": Endpoint("2")})
+    found = step(wanted, observed(container(), new, networks=(network(),)), Memory(attempted=frozenset({new.name})))
+    assert (found.failures, kinds(found)) == ((), ["container.create web/1"])
