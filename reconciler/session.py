@@ -265,8 +265,12 @@ class Session:
         return self._projects[project_name]
 
     def _remembered(self, project: Project) -> Memory:
-        memory = self._kept(project.name).load()
-        return replace(memory, quarantined=frozenset(memory.failures), earlier=memory.attempted)
+        kept = self._kept(project.name)
+        memory = kept.load()
+        failed = {service for service, _ in memory.failures} & memory.stable.keys()
+        numbered = {name: _numbered(kept, memory.stable[name]) for name in failed}
+        quarantined = frozenset(memory.failures)
+        return replace(memory, stable={**memory.stable, **numbered}, quarantined=quarantined, earlier=memory.attempted)
 
     def _ask_registries(self, references: tuple[str, ...]) -> dict[str, RegistryAnswer]:
         return dict(zip(references, self._executor.gather(_registry_answer, references), strict=True))
@@ -283,6 +287,12 @@ def _without_the_gone(memory: Memory, observed: Observed) -> Memory:
         memory = replace(memory, stable=services, restarts={}, attempted=frozenset())
     known = memory.without_containers((memory.made.keys() | memory.baselines.keys()) - present.keys())
     return replace(known, made={**present, **known.made})
+
+
+def _numbered(kept: ProjectStore, stable: Stable) -> Stable:
+    """The definition with the number of the revision that it is."""
+    same = (item.revision for item in kept.revisions(stable.service.name) if item.spec_hash == stable.spec_hash)
+    return replace(stable, revision=max(same, default=stable.revision))
 
 
 def _simulate(

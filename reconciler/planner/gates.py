@@ -93,8 +93,23 @@ def monitor_seconds(service: Service, image: BoundImage) -> float:
     if service.rollout.monitor is not None:
         return service.rollout.monitor
     check = health_check(service, image)
-    if check is None:
-        return MONITOR_WITHOUT_HEALTH
+    return MONITOR_WITHOUT_HEALTH if check is None else _until_unhealthy(check)
+
+
+def watched_too_briefly(service: Service, image: BoundImage) -> str:
+    """Why `monitor` is too short for the health check that the image brings along; "" where it is not.
+
+    That of the spec itself is judged where the spec is read.
+    """
+    check = None if service.container.get("Healthcheck") else health_check(service, image)
+    monitor, needed = service.rollout.monitor, _until_unhealthy(check) if check else 0.0
+    if not monitor or monitor >= needed:
+        return ""
+    return f"monitor of {monitor:g} s is too short: the image's health check may take {needed:g} s to say unhealthy"
+
+
+def _until_unhealthy(check: Mapping[str, Any]) -> float:
+    """Seconds that a health check needs to say unhealthy, at most 30."""
     interval = (check.get("Interval") or 0) / NANOSECONDS or INTERVAL
     timeout = (check.get("Timeout") or 0) / NANOSECONDS or TIMEOUT
     return min(interval * (check.get("Retries") or RETRIES) + timeout, LONGEST_MONITOR)

@@ -9,6 +9,7 @@ from reconciler.model.step import ServiceStatus, Step
 from reconciler.planner.conflicts import foreign_project, in_the_way
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import in_dependency_order
+from reconciler.planner.gates import watched_too_briefly
 from reconciler.planner.learning import newly_stable, newly_up
 from reconciler.planner.prune import prune
 from reconciler.planner.resources import plan_networks, plan_volumes, resources_missing
@@ -45,6 +46,10 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
 def _plan_service(context: Context, view: View) -> str:
     if view.order.warning:
         context.draft.notice("Order", f"{view.service.name}: {view.order.warning}", view.order.source)
+    short = watched_too_briefly(view.service, view.image)
+    if short:
+        source = view.service.source("deploy.update_config.monitor")
+        context.draft.notice("MonitorTooShort", f"{view.service.name}: {short}", source)
     if view.image.warning:
         context.draft.notice("Registry", f"{view.service.name}: {view.image.warning}", view.service.source("image"))
     missing = resources_missing(context, view.service)

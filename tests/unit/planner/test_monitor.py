@@ -14,6 +14,7 @@ from reconciler.planner.gates import monitor_seconds
 from reconciler.planner.images import BoundImage
 from reconciler.planner.keys import up_key
 from tests.support.planning import (
+    IMAGE,
     NOW,
     container,
     current,
@@ -252,3 +253,17 @@ def test_pause_removes_what_was_replaced_already() -> None:
     replaced = container(slot=1, status="exited")
     found = step(wanted, replace(seen, containers=(*seen.containers, replaced)), memory)
     assert targets(found) == [("container.remove", replaced.id), ("container.remove", "new-web-2")]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "own", "told"),
+    [(3.0, {}, ["MonitorTooShort"]), (7.0, {}, []), (0.0, {}, []), (3.0, {"Healthcheck": {"Retries": 9}}, [])],
+)
+def test_a_monitor_too_short_for_the_images_health_check_is_warned_of(
+    monitor: float, own: dict[str, Any], told: list[str]
+) -> None:
+    """What the spec alone shows was said when it was read."""
+    wanted = desired(service(rollout=Rollout(monitor=monitor), container=own))
+    checked = replace(IMAGE, config={"Healthcheck": {"Test": ["CMD", "x"], "Interval": 2 * SECOND, "Timeout": SECOND}})
+    found = step(wanted, observed(images=(checked,)))
+    assert [item.code for item in found.notices] == told
