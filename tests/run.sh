@@ -50,7 +50,7 @@ suite_fast() { # and which lines and branches of the pure core all three togethe
 }
 
 suite_contract() { tests tests/contract; }
-suite_engine() { tests tests/engine; }
+suite_engine() { tests -n 4 --dist loadfile tests/engine; } # they wait more than they work
 suite_demo() { bash deploy/demo.sh; }
 suite_bench() { "$BIN/python" -m tests.bench; }
 suite_proof() { "$BIN/python" -m tests.proof; }

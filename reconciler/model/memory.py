@@ -84,7 +84,8 @@ class Memory:
       create it again.
     - `up`: when a container was first seen up, by its id and StartedAt; `done`: when an operation of
       `REMEMBERED_WHEN` ended, by its id.
-    - `restarts`: by (service, slot). `subnets`: what the engine chose for a network, by name, for asking for it.
+    - `restarts`: by (service, slot). `subnets`: what the engine chose for a network, by name, from its removal until
+      it was made anew with that, or could not be because somebody else had it by then.
     - `addresses`: what a container had on a network that it left for a moment, by `<id>:<network>`, to come back with
       (IPAMConfig: IPv4Address, IPv6Address).
     - `quarantined`: the failures that were known before this run began; `earlier`: the containers that runs before it
@@ -121,7 +122,8 @@ class Memory:
         """This memory and an operation that failed for good; where it was to tell a replica to leave, when that was."""
         told = {operation_id: at} if at and operation_id.startswith(DRAINS) else {}
         failed = {**self.failed_operations, operation_id: message}
-        return replace(self, failed_operations=failed, done={**self.done, **told})
+        subnets = _without_key(self.subnets, operation_id.removeprefix("network.create:"))
+        return replace(self, failed_operations=failed, done={**self.done, **told}, subnets=subnets)
 
     def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""
@@ -141,6 +143,8 @@ class Memory:
 
     def with_done(self, operation: Operation, container: str, ended_at: float) -> Memory:
         """This memory and an operation that succeeded on that container ("" where it concerns none)."""
+        if operation.kind == "network.create":
+            return replace(self, subnets=_without_key(self.subnets, operation.resource))
         if operation.kind in REMEMBERED_WHEN:
             return replace(self, done={**self.done, operation.id: ended_at})
         if operation.kind == "container.create" and container:
@@ -201,6 +205,10 @@ def _of_slots(operations: tuple[Operation, ...], find: Callable[[Operation], Val
     """What `find` says of each operation on a slot, where it says something."""
     found = (((op.service, op.slot), find(op)) for op in operations if op.service and op.slot)
     return {(str(service), int(slot or 0)): value for (service, slot), value in found if value}
+
+
+def _without_key(found: Mapping[str, Value], key: str) -> dict[str, Value]:
+    return {name: value for name, value in found.items() if name != key}
 
 
 def _restarts(operation: Operation, now: float) -> Restarts | None:

@@ -255,9 +255,9 @@ def test_ssh_host_is_reached_through_the_ssh_program(ssh: Path, engine: Engine, 
     assert connection.info().id == engine.info().id
     events = connection.events()
     connection.start_container(container)
-    assert next(events)["Action"] == "start"
+    assert next(event["Action"] for event in events if event["Actor"]["ID"] == container) == "start"
     connection.close()
-    assert list(events) == []
+    assert not [event for event in events if event["Actor"]["ID"] == container]
 
 
 def test_failing_ssh_is_quoted(ssh: Path) -> None:

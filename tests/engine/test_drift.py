@@ -325,10 +325,7 @@ def state(site: Site, *options: str) -> dict[str, Any]:
     return found
 
 
-NOT_SEEN_YET = {"removed": pytest.mark.xfail(reason="sync says OutOfSync of a replica that was removed by hand")}
-
-
-@pytest.mark.parametrize("hand", [pytest.param(hand, marks=NOT_SEEN_YET.get(hand, ())) for hand in HANDS])
+@pytest.mark.parametrize("hand", HANDS)
 def test_what_somebody_did_is_undone(site: Site, hand: str) -> None:
     """Sync says `Modified` and the plan names the cause; one replica is replaced, the other one left alone."""
     act, words = HANDS[hand]

@@ -90,7 +90,7 @@ def test_an_unchanged_context_builds_nothing(built: Site) -> None:
     assert tags(built) == made
 
     (built.folder / "page").write_text("two\n")
-    built.run("--dry-run", "--exit-code").expect(2).says("compose.yaml:14", "-> " + built.name)
+    built.run("--dry-run", "--exit-code").expect(2).says("no image has been built from", "-> " + built.name)
     assert tags(built) == made
     built.converge()
     assert page(built) == "two"

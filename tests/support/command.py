@@ -107,9 +107,10 @@ class Site:
         return self.folder.with_name(f"{self.folder.name}-state")
 
     def service(self, **fields: Any) -> dict[str, Any]:
-        """A service that sleeps and counts as up at once; fields by their Compose names."""
+        """A service that sleeps and counts as up soon; fields by their Compose names."""
         quick = {"rollout": {"min_running": "100ms"}}
-        return {"image": self.image, "x-reconcile": quick, "command": ["sleep", "600"]} | fields
+        watched = {"update_config": {"monitor": "300ms"}, "rollback_config": {"monitor": "300ms"}}
+        return {"image": self.image, "x-reconcile": quick, "deploy": watched, "command": ["sleep", "600"]} | fields
 
     def write(self, top: Mapping[str, Any] | None = None, /, **services: Any) -> Site:
         """Write a spec of these services (JSON is YAML: every field has a line of its own)."""
@@ -182,7 +183,7 @@ class Site:
     def sweep(self) -> None:
         """Remove what the project made and what outsiders made under its name."""
         rows = self.api.containers(all=True)
-        ours = [row for row in rows if row["Labels"].get(PROJECT) == self.name or _named(row, self.name)]
+        ours = [row for row in rows if (row["Labels"] or {}).get(PROJECT) == self.name or _named(row, self.name)]
         mounts = [mount for row in ours for mount in row["Mounts"] if _ANONYMOUS.fullmatch(mount.get("Name") or "")]
         for row in ours:
             self.api.remove_container(row["Id"], force=True, v=True)

@@ -129,6 +129,16 @@ def test_memory_keeps_the_first_reason() -> None:
     assert memory.with_failed_operation("id", "text").failed_operations == {"id": "text"}
 
 
+def test_a_subnet_is_remembered_only_until_the_network_is_made_anew() -> None:
+    """Also where that failed: a network that is removed later may find its subnet taken."""
+    removed = Operation("1", "network.remove", "net", "shop", payload={"ipam": {"Config": []}})
+    made = Operation("network.create:net", "network.create", "net", "shop")
+    memory = Memory().with_attempts((removed,))
+    assert memory.subnets == {"net": {"Config": []}}
+    assert memory.with_done(made, "", 1.0).subnets == {}
+    assert memory.with_failed_operation(made.id, "Pool overlaps", 1.0).subnets == {}
+
+
 def test_memory_keeps_what_removed_containers_leave() -> None:
     """Anonymous volumes of a removed container are remembered for its slot; names brought up are attempts."""
     removed = Operation("1", "container.remove", "a", "shop", "db", 1, payload={"volumes": {"/data": "v"}})
