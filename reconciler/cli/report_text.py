@@ -125,6 +125,8 @@ def _next(project: ProjectReport, *, stopped: bool) -> str:
     held = quarantined(project)
     if held and not project.failed_operations:
         return f"next: correct the spec or the image and run reconcile again; {RETRY} {held[0]} tries the same again"
+    if project.failed_operations and project.in_sync:
+        return "next: remove the cause named above; the replicas were replaced, and requests may have been lost"
     if project.failed_operations or troubles(project):
         return "next: remove the cause named above and run reconcile again; it carries on from here"
     return "next: reconcile status shows what is still off; a run with a longer --timeout waits longer"

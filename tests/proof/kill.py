@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.proxy import Moment, Request
 
 Fields = dict[str, Any]
-DRAIN = {"drain": {"method": "exec", "command": ["touch", "/tmp/draining"], "delay": "300ms"}}
+DRAIN = {"drain": {"method": "exec", "command": ["touch", "/draining"], "delay": "300ms"}}
 FAILS = {"command": ["sh", "-c", "exit 9"], "scale": 2}
 
 

@@ -72,6 +72,15 @@ def test_a_stopped_run_is_not_a_failed_one() -> None:
     assert "it carries on from here" in text
 
 
+def test_a_drain_that_failed_is_told_though_the_rollout_is_through() -> None:
+    """Nothing is left to carry on with, but requests may have been lost."""
+    failed = (("container.exec:web/1/00000000", "sh exited with 3"),)
+    drained = replace(DONE, succeeded=False, in_sync=True, failed_operations=failed)
+    text = " ".join(render(Report("converge", (drained,), failed=True)).split())
+    assert "sh exited with 3" in text
+    assert "the replicas were replaced, and requests may have been lost" in text
+
+
 def test_several_projects_end_with_a_total() -> None:
     """The last line names what failed and counts what was refused."""
     report = Report("converge", (DONE, HELLO, FAILED), errors=(INVALID,), refused=True)
