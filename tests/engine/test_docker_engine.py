@@ -76,8 +76,9 @@ def cleanup(engine: Engine) -> Iterator[list[str]]:
     names: list[str] = []
     yield names
     for name in names:
-        engine.stop_container(name)
-        engine.remove_container(name)
+        if "/" not in name:  # no container is called like that, but an image of a registry is
+            engine.stop_container(name)
+            engine.remove_container(name)
         with contextlib.suppress(subprocess.CalledProcessError):
             docker("image", "rm", name)
 
