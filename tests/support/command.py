@@ -5,6 +5,7 @@ What tests look at is read from the engine directly, never through the program.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docker import APIClient
+from docker.errors import NotFound
 
 from reconciler.engine.docker_connect import resolve_target
 from tests.support import image
@@ -145,8 +147,11 @@ class Site:
 
     def containers(self, service: str | None = None) -> dict[str, dict[str, Any]]:
         """Inspected containers of the project (or of one service) by id, in any state."""
-        rows = self.api.containers(all=True, filters={"label": self._labels(service)})
-        return {row["Id"]: self.api.inspect_container(row["Id"]) for row in rows}
+        found = {}
+        for row in self.api.containers(all=True, filters={"label": self._labels(service)}):
+            with contextlib.suppress(NotFound):  # gone since the list was made
+                found[row["Id"]] = self.api.inspect_container(row["Id"])
+        return found
 
     def only(self, service: str) -> dict[str, Any]:
         """The one container of a service."""
@@ -215,8 +220,9 @@ def api_client(info: EngineInfo) -> APIClient:
 
 
 def build(api: Any, tag: str, dockerfile: str = DOCKERFILE) -> str:
-    """Build an image, with busybox in its context; its id."""
-    packed = io.BytesIO(image.context(dockerfile))
+    """Build an image, with busybox in its context; its id. No layer of it is another image's, which may go meanwhile."""
+    start, rest = dockerfile.split("\n", 1)
+    packed = io.BytesIO(image.context(f"{start}\nLABEL built-for={tag}\n{rest}"))
     for line in api.build(fileobj=packed, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True):
         assert "error" not in line, line
     identity: str = api.inspect_image(tag)["Id"]
