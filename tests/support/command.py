@@ -220,7 +220,7 @@ def api_client(info: EngineInfo) -> APIClient:
 
 
 def build(api: Any, tag: str, dockerfile: str = DOCKERFILE) -> str:
-    """Build an image, with busybox in its context; its id. No layer of it is another image's, which may go meanwhile."""
+    """Build an image, with busybox in its context; its id. No layer of it is another image's, which may go any time."""
     start, rest = dockerfile.split("\n", 1)
     packed = io.BytesIO(image.context(f"{start}\nLABEL built-for={tag}\n{rest}"))
     for line in api.build(fileobj=packed, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True):
