@@ -91,6 +91,27 @@ def cpus(field: str, value: int) -> dict[str, Any]:
     return {field: f"{value / 1e9:.6f}".rstrip("0").rstrip(".")}
 
 
+def hundredths(field: str, value: int) -> dict[str, Any]:
+    """A percentage that the engine counts in hundredths."""
+    return {field: value // 100}
+
+
+def by_path(field: str, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One field a device, with its rate or weight."""
+    return {f"{field}.{entry['Path']}": entry.get("Rate", entry.get("Weight")) for entry in entries}
+
+
+def devices(field: str, entries: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """One field a path in the container: `/dev/sda (rwm)`."""
+    return {f"{field}.{entry['PathInContainer']}": _device_text(entry) for entry in entries}
+
+
+def device_requests(field: str, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is asked of device drivers, without what says nothing."""
+    found = [{key: value for key, value in entry.items() if value} for entry in entries]
+    return {field: found} if found else {}
+
+
 def restart(field: str, policy: Mapping[str, Any]) -> dict[str, Any]:
     """`always`, `on-failure:3`. `no` gives no field: engines from 25 on write it where nothing was asked for."""
     name, count = _policy_name(policy), policy.get("MaximumRetryCount") or 0
@@ -146,6 +167,10 @@ def system_paths(field: str, masked: list[str]) -> dict[str, Any]:
 def _policy_name(policy: Mapping[str, Any]) -> str:
     name: str = policy.get("Name") or ""
     return "" if name == "no" else name
+
+
+def _device_text(entry: Mapping[str, str]) -> str:
+    return f"{entry['PathOnHost']} ({entry['CgroupPermissions']})"
 
 
 def _port_text(port: str, binding: Mapping[str, str]) -> str:

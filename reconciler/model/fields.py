@@ -64,6 +64,39 @@ PAYLOAD_FIELDS: Mapping[Path, PayloadField] = {
     ("HostConfig", "NanoCpus"): PayloadField("deploy.resources.limits.cpus", 0, view.cpus),
     ("HostConfig", "PidsLimit"): PayloadField("deploy.resources.limits.pids", 0, view.whole),
     ("HostConfig", "MemoryReservation"): PayloadField("deploy.resources.reservations.memory", 0, view.size),
+    ("HostConfig", "MemorySwap"): PayloadField("memswap_limit", 0, view.size),
+    ("HostConfig", "MemorySwappiness"): PayloadField("mem_swappiness", None, view.whole),
+    ("HostConfig", "OomKillDisable"): PayloadField("oom_kill_disable", OFF, view.whole),
+    ("HostConfig", "OomScoreAdj"): PayloadField("oom_score_adj", 0, view.whole),
+    ("HostConfig", "CpuCount"): PayloadField("cpu_count", 0, view.whole),
+    ("HostConfig", "CpuPercent"): PayloadField("cpu_percent", 0, view.hundredths),
+    ("HostConfig", "CpuPeriod"): PayloadField("cpu_period", 0, view.whole),
+    ("HostConfig", "CpuQuota"): PayloadField("cpu_quota", 0, view.whole),
+    ("HostConfig", "CpuRealtimePeriod"): PayloadField("cpu_rt_period", 0, view.whole),
+    ("HostConfig", "CpuRealtimeRuntime"): PayloadField("cpu_rt_runtime", 0, view.whole),
+    ("HostConfig", "CpuShares"): PayloadField("cpu_shares", 0, view.whole),
+    ("HostConfig", "CpusetCpus"): PayloadField("cpuset", "", view.whole),
+    ("HostConfig", "BlkioWeight"): PayloadField("blkio_config.weight", 0, view.whole),
+    ("HostConfig", "BlkioWeightDevice"): PayloadField("blkio_config.weight_device", None, view.by_path),
+    ("HostConfig", "BlkioDeviceReadBps"): PayloadField("blkio_config.device_read_bps", None, view.by_path),
+    ("HostConfig", "BlkioDeviceReadIOps"): PayloadField("blkio_config.device_read_iops", None, view.by_path),
+    ("HostConfig", "BlkioDeviceWriteBps"): PayloadField("blkio_config.device_write_bps", None, view.by_path),
+    ("HostConfig", "BlkioDeviceWriteIOps"): PayloadField("blkio_config.device_write_iops", None, view.by_path),
+    ("HostConfig", "CgroupParent"): PayloadField("cgroup_parent", "", view.whole),
+    ("HostConfig", "Annotations"): PayloadField("annotations", None, view.mapping),
+    ("HostConfig", "Devices"): PayloadField("devices", None, view.devices),
+    ("HostConfig", "DeviceCgroupRules"): PayloadField("device_cgroup_rules", None, view.whole),
+    ("HostConfig", "DeviceRequests"): PayloadField("gpus", None, view.device_requests),
+    ("HostConfig", "Dns"): PayloadField("dns", None, view.whole),
+    ("HostConfig", "DnsOptions"): PayloadField("dns_opt", None, view.whole),
+    ("HostConfig", "DnsSearch"): PayloadField("dns_search", None, view.whole),
+    ("HostConfig", "GroupAdd"): PayloadField("group_add", None, view.whole),
+    ("HostConfig", "Isolation"): PayloadField("isolation", "", view.whole),
+    ("HostConfig", "Runtime"): PayloadField("runtime", "runc", view.whole),
+    ("HostConfig", "StorageOpt"): PayloadField("storage_opt", None, view.mapping),
+    ("HostConfig", "Sysctls"): PayloadField("sysctls", None, view.mapping),
+    ("HostConfig", "UsernsMode"): PayloadField("userns_mode", "", view.whole),
+    ("HostConfig", "UTSMode"): PayloadField("uts", "", view.whole),
     ("HostConfig", "Ulimits"): PayloadField("ulimits", None, view.ulimits),
     ("HostConfig", "ShmSize"): PayloadField("shm_size", 67108864, view.size),
     ("HostConfig", "Init"): PayloadField("init", None, view.whole),
@@ -75,14 +108,28 @@ PAYLOAD_FIELDS: Mapping[Path, PayloadField] = {
     ("HostConfig", "MaskedPaths"): PayloadField("security_opt.systempaths", None, view.system_paths),
 }
 
-# Emitted with every container or explained elsewhere: attached streams, the paths that go with MaskedPaths, and the MAC
-# address that stands on the network endpoint too.
+# What `deploy` says in its own way, and the service's own key for it.
+SHORT_KEYS: Mapping[str, str] = {
+    "deploy.resources.limits.memory": "mem_limit",
+    "deploy.resources.limits.cpus": "cpus",
+    "deploy.resources.limits.pids": "pids_limit",
+    "deploy.resources.reservations.memory": "mem_reservation",
+}
+
+# Emitted with every container or explained elsewhere: attached streams, the paths that go with MaskedPaths, the MAC
+# address that stands on the network endpoint too, and the mode of cgroups, which engines fill in.
 UNEXPLAINED: frozenset[Path] = frozenset(
-    {("AttachStdout",), ("AttachStderr",), ("HostConfig", "ReadonlyPaths"), ("MacAddress",)}
+    {
+        ("AttachStdout",),
+        ("AttachStderr",),
+        ("HostConfig", "ReadonlyPaths"),
+        ("MacAddress",),
+        ("HostConfig", "CgroupnsMode"),
+    }
 )
 
 # What an engine may set by its own configuration (daemon.json: log-driver, log-opts, default-ulimits and so on).
-ENGINES_CHOICE = ("logging.", "ulimits.", "shm_size")
+ENGINES_CHOICE = ("logging.", "ulimits.", "shm_size", "runtime", "memswap_limit")
 
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12}")
 _IMAGE_CONFIG = (
@@ -96,6 +143,12 @@ _IMAGE_CONFIG = (
     "ExposedPorts",
     "Healthcheck",
 )
+
+
+def as_written(field: str, sources: Mapping[str, str]) -> str:
+    """The field by the key that a spec with these sources writes: `mem_limit` where `deploy` does not say it."""
+    short = SHORT_KEYS.get(field)
+    return short if short and short in sources and field not in sources else field
 
 
 def asked_fields(body: JSON, image_config: JSON = NOTHING) -> dict[str, Any]:
@@ -167,6 +220,8 @@ def _without_side_effects(fields: dict[str, Any], body: JSON) -> dict[str, Any]:
     """Drop what follows from another field: exposed as published, named after id or host, unlabelled as privileged."""
     published = {f"expose.{port}" for port in _at(body, ("HostConfig", "PortBindings")) or ()}
     kept = {field: value for field, value in fields.items() if field not in published}
+    if _at(body, ("HostConfig", "MemorySwap")) == 2 * (_at(body, ("HostConfig", "Memory")) or 0):
+        kept.pop("memswap_limit", None)  # what engines add to a limit of memory
     if _at(body, ("HostConfig", "NetworkMode")) == "host" or _CONTAINER_ID.fullmatch(str(kept.get("hostname"))):
         kept.pop("hostname", None)
     if kept.get("privileged") and kept.get("security_opt"):

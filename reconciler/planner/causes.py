@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model import labels
-from reconciler.model.fields import changed_fields
+from reconciler.model.fields import as_written, changed_fields
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
@@ -111,9 +111,10 @@ def _field_differences(view: View, previous: Container, observed: Observed) -> l
     image_config = next((image.config for image in observed.images if image.id == previous.image_id), {})
     found = changed_fields(view.service.container, previous.config, previous.host_config, image_config)
     secrets = [*(previous.config.get("Env") or ()), *(view.service.container.get("Env") or ())]
+    named = {as_written(field, view.service.sources): pair for field, pair in found.items()}
     return [
         Difference(field, redact(field, before, secrets), redact(field, after, secrets), view.service.source(field))
-        for field, (before, after) in sorted(found.items())
+        for field, (before, after) in sorted(named.items())
     ]
 
 

@@ -1,14 +1,15 @@
-"""What stands in a service's way: foreign containers (reported, never touched), and our own, which yield first."""
+"""What stands in a service's way: foreign containers (reported, never touched), old engines, our own, which yield."""
 
 from __future__ import annotations
 
 from reconciler.model import labels
-from reconciler.model.observed import Container, Foreign
+from reconciler.model.observed import Container, Foreign, json_value
 from reconciler.model.project import HostPort, Service
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State
 from reconciler.planner.order import describe_port
 
+ANNOTATIONS = "1.43"
 BUSY = {"running", "paused", "restarting"}
 
 
@@ -34,11 +35,14 @@ def foreign_project(context: Context) -> None:
 
 
 def in_the_way(context: Context, view: View) -> str:
-    """Which foreign container keeps this service from coming up, in words; stated as a condition too."""
+    """What keeps this service from coming up, a foreign container or an old engine, in words; also a condition."""
     if all(slot.state in {State.READY, State.WAITING, State.UNNAMED} for slot in view.slots):
         return ""
     found = (
-        _foreign_replica(context, view) or _foreign_name(context, view.service) or _foreign_port(context, view.service)
+        _too_new(context, view.service)
+        or _foreign_replica(context, view)
+        or _foreign_name(context, view.service)
+        or _foreign_port(context, view.service)
     )
     if found is None:
         return ""
@@ -58,6 +62,15 @@ def held_by_our_own(context: Context, service: Service) -> str:
     held = [(other, what) for other in others if (what := _held(service, other))]
     context.draft.yielding.update(other.id for other, _ in held)
     return next((f"{what}, which {other.name} still holds" for other, what in held), "")
+
+
+def _too_new(context: Context, service: Service) -> tuple[str, str] | None:
+    """What the engine's API does not know yet, and would leave out without a word."""
+    engine = context.observed.engine
+    if json_value(service.container, "HostConfig", "Annotations") and not engine.supports(ANNOTATIONS):
+        message = f"annotations need Engine API {ANNOTATIONS}, and this engine speaks {engine.api}: remove them"
+        return message, service.source("annotations")
+    return None
 
 
 def _foreign_replica(context: Context, view: View) -> tuple[str, str] | None:

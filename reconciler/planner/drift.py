@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model import field_views as view
+from reconciler.model.fields import as_written
 from reconciler.model.observed import Container, Endpoint, json_value
 from reconciler.model.operation import Difference
 from reconciler.model.project import JSON, Attachment, Service
@@ -163,13 +164,15 @@ def _limit_changes(service: Service, container: Container, *, swap_limited: bool
     for key, limit in LIMITS.items():
         wanted, found = _wanted_limit(key, asked), container.host_config.get(key)
         if _set_by_hand(key, wanted, found, swap_limited=swap_limited):
+            field = as_written(limit.field, service.sources)
             before, after = _shown(limit, found), _shown(limit, wanted)
-            yield Difference(limit.field, before, after, service.source(limit.field), UPDATED)
+            yield Difference(field, before, after, service.source(field), UPDATED)
 
 
 def _wanted_limit(key: str, asked: JSON) -> Any:
     """What engines write for what was asked: with a limit of memory alone, they allow as much swap again."""
-    return 2 * (asked.get("Memory") or 0) if key == "MemorySwap" else asked.get(key)
+    memory = asked.get("Memory") or 0
+    return asked.get(key) or (2 * max(memory, 0) if key == "MemorySwap" else None)
 
 
 def _set_by_hand(key: str, wanted: Any, found: Any, *, swap_limited: bool) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.spec import forms
+from reconciler.spec.devices import complete_request, device_count, parse_device
 from reconciler.spec.forms import Rule, Scope, Spot, listing, mapping, need_items, need_table, need_text, section
 from reconciler.spec.nodes import NOWHERE, Items, MalformedError, Table, shown
 from reconciler.spec.policies import (
@@ -83,6 +84,10 @@ def _path(value: Any, spot: Spot) -> str:
     return resolve_path(need_text(value), spot.scope.folder, spot.scope.home)
 
 
+def _paths(value: Any, spot: Spot) -> Any:
+    return listing(_path)(forms.text_list(value, spot), spot)
+
+
 def _context(value: Any, spot: Spot) -> str:
     if need_text(value).startswith(_REMOTE_CONTEXTS):
         raise MalformedError(f"a remote build context ({shown(value)}) is not supported yet")
@@ -153,6 +158,8 @@ def _expose(value: Any, _: Spot) -> str:
 
 
 def _group(value: Any, spot: Spot) -> Any:
+    if isinstance(value, float):
+        raise MalformedError("must be the name or the number of a group")
     return forms.number_or_text(value, spot)
 
 
@@ -190,7 +197,40 @@ def _unbracketed(address: str) -> str:
     return address[1:-1] if address.startswith("[") and address.endswith("]") else address
 
 
-def _log_options(value: Any, spot: Spot) -> Table:
+def _addresses(value: Any, spot: Spot) -> Items:
+    """A name server or search domain, or a list of them; "" means none."""
+    return forms.text_list(value, spot) if value else Items()
+
+
+def _device(value: Any, spot: Spot) -> Table:
+    table: Table = _from_plain(parse_device(value), spot) if isinstance(value, str) else section({})(value, spot)
+    return table
+
+
+def _gpus(value: Any, spot: Spot) -> Any:
+    """`all`, or a list of requests."""
+    if isinstance(value, str):
+        if value != "all":
+            raise MalformedError(f"must be all or a list, not {shown(value)}")
+        value = _from_plain([{"count": value}], spot)
+    return listing(_gpu)(value, spot)
+
+
+def _gpu(value: Any, spot: Spot) -> Table:
+    table: Table = _GPU(value, spot)
+    return complete_request(table)
+
+
+def _swappiness(value: Any, spot: Spot) -> str:
+    """The percentage as text, as Compose prints it; it takes 0 for not given."""
+    text: str = forms.size(value, spot)
+    if text == "0":
+        spot.notice("ZeroIgnored", "0 means the engine's default here, as in Compose; write 1 for the least swapping")
+    return text
+
+
+def _blank_options(value: Any, spot: Spot) -> Table:
+    """Options of which one without a value is empty."""
     table = forms.options(value, spot)
     for key, item in table.items():
         if item is None:
@@ -276,6 +316,11 @@ _MOUNT = section(
     }
 )
 _ULIMIT = section({"soft": forms.whole, "hard": forms.whole})
+_GPU = section({"count": device_count, "options": forms.labels})
+_RATES = listing(section({"rate": forms.size}))
+_BLKIO = section(
+    dict.fromkeys(("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"), _RATES)
+)
 _HEALTHCHECK = section(
     {
         "test": _test,
@@ -297,6 +342,7 @@ _DEPLOY = section(
         "labels": forms.labels,
         "update_config": section(_BATCHES),
         "rollback_config": section({**_BATCHES, "failure_action": rollback_action}),
+        "placement": section({"max_replicas_per_node": forms.whole, "preferences": listing(section({}))}),
         "restart_policy": section({"max_attempts": forms.whole, "delay": forms.duration, "window": forms.duration}),
         "resources": section({"limits": _RESOURCES, "reservations": _RESOURCES}),
     }
@@ -324,31 +370,41 @@ _SERVICE = section(
         **dict.fromkeys(("command", "entrypoint"), _command),
         **dict.fromkeys(("init", "read_only", "privileged", "tty", "stdin_open", "oom_kill_disable"), forms.boolean),
         **dict.fromkeys(
-            ("scale", "pids_limit", "oom_score_adj", "mem_swappiness", "cpu_shares", "cpu_quota", "cpu_period"),
+            (
+                *("scale", "pids_limit", "oom_score_adj", "cpu_count", "cpu_percent", "cpu_shares", "cpu_quota"),
+                *("cpu_period", "cpu_rt_period", "cpu_rt_runtime"),
+            ),
             forms.whole,
         ),
         **dict.fromkeys(("shm_size", "mem_limit", "mem_reservation", "memswap_limit"), forms.size),
-        **dict.fromkeys(("tmpfs", "dns", "dns_search"), forms.text_list),
+        **dict.fromkeys(("dns", "dns_search"), _addresses),
         **dict.fromkeys(("annotations", "labels", "sysctls"), forms.labels),
+        "blkio_config": _BLKIO,
         "build": _build,
         "cpus": forms.number,
         "depends_on": _depends_on,
         "deploy": _DEPLOY,
+        "devices": listing(_device),
         "env_file": _env_file,
+        "label_file": _paths,
         "environment": forms.pairs,
         "expose": listing(_expose),
         "extra_hosts": _extra_hosts,
+        "gpus": _gpus,
         "group_add": listing(_group),
         "healthcheck": _HEALTHCHECK,
         "ipc": check_namespace("host", "none", "private", "shareable"),
-        "logging": section({"options": _log_options}),
+        "logging": section({"options": _blank_options}),
         "mac_address": check_mac_address,
+        "mem_swappiness": _swappiness,
         "networks": _networks,
         "pid": check_namespace("host"),
         "ports": listing(_port),
         "pull_policy": lambda value, _: check_pull_policy(value),
         "restart": lambda value, _: check_restart(value),
         "stop_grace_period": forms.duration,
+        "storage_opt": _blank_options,
+        "tmpfs": forms.text_list,
         "ulimits": mapping(_ulimit),
         "volumes": listing(_volume),
         "x-reconcile": _SERVICE_EXTENSION,

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.errors import SpecError
 from reconciler.spec.lower_rollout import replicas
-from reconciler.spec.namespaces import joined
+from reconciler.spec.namespaces import implied, joined
 from reconciler.spec.nodes import Items, Table, source_text
 
 _TWICE_WRITTEN = (
@@ -21,6 +21,8 @@ _TWICE_WRITTEN = (
     ("pids_limit", ("resources", "limits", "pids")),
     ("mem_reservation", ("resources", "reservations", "memory")),
 )
+
+_NO_LIMIT = (None, 0, "0")
 
 _UNSHARED = ("private", "none")
 
@@ -54,16 +56,16 @@ def check_consistency(document: Table, disabled: frozenset[str]) -> list[SpecErr
 
 
 def dependencies(service: Table) -> dict[str, bool]:
-    """The services that must be there before this one; whether each is required. Whose namespace it joins is one."""
+    """The services that must be there before this one; whether each is required. Those it names by other keys are."""
     found = {name: entry.get("required", True) for name, entry in (service.get("depends_on") or {}).items()}
-    return found | dict.fromkeys(joined(service).values(), True)
+    return found | dict.fromkeys(implied(service), True)
 
 
 def _naming_key(service: Table, dependency: str) -> str:
     """The key by which the service depends on that other one."""
     if dependency in (service.get("depends_on") or ()):
         return "depends_on"
-    return next(key for key, owner in joined(service).items() if owner == dependency)
+    return implied(service)[dependency].key
 
 
 def _has_image(site: _Site) -> Iterator[SpecError]:
@@ -136,7 +138,8 @@ def _agreeing_twins(site: _Site) -> Iterator[SpecError]:
     """Keys that `deploy` says in its own way must say the same there."""
     for key, path in _TWICE_WRITTEN:
         section = _at(site.service.get("deploy"), path[:-1])
-        if key not in site.service or section is None or (key == "scale" and path[-1] not in section):
+        unsaid = key not in site.service if key == "scale" else site.service.get(key) in _NO_LIMIT
+        if unsaid or section is None or (key == "scale" and path[-1] not in section):
             continue
         other = section.get(path[-1])
         if site.service[key] != other:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.spec.namespaces import joined
+from reconciler.spec.namespaces import implied
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table
 from reconciler.spec.volumes import resolve_path
 
 _KEPT_ZEROS = frozenset({"init", "scale", "stop_grace_period", "command", "entrypoint"})
-_ZERO_SIZES = ("shm_size", "mem_limit", "mem_reservation", "memswap_limit")
-_KEPT_SECTIONS = frozenset({"deploy", "healthcheck", "logging", "build"})
+_ZERO_SIZES = ("shm_size", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit")
+_KEPT_SECTIONS = frozenset({"blkio_config", "build", "credential_spec", "deploy", "healthcheck", "logging"})
 _KEPT_IN_HEALTHCHECK = frozenset({"retries"})
 
 
@@ -32,6 +32,10 @@ def apply_service_defaults(service: Table, folder: str, environment: Mapping[str
     _complete_build(service, folder, environment)
     _complete_deploy(service)
     _complete_dependencies(service)
+    for request in service.get("gpus") or ():
+        _drop_nothing(request, frozenset())
+    for key in ("blkio_config", "credential_spec"):
+        _drop_nothing(service.get(key) or Table(), frozenset())
     for key, kept in (("healthcheck", _KEPT_IN_HEALTHCHECK), ("logging", frozenset[str]())):
         _drop_nothing(service.get(key) or Table(), kept)
     _sort_hosts(service)
@@ -120,6 +124,7 @@ def _complete_deploy(service: Table) -> None:
         if key in deploy:
             _drop_no_delay(deploy[key])
             _drop_nothing(deploy[key], frozenset({"parallelism"}))
+    _drop_nothing(deploy.get("placement") or Table(), frozenset())
     if "restart_policy" in deploy:
         _drop_nothing(deploy["restart_policy"], frozenset({"max_attempts"}))
     _drop_nothing(deploy, frozenset({"replicas", "resources", "update_config", "rollback_config", "restart_policy"}))
@@ -135,17 +140,19 @@ def _complete_dependencies(service: Table) -> None:
     for dependency in (service.get("depends_on") or {}).values():
         _default(dependency, "required", value=True)
         _drop_nothing(dependency, frozenset({"required"}))
-    for key, owner in joined(service).items():
+    for owner, reason in implied(service).items():
         dependencies = service.setdefault("depends_on", Table())
         if owner not in dependencies:
-            dependencies.put(owner, _implied_dependency(), service.mark(key))
+            dependencies.put(owner, _implied_dependency(restart=reason.restart), service.mark(reason.key))
 
 
-def _implied_dependency() -> Table:
-    implied = Table()
-    for key, value in (("condition", "service_started"), ("restart", True), ("required", True)):
-        implied.put(key, value, NOWHERE)
-    return implied
+def _implied_dependency(*, restart: bool) -> Table:
+    dependency = Table()
+    dependency.put("condition", "service_started", NOWHERE)
+    if restart:
+        dependency.put("restart", value=True, mark=NOWHERE)
+    dependency.put("required", value=True, mark=NOWHERE)
+    return dependency
 
 
 def _sort_hosts(service: Table) -> None:

@@ -78,13 +78,13 @@ def _too_much(limit: str, named_at: str) -> SpecErrors:
 
 
 def project_environment(
-    folder: str, env_files: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles
+    folder: str, env_files: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles, named_at: str = ""
 ) -> dict[str, str]:
     """The variables that a project is interpolated with: env files (default `.env`, if it exists), then the shell."""
     paths = env_files or ((f"{folder}/.env",) if may_be_file(f"{folder}/.env") else ())
     variables: Variables = {}
     for path in paths:
-        variables |= reader.read(path, {**variables, **shell})
+        variables |= reader.read(path, {**variables, **shell}, named_at=named_at)
     return {**variables, **shell}
 
 
@@ -102,6 +102,33 @@ def resolve_environment(service: Table, spot: Spot, environment: Mapping[str, st
     service.drop("env_file")
     if merged:
         service.put("environment", merged, service.mark("environment"))
+
+
+def resolve_labels(service: Table, spot: Spot, reader: EnvFiles) -> None:
+    """Give `labels` the content of the service's label files, which then are no longer named in it.
+
+    `label_file` (Compose Spec) is an env file that knows no variables but its own and those of the files before it; a
+    later file wins over an earlier one, and `labels` over all.
+    """
+    merged = Table()
+    for path, mark in (service.get("label_file") or Items()).marked():
+        try:
+            fresh = reader.read(path, dict(merged), named_at=source_text(mark))
+            reader.count(len(fresh), source_text(mark))
+        except SpecErrors:
+            raise
+        except SpecError as error:
+            error.message = f"services.{spot.path[-1]}.label_file: {error.message}"
+            spot.scope.errors.append(error)
+            continue
+        for key, value in fresh.items():
+            merged.put(key, value, mark)
+    service.drop("label_file")
+    own = service.get("labels") or Table()
+    for key, value in own.items():
+        merged.put(key, value, own.mark(key))
+    if merged:
+        service.put("labels", merged, service.mark("labels"))
 
 
 def _from_files(

@@ -29,7 +29,7 @@ from reconciler.spec.nodes import (
     source_text,
 )
 from reconciler.spec.scalars import number_text
-from reconciler.spec.sizes import parse_bytes
+from reconciler.spec.sizes import LARGEST, parse_bytes
 
 
 @dataclass
@@ -210,7 +210,7 @@ def size(value: Any, _: Spot) -> Any:
             f"must be a whole number of bytes, not {number_text(value)}", "write it with a unit, such as 512m"
         )
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        return str(value if value <= LARGEST else parse_bytes(str(value)))
     return size_text(value, _)
 
 

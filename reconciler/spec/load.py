@@ -1,8 +1,8 @@
 """Spec files -> one normalised document: the order of work of Compose's loader. The only entrance to this package.
 
 Called by `app` and by `reconcile validate|config`; `lowering` takes the result on to Engine API terms. Reads the files
-that the request and the spec name, and nothing else. Per document: YAML, interpolation, canonical form, merge, schema;
-then, over the whole: profiles, consistency, env files, defaults.
+that the request and the spec name, and nothing else. Per document: YAML, then what `assembly` does; then, over the
+whole: profiles, consistency, env files, defaults.
 """
 
 from __future__ import annotations
@@ -15,24 +15,20 @@ from typing import Any
 
 from reconciler.errors import SpecError, SpecErrors
 from reconciler.model.project import Notice
-from reconciler.spec.canonical import canonical
+from reconciler.spec.assembly import Assembly
 from reconciler.spec.consistency import check_consistency
 from reconciler.spec.defaults import apply_service_defaults, complete_definitions, used_networks, used_volumes
-from reconciler.spec.environment import EnvFiles, project_environment, resolve_environment
-from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.environment import EnvFiles, project_environment, resolve_environment, resolve_labels
+from reconciler.spec.files import display_path
 from reconciler.spec.forms import Scope, Spot
-from reconciler.spec.interpolation import Interpolation, interpolate_values
-from reconciler.spec.merge import merge
+from reconciler.spec.interpolation import Interpolation
 from reconciler.spec.names import chosen_name, default_name, normalise_name
-from reconciler.spec.nodes import MAX_ERRORS, Table, kind_of, source_text
+from reconciler.spec.nodes import MAX_ERRORS, Table
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
 from reconciler.spec.rollouts import check_rollouts, rollout_notices
-from reconciler.spec.schema.check import check_document
 from reconciler.spec.schema.extension import ProjectRules
-from reconciler.spec.yaml_nodes import MAX_BYTES, Document, read_documents
-
-_NO_SERVICES_HINT = "a spec needs services:"
+from reconciler.spec.sources import NO_SERVICES_HINT, Source, Sources
 
 
 @dataclass(frozen=True)
@@ -79,15 +75,6 @@ def load(request: Request, environment: Mapping[str, str]) -> Loaded:
     return _Load(request, environment).run()
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One document of one file."""
-
-    document: Document
-    table: Table
-    file: str
-
-
 class _Load:
     """The state of one load."""
 
@@ -98,6 +85,7 @@ class _Load:
         self.files = tuple(os.path.abspath(file) for file in request.files)  # noqa: PTH100  keeps symlinks, unlike resolve()
         self.folder = os.path.abspath(request.project_dir or Path(self.files[0]).parent)  # noqa: PTH100
         self.scope = Scope(self.folder, shell.get("HOME") or "/")
+        self.sources = Sources(self.cwd)
         self.env_files = EnvFiles(self.cwd)
         self.notices: list[Notice] = []
 
@@ -129,33 +117,20 @@ class _Load:
         except SpecError as error:
             raise SpecErrors([error]) from None
 
-    def _read(self) -> list[_Source]:
+    def _read(self) -> list[Source]:
         errors: list[SpecError] = []
-        sources: list[_Source] = []
+        sources: list[Source] = []
         for path in self.files:
             try:
-                sources += self._read_file(path)
+                sources += self.sources.read(path)
             except SpecError as error:
                 errors.append(error)
         self._fail_on(errors)
         if not sources:
-            self._fail_on([SpecError("the file is empty", source=self._shown(self.files[0]), hint=_NO_SERVICES_HINT)])
+            self._fail_on([SpecError("the file is empty", source=self._shown(self.files[0]), hint=NO_SERVICES_HINT)])
         return sources
 
-    def _read_file(self, path: str) -> list[_Source]:
-        shown = self._shown(path)
-        data = read_bytes(path, MAX_BYTES, what="the file", source=shown)
-        found: list[_Source] = []
-        for document in read_documents(data, shown):
-            if document.value is None:
-                continue
-            if not isinstance(document.value, Table):
-                message = f"a spec is a mapping, not {kind_of(document.value)}"
-                raise SpecError(message, source=f"{shown}:1", hint=_NO_SERVICES_HINT)
-            found.append(_Source(document, document.value, shown))
-        return found
-
-    def _name(self, sources: list[_Source], environment: dict[str, str]) -> tuple[str, dict[str, str]]:
+    def _name(self, sources: list[Source], environment: dict[str, str]) -> tuple[str, dict[str, str]]:
         """The project's name, and the environment that also says it as COMPOSE_PROJECT_NAME."""
         name = chosen_name(self.request.project_name, environment) or self._written_name(sources, environment)
         try:
@@ -165,7 +140,7 @@ class _Load:
             raise SpecErrors([error]) from None
         return name, {**environment, "COMPOSE_PROJECT_NAME": name}
 
-    def _written_name(self, sources: list[_Source], environment: dict[str, str]) -> str:
+    def _written_name(self, sources: list[Source], environment: dict[str, str]) -> str:
         """The last `name:` of the files; "" where there is none, or one that the schema will refuse."""
         work = Interpolation(environment)
         names = [
@@ -175,32 +150,20 @@ class _Load:
         ]
         return normalise_name(names[-1]) if names else ""
 
-    def _merge(self, sources: list[_Source], environment: dict[str, str]) -> Table:
-        merged = Table()
-        for source in sources:
-            work = Interpolation(environment)
-            values = interpolate_values(source.table, work)
-            self._fail_on(work.errors)
-            self.notices += [notice for notice in work.notices if notice not in self.notices]
-            self._note_version(values)
-            document = canonical(values, self.scope)
-            try:
-                merged = merge(merged, document, source.document.resets)
-            except SpecError as error:
-                self.scope.errors.append(error)
-            self._fail_on([*self.scope.errors, *_null_errors(document), *check_document(merged)])
-        return merged
-
-    def _note_version(self, document: Table) -> None:
-        if "version" in document:
-            message = "version is obsolete and ignored: remove it"
-            self.notices.append(Notice("VersionIgnored", message, source_text(document.mark("version"))))
+    def _merge(self, sources: list[Source], environment: dict[str, str]) -> Table:
+        assembly = Assembly(self.scope, environment, self.sources, self.env_files, self.notices)
+        try:
+            return assembly.assemble(sources)
+        except SpecErrors as error:
+            self._fail_on(error.errors)
+            raise
 
     def _complete(self, document: Table, name: str, environment: dict[str, str]) -> None:
         services = document["services"]
         for key, service in services.items():
             spot = Spot(("services", key), services.marks[key], self.scope)
             resolve_environment(service, spot, environment, self.env_files)
+            resolve_labels(service, spot, self.env_files)
             if len(self.scope.errors) >= MAX_ERRORS:
                 break
             apply_service_defaults(service, self.folder, environment)
@@ -224,18 +187,3 @@ def _place(error: SpecError, order: dict[str, int]) -> tuple[int, int]:
     """Where an error sorts: by file as given, then by line."""
     file, _, line = (error.source or "").rpartition(":")
     return order.get(file, len(order)), int(line) if line.isdigit() else 0
-
-
-def _null_errors(document: Table) -> list[SpecError]:
-    """Sections and services that stand there with nothing in them."""
-    sections = [name for name in ("services", "networks", "volumes") if name in document and document[name] is None]
-    errors = [_must_be_mapping(name, document, name) for name in sections]
-    services = document.get("services") or Table()
-    errors += [
-        _must_be_mapping(f"services.{name}", services, name) for name, service in services.items() if service is None
-    ]
-    return errors
-
-
-def _must_be_mapping(path: str, table: Table, key: str) -> SpecError:
-    return SpecError(f"{path}: must be a mapping, not nothing", source=source_text(table.mark(key)))

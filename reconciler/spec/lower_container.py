@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.spec.durations import parse_duration
+from reconciler.spec.lower_devices import devices
 from reconciler.spec.lower_healthcheck import healthcheck
 from reconciler.spec.lower_mounts import mounts, tmpfs
 from reconciler.spec.lower_networks import mac_address
@@ -13,6 +14,7 @@ from reconciler.spec.lower_resources import resources
 from reconciler.spec.lower_restart import restart_policy
 from reconciler.spec.lower_scope import Scope, compact
 from reconciler.spec.lower_security import capabilities, security
+from reconciler.spec.lower_system import refuse_unknown_modes
 from reconciler.spec.namespaces import plain_modes
 from reconciler.spec.sizes import parse_bytes
 
@@ -33,7 +35,23 @@ CONFIG = {
     "command": "Cmd",
 }
 
-HOST_CONFIG = {"privileged": "Privileged", "read_only": "ReadonlyRootfs"}
+HOST_CONFIG = {
+    "annotations": "Annotations",
+    "cgroup": "CgroupnsMode",
+    "dns": "Dns",
+    "dns_opt": "DnsOptions",
+    "dns_search": "DnsSearch",
+    "group_add": "GroupAdd",
+    "isolation": "Isolation",
+    "oom_score_adj": "OomScoreAdj",
+    "privileged": "Privileged",
+    "read_only": "ReadonlyRootfs",
+    "runtime": "Runtime",
+    "storage_opt": "StorageOpt",
+    "sysctls": "Sysctls",
+    "userns_mode": "UsernsMode",
+    "uts": "UTSMode",
+}
 
 
 def container_body(scope: Scope) -> dict[str, Any]:
@@ -63,6 +81,7 @@ def environment(variables: dict[str, Any]) -> list[str]:
 def host_config(scope: Scope) -> dict[str, Any]:
     """`HostConfig`, with the keys that the service asks for."""
     spec = scope.spec
+    refuse_unknown_modes(scope)
     body = compact({field: spec.get(key) for key, field in HOST_CONFIG.items()})
     body |= compact(
         {
@@ -75,7 +94,8 @@ def host_config(scope: Scope) -> dict[str, Any]:
         }
     )
     body |= {"Init": spec["init"]} if spec.get("init") is not None else {}
-    return body | plain_modes(spec) | mounts(scope) | resources(spec) | capabilities(spec) | security(scope)
+    body |= plain_modes(spec) | mounts(scope) | capabilities(spec) | security(scope)
+    return body | resources(scope) | devices(scope)
 
 
 def _zero_matters(scope: Scope) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.model.project import Build, Image, PullPolicy
 from reconciler.spec.lower_scope import Scope
+from reconciler.spec.policies import is_timed_pull
 
 PULL_POLICIES: Mapping[str, PullPolicy] = {
     "always": "always",
@@ -19,7 +20,10 @@ PULL_POLICIES: Mapping[str, PullPolicy] = {
 
 
 def lower_image(scope: Scope) -> Image:
-    """What the service runs. Raises SpecError for a pull policy that is not known."""
+    """What the service runs. Raises SpecError for a pull policy that is not known.
+
+    A policy with a schedule pulls what is missing, and no more: `unhonoured` says so.
+    """
     spec = scope.spec
     build = spec.get("build")
     return Image(spec.get("image") or "", _pull_policy(scope), _build(build) if build else None, spec.get("platform"))
@@ -27,6 +31,8 @@ def lower_image(scope: Scope) -> Image:
 
 def _pull_policy(scope: Scope) -> PullPolicy:
     written = scope.spec.get("pull_policy") or "missing"
+    if is_timed_pull(written):
+        return "missing"
     if written not in PULL_POLICIES:
         hint = f"use one of {', '.join(PULL_POLICIES)}"
         raise scope.refuse("pull_policy", f"pull_policy {written!r} is not supported", hint)

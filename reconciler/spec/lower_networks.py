@@ -28,7 +28,23 @@ def attachments(scope: Scope) -> tuple[Attachment, ...]:
 
     Aliases are those that the spec lists; the service's own name is not among them.
     """
-    return tuple(_attachment(scope, key, spec) for key, spec in _with_own_mac(scope))
+    found = links(scope)
+    return tuple(_attachment(scope, key, spec, found) for key, spec in _with_own_mac(scope))
+
+
+def links(scope: Scope) -> list[str]:
+    """`Links` of every endpoint (Engine API, EndpointSettings): the names that only this service gives to others.
+
+    A link goes to the name of the service, which its replicas keep when they are replaced; one without an alias asks
+    for what the network does anyway. Raises SpecError where the service joins no network that could know the names.
+    """
+    spec = scope.spec
+    asked = [*(spec.get("links") or ()), *(spec.get("external_links") or ())]
+    if asked and not spec.get("networks"):
+        key = "links" if spec.get("links") else "external_links"
+        raise scope.refuse(key, f"{key} needs a network", "remove it, or network_mode")
+    aliased = [link for link in spec.get("links") or () if ":" in link]
+    return [*aliased, *(_external_link(scope, link) for link in spec.get("external_links") or ())]
 
 
 def mac_address(scope: Scope) -> str:
@@ -76,6 +92,14 @@ def network_definition(spec: Mapping[str, Any]) -> dict[str, Any]:
     return body | compact({"IPAM": _ipam(spec.get("ipam") or {})})
 
 
+def _external_link(scope: Scope, link: str) -> str:
+    name, _, alias = link.partition(":")
+    if not name or ":" in alias:
+        message = f"external_links: {link!r} is not CONTAINER:ALIAS"
+        raise scope.refuse("external_links", message, "write the container's name, and the alias after a colon")
+    return f"{name}:{alias or name}"
+
+
 def _in_order(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
     networks = {key: spec or {} for key, spec in (scope.spec.get("networks") or {}).items()}
     return iter(sorted(networks.items(), key=lambda item: (-item[1].get("priority", 0), item[0])))
@@ -88,9 +112,9 @@ def _with_own_mac(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield key, {**spec, "mac_address": own} if own and place == 0 else spec
 
 
-def _attachment(scope: Scope, key: str, spec: Mapping[str, Any]) -> Attachment:
+def _attachment(scope: Scope, key: str, spec: Mapping[str, Any], names: list[str]) -> Attachment:
     name = scope.document["networks"][key]["name"]
-    return Attachment(key, name, tuple(spec.get("aliases") or ()), _endpoint(spec))
+    return Attachment(key, name, tuple(spec.get("aliases") or ()), _endpoint(spec) | compact({"Links": names}))
 
 
 def _endpoint(spec: Mapping[str, Any]) -> dict[str, Any]:

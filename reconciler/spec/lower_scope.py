@@ -21,10 +21,13 @@ class Scope:
 
     def refuse(self, path: str, message: str, hint: str | None = None) -> SpecError:
         """The error that refuses the project because of this field, to be raised by the caller."""
+        return SpecError(f"services.{self.name}: {message}", source=self.source(path) or None, hint=hint)
+
+    def source(self, path: str) -> str:
+        """Where the field, or the nearest part around it that was written, stands; "" where nothing was."""
         while path and path not in self.sources:
             path = path.rpartition(".")[0]
-        source = self.sources.get(path)
-        return SpecError(f"services.{self.name}: {message}", source=source, hint=hint)
+        return self.sources.get(path, "")
 
 
 def compact(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from reconciler.spec.lower_rollout import is_job, lower_mutation, lower_rollout,
 from reconciler.spec.lower_scope import Scope
 from reconciler.spec.lower_volumes import volume_definition
 from reconciler.spec.namespaces import shared_namespaces
+from reconciler.spec.unhonoured import unhonoured
 
 if TYPE_CHECKING:
     from reconciler.spec.load import Loaded
@@ -52,7 +53,7 @@ def lower(loaded: Loaded) -> Project:
         working_dir=loaded.working_dir,
         files=loaded.files,
         source=loaded.sources.get("", ""),
-        notices=loaded.notices,
+        notices=(*loaded.notices, *(notice for scope in scopes for notice in unhonoured(scope))),
     )
 
 

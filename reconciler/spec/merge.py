@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from reconciler.errors import SpecError
-from reconciler.spec.nodes import Items, Mark, Path, Table, kind_of, path_text, source_text
+from reconciler.spec.nodes import NOWHERE, Items, Mark, Path, Table, kind_of, path_text, source_text
 
 Pattern = tuple[str, ...]
 Identity = Callable[[Any], Hashable]
@@ -51,12 +51,16 @@ def _key(name: str) -> Identity:
 _UNIQUE: dict[Pattern, Identity] = {
     **{
         ("services", "*", key): repr
-        for key in ("cap_add", "cap_drop", "dns", "dns_opt", "dns_search", "expose", "extra_hosts", "profiles", "tmpfs")
+        for key in (
+            *("cap_add", "cap_drop", "dns", "dns_opt", "dns_search", "expose", "extra_hosts", "links", "profiles"),
+            "tmpfs",
+        )
     },
     ("services", "*", "networks", "*", "aliases"): repr,
     ("services", "*", "x-reconcile", "mutation", "allow"): repr,
     ("services", "*", "networks", "*", "link_local_ips"): repr,
     ("services", "*", "ports"): _port_identity,
+    ("services", "*", "devices"): _key("target"),
     ("services", "*", "volumes"): _key("target"),
     ("services", "*", "env_file"): _key("path"),
     ("networks", "*", "ipam", "config"): _key("subnet"),
@@ -68,6 +72,19 @@ def merge(base: Table, over: Table, resets: Sequence[Path] = ()) -> Table:
     for path in resets:
         _forget(base, path)
     return _merge_tables(base, over, (), ())
+
+
+def merge_service(name: str, base: Table, over: Table, resets: Sequence[Path]) -> Table:
+    """Service `name`: `base`, which it extends, overridden by its own keys; `base` is used up."""
+    merged: Table = merge(_alone(name, base), _alone(name, over), resets)["services"][name]
+    return merged
+
+
+def _alone(name: str, service: Table) -> Table:
+    services, document = Table(), Table()
+    services.put(name, service, NOWHERE)
+    document.put("services", services, NOWHERE)
+    return document
 
 
 def _forget(table: Table, path: Path) -> None:

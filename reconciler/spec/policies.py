@@ -34,12 +34,15 @@ def check_restart(value: Any) -> Any:
 
 
 def check_pull_policy(value: Any) -> Any:
-    """A pull policy as it is; those that ask a registry on a schedule are not supported yet."""
-    if not isinstance(value, str) or value in ("", *_PULLS):
+    """A pull policy as it is, with those that ask a registry on a schedule: `daily`, `every_12h` (Compose Spec)."""
+    if not isinstance(value, str) or value in ("", *_PULLS) or is_timed_pull(value):
         return value
-    if _TIMED_PULL.fullmatch(value):
-        raise MalformedError(f"{shown(value)} is not supported yet", f"use one of {', '.join(_PULLS)}")
-    raise _unknown(value, _PULLS)
+    raise _unknown(value, (*_PULLS, "daily", "weekly", "every_DURATION"))
+
+
+def is_timed_pull(value: str) -> bool:
+    """Whether the pull policy asks a registry on a schedule."""
+    return bool(_TIMED_PULL.fullmatch(value))
 
 
 def check_namespace(*plain: str) -> Callable[[Any, object], Any]:

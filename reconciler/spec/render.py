@@ -11,6 +11,7 @@ from reconciler.spec.scalars import resolve
 
 _EXTENDED = ("services", "networks", "volumes")
 _KEPT_EXTENSION = "x-reconcile"
+_SIGNED = ("mem_limit", "memswap_limit")
 _BATCHES = ("update_config", "rollback_config")
 
 
@@ -21,8 +22,9 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
     YAML is what loads again to the same document.
     """
     if fmt == "yaml":
+        services = {name: _loadable(entry) for name, entry in (document.get("services") or {}).items()}
         return yaml.dump(
-            _escaped(document, keys=False),
+            _escaped({**document, "services": services}, keys=False),
             Dumper=_Dumper,
             sort_keys=True,
             allow_unicode=True,
@@ -31,6 +33,11 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
         )
     shown = {key: _entries(value) if key in _EXTENDED else value for key, value in document.items()}
     return json.dumps(_escaped(shown, keys=True), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _loadable(service: dict[str, Any]) -> dict[str, Any]:
+    """The service with negative sizes as numbers, the only form in which Compose reads them."""
+    return {key: int(value) if key in _SIGNED and value[:1] == "-" else value for key, value in service.items()}
 
 
 def _entries(section: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +49,8 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
     shown = {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
     if "ulimits" in shown:
         shown["ulimits"] = {name: _without_zeros(limit) for name, limit in shown["ulimits"].items()}
+    if "blkio_config" in shown:
+        shown["blkio_config"] = {key: _capitalised(part) for key, part in shown["blkio_config"].items()}
     if "deploy" in shown:
         shown["deploy"] = {key: _without_no_monitor(key, part) for key, part in shown["deploy"].items()}
     return shown
@@ -51,6 +60,13 @@ def _without_no_monitor(key: str, part: Any) -> Any:
     if key not in _BATCHES:
         return part
     return {name: value for name, value in part.items() if (name, value) != ("monitor", "0s")}
+
+
+def _capitalised(devices: Any) -> Any:
+    """The devices of `blkio_config` by the names of Compose's own fields: Path, Rate, Weight."""
+    if not isinstance(devices, list):
+        return devices
+    return [{key.capitalize(): value for key, value in device.items()} for device in devices]
 
 
 def _without_zeros(limit: int | dict[str, int]) -> int | dict[str, int]:

@@ -11,7 +11,7 @@ from reconciler.spec.nodes import shown
 
 _SIZE = re.compile(r"([+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?) ?([a-zA-Z]*)", re.ASCII)
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 _LONGEST_TEXT = 100
 
 
@@ -30,7 +30,7 @@ def parse_bytes(text: str) -> int:
     if power is None or (len(unit) > 1 and (unit[1:] not in {"b", "ib"} or unit[0] == "b")):
         raise ValueError(f"size {shown(text)} has an unknown unit {match[2]!r} (known: b, k, m, g, t, p, with b or ib)")
     size = int(match[1]) if match[1].isdigit() else float(match[1])
-    if size * 1024**power > _LARGEST:
+    if size * 1024**power > LARGEST:
         raise ValueError(f"size {shown(text)} is larger than the engine can hold")
     return int(size * 1024**power)
 

@@ -54,6 +54,20 @@ class Resources(Section):
     reservations: Reservations = ABSENT
 
 
+class Preference(Section):
+    """One entry of `placement.preferences`."""
+
+    spread: str = ABSENT
+
+
+class Placement(Section):
+    """`placement`, which means something to Swarm only."""
+
+    constraints: list[str] = ABSENT
+    preferences: list[Preference] = ABSENT
+    max_replicas_per_node: Count = ABSENT
+
+
 class Deploy(Section):
     """`deploy`."""
 
@@ -64,4 +78,5 @@ class Deploy(Section):
     update_config: UpdateConfig = ABSENT
     rollback_config: UpdateConfig = ABSENT
     restart_policy: RestartPolicy = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"endpoint_mode", "placement"})
+    endpoint_mode: str = ABSENT
+    placement: Placement = ABSENT

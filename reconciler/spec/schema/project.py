@@ -65,4 +65,4 @@ class Spec(Section):
     networks: dict[Annotated[str, _NAME], Network | None] = ABSENT
     volumes: dict[Annotated[str, _NAME], Volume | None] = ABSENT
     x_reconcile: Annotated[ProjectRules, Field(alias="x-reconcile")] = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"configs", "include", "models", "secrets"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"configs", "models", "secrets"})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from reconciler.spec.nodes import shown
 from reconciler.spec.schema.base import ABSENT, Section
 from reconciler.spec.schema.deploy import Deploy
+from reconciler.spec.schema.devices import BlkioConfig, CredentialSpec, Device, DeviceRequest
 from reconciler.spec.schema.extension import ServiceRules
 from reconciler.spec.schema.parts import (
     Attachment,
@@ -40,30 +41,62 @@ Labels = dict[str, str]
 class Service(Section):
     """One service in long form: durations as Go prints them, bytes as decimal strings, paths absolute."""
 
+    annotations: Labels = ABSENT
+    blkio_config: BlkioConfig = ABSENT
     build: Build = ABSENT
     cap_add: Texts = ABSENT
     cap_drop: Texts = ABSENT
+    cgroup: Literal["host", "private"] = ABSENT
+    cgroup_parent: str = ABSENT
     command: Texts | None = None
     container_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] = ABSENT
+    cpu_count: Annotated[int, Field(ge=0)] = ABSENT
+    cpu_percent: Annotated[int, Field(ge=0, le=100)] = ABSENT
+    cpu_period: int = ABSENT
+    cpu_quota: int = ABSENT
+    cpu_rt_period: int = ABSENT
+    cpu_rt_runtime: int = ABSENT
+    cpu_shares: int = ABSENT
+    cpus: Annotated[float, Field(ge=0)] = ABSENT
+    cpuset: str = ABSENT
+    credential_spec: CredentialSpec = ABSENT
     depends_on: dict[str, Dependency] = ABSENT
     deploy: Deploy | None = None
+    device_cgroup_rules: Distinct = ABSENT
+    devices: list[Device] = ABSENT
+    dns: Texts = ABSENT
+    dns_opt: Texts = ABSENT
+    dns_search: Texts = ABSENT
     domainname: str = ABSENT
     entrypoint: Texts | None = None
     env_file: list[EnvFile] = ABSENT
     environment: dict[str, str | None] = ABSENT
     expose: Texts = ABSENT
+    external_links: Distinct = ABSENT
     extra_hosts: Texts = ABSENT
+    gpus: list[DeviceRequest] = ABSENT
+    group_add: Distinct = ABSENT
     healthcheck: Healthcheck = ABSENT
     hostname: str = ABSENT
     image: str = ABSENT
     init: bool = ABSENT
     ipc: str = ABSENT
+    isolation: str = ABSENT
+    label_file: Texts = ABSENT
     labels: Labels = ABSENT
+    links: Texts = ABSENT
     logging: Logging = ABSENT
     mac_address: str = ABSENT
+    mem_limit: str = ABSENT
+    mem_reservation: str = ABSENT
+    mem_swappiness: str = ABSENT
+    memswap_limit: str = ABSENT
     network_mode: str = ABSENT
     networks: dict[str, Attachment | None] = ABSENT
+    oom_kill_disable: bool = ABSENT
+    oom_score_adj: Annotated[int, Field(ge=-1000, le=1000)] = ABSENT
     pid: str = ABSENT
+    pids_limit: int = ABSENT
     platform: str = ABSENT
     ports: list[Port] = ABSENT
     privileged: bool = ABSENT
@@ -71,70 +104,37 @@ class Service(Section):
     pull_policy: str = ABSENT
     read_only: bool = ABSENT
     restart: str = ABSENT
+    runtime: str = ABSENT
     scale: Annotated[int, Field(ge=0)] = ABSENT
     security_opt: Distinct = ABSENT
     shm_size: str = ABSENT
     stdin_open: bool = ABSENT
     stop_grace_period: str = ABSENT
     stop_signal: str = ABSENT
+    storage_opt: dict[str, str] = ABSENT
+    sysctls: Labels = ABSENT
     tmpfs: Texts = ABSENT
     tty: bool = ABSENT
     ulimits: dict[str, Ulimit] = ABSENT
     user: str = ABSENT
+    userns_mode: str = ABSENT
+    uts: str = ABSENT
     volumes: list[Mount] = ABSENT
+    volumes_from: Distinct = ABSENT
     working_dir: str = ABSENT
     x_reconcile: Annotated[ServiceRules, Field(alias="x-reconcile")] = ABSENT
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
-            "annotations",
             "attach",
-            "blkio_config",
-            "cgroup",
-            "cgroup_parent",
             "configs",
-            "cpu_count",
-            "cpu_percent",
-            "cpu_period",
-            "cpu_quota",
-            "cpu_rt_period",
-            "cpu_rt_runtime",
-            "cpu_shares",
-            "cpus",
-            "cpuset",
-            "credential_spec",
             "develop",
-            "device_cgroup_rules",
-            "devices",
-            "dns",
-            "dns_opt",
-            "dns_search",
-            "extends",
-            "external_links",
-            "gpus",
-            "group_add",
-            "isolation",
-            "label_file",
-            "links",
-            "mem_limit",
-            "mem_reservation",
-            "mem_swappiness",
-            "memswap_limit",
             "models",
-            "oom_kill_disable",
-            "oom_score_adj",
-            "pids_limit",
             "post_start",
             "pre_start",
             "pre_stop",
             "provider",
             "pull_refresh_after",
-            "runtime",
             "secrets",
-            "storage_opt",
-            "sysctls",
             "use_api_socket",
-            "userns_mode",
-            "uts",
-            "volumes_from",
         }
     )

@@ -32,8 +32,25 @@ def test_an_image_is_kept_as_written() -> None:
 
 def test_an_unknown_pull_policy_is_refused_where_it_stands() -> None:
     """What `images` cannot carry out is an error at its line, not a silent `missing`."""
-    error = refusal({"services.web.pull_policy": "compose.yaml:7"}, pull_policy="daily")
-    assert str(error).startswith("compose.yaml:7: services.web: pull_policy 'daily' is not supported")
+    error = refusal({"services.web.pull_policy": "compose.yaml:7"}, pull_policy="hourly")
+    assert str(error).startswith("compose.yaml:7: services.web: pull_policy 'hourly' is not supported")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"pull_policy": "every_12h"}, "services.web.pull_policy: 'every_12h' pulls a missing image; no registry"),
+        ({"deploy": {"endpoint_mode": "dnsrr"}}, "services.web.deploy.endpoint_mode: is ignored: only Swarm"),
+        ({"deploy": {"placement": {"constraints": ["a==b"]}}}, "services.web.deploy.placement: is ignored: only Swarm"),
+    ],
+)
+def test_what_is_not_honoured_is_said(spec: dict[str, Any], said: str) -> None:
+    """A schedule of pulls and what only Swarm has change no container, and are warned about at their line."""
+    (notice,) = lower_service({"services.web": "compose.yaml:2"}, **spec).notices
+    assert (notice.code, notice.source) == ("NotHonoured", "compose.yaml:2")
+    assert notice.message.startswith(said)
+    assert web(**spec).image.pull_policy == "missing"
+    assert lower_service(deploy={"replicas": 2}, pull_policy="always").notices == ()
 
 
 def test_a_build_names_absolute_files_and_sorted_arguments() -> None:

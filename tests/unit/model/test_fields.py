@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.fields import PAYLOAD_FIELDS, UNEXPLAINED, asked_fields, changed_fields, observed_fields
+from reconciler.model.fields import (
+    PAYLOAD_FIELDS,
+    UNEXPLAINED,
+    as_written,
+    asked_fields,
+    changed_fields,
+    observed_fields,
+)
 from reconciler.spec.lowering import lower
 from tests.unit.lowering.recorded import cases, load
 
@@ -253,3 +260,50 @@ def test_the_engines_own_choice_explains_only_what_nothing_else_does() -> None:
 def test_a_working_directory_is_compared_as_the_engine_cleans_it() -> None:
     """`/w/` and `/w` are one place."""
     assert changed_fields({"WorkingDir": "/w/"}, CONFIG | {"WorkingDir": "/w"}, HOST_CONFIG, IMAGE) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fields"),
+    [
+        ("MemorySwap", -1, {"memswap_limit": "-1"}),
+        ("CpuPercent", 5000, {"cpu_percent": 50}),
+        ("Sysctls", {"net.a": "1"}, {"sysctls.net.a": "1"}),
+        ("BlkioDeviceReadBps", [{"Path": "/a", "Rate": 5}], {"blkio_config.device_read_bps./a": 5}),
+        ("BlkioWeightDevice", [{"Path": "/a", "Weight": 50}], {"blkio_config.weight_device./a": 50}),
+        (
+            "Devices",
+            [{"PathOnHost": "/dev/a", "PathInContainer": "/b", "CgroupPermissions": "r"}],
+            {"devices./b": "/dev/a (r)"},
+        ),
+        (
+            "DeviceRequests",
+            [{"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}],
+            {"gpus": [{"Count": -1, "Capabilities": [["gpu"]]}]},
+        ),
+        ("DeviceRequests", [], {}),
+    ],
+)
+def test_keys_of_the_host_are_shown(path: str, value: Any, fields: dict[str, Any]) -> None:
+    """Each as a spec names it."""
+    assert asked_fields({"HostConfig": {path: value}}) == fields
+
+
+def test_what_engines_choose_is_told_only_alone() -> None:
+    """The swap that goes with memory never; runtime and cgroup namespace where nothing else explains."""
+    before = {**HOST_CONFIG, "Memory": 64, "MemorySwap": 128, "CgroupnsMode": "private", "Runtime": "crun"}
+    after = {"HostConfig": {"Memory": 32}}
+    found = changed_fields(after, CONFIG, before, IMAGE)
+    assert found == {"deploy.resources.limits.memory": ("64", "32")}
+
+
+@pytest.mark.parametrize(
+    ("sources", "field"),
+    [
+        ({"mem_limit": "a:1"}, "mem_limit"),
+        ({"mem_limit": "a:1", "deploy.resources.limits.memory": "a:2"}, "deploy.resources.limits.memory"),
+        ({}, "deploy.resources.limits.memory"),
+    ],
+)
+def test_limits_are_named_as_written(sources: dict[str, str], field: str) -> None:
+    """By the service's own key where `deploy` does not say the limit."""
+    assert as_written("deploy.resources.limits.memory", sources) == field

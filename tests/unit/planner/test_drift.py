@@ -105,6 +105,21 @@ def test_unlimited_swap_is_a_change_where_the_engine_can_limit_it() -> None:
     assert told(wanted, found) == []
 
 
+def test_swap_that_was_asked_for_is_not_a_change() -> None:
+    """`memswap_limit` takes the place of what engines add to a limit of memory."""
+    wanted = asking(Memory=64 * MIB, MemorySwap=96 * MIB)
+    assert told(wanted, showing(Memory=64 * MIB, MemorySwap=96 * MIB)) == []
+    assert told(wanted, showing(Memory=64 * MIB, MemorySwap=128 * MIB)) == [("memswap_limit", "128m", "96m")]
+
+
+def test_a_limit_is_told_by_the_key_that_the_spec_writes() -> None:
+    """`mem_limit` with its own line, where `deploy` does not say it."""
+    sources = {"": "compose.yaml:2", "mem_limit": "compose.yaml:5"}
+    wanted = service(container={"HostConfig": {"Memory": 64 * MIB, "NetworkMode": "none"}}, sources=sources)
+    (found,) = in_place_changes(wanted, connected("none", host_config={"Memory": 32 * MIB}), {})
+    assert (found.field, found.source) == ("mem_limit", "compose.yaml:5")
+
+
 def test_a_change_says_where_the_spec_asks_otherwise() -> None:
     """The line of the field, else that of what encloses it."""
     sources = {"": "compose.yaml:2", "deploy.resources": "compose.yaml:5"}

@@ -92,8 +92,14 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
     ("body", "error"),
     [
         ("prots: [80]", "compose.yaml:4: services.web.prots: unknown key (did you mean 'ports'?)"),
-        ("devices: [a]", "compose.yaml:4: services.web.devices: 'devices' is not supported yet"),
-        ("extends: other", "compose.yaml:4: services.web.extends: 'extends' is not supported yet"),
+        ("provider: {}", "compose.yaml:4: services.web.provider: 'provider' is not supported yet"),
+        (
+            "extends: other",
+            (
+                "compose.yaml:4: services.web.extends: there is no service 'other' in compose.yaml (extends finds "
+                "services of its own file, or of the one that file: names)"
+            ),
+        ),
         ("user: 1000", "compose.yaml:4: services.web.user: must be a string, not a number (quote it)"),
         (
             "restart: bogus",
@@ -107,10 +113,10 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
             "compose.yaml:4: services.web.restart: 'allways' is not a known value (did you mean 'always'?)",
         ),
         (
-            "pull_policy: daily",
+            "pull_policy: hourly",
             (
-                "compose.yaml:4: services.web.pull_policy: 'daily' is not supported yet (use one of "
-                "always, missing, if_not_present, never, build)"
+                "compose.yaml:4: services.web.pull_policy: 'hourly' is not a known value (use one of "
+                "always, missing, if_not_present, never, build, daily, weekly, every_DURATION)"
             ),
         ),
         ("pull_policy: {}", "compose.yaml:4: services.web.pull_policy: must be a string, not a mapping"),
@@ -300,7 +306,9 @@ def test_a_mistake_is_named_with_its_place_and_remedy(refusal: Refusal, body: st
     """One clear line each: file, line, path, what is wrong, what to do."""
     (line,) = refusal(web(body))
     assert (
-        line == error if error else line.startswith("compose.yaml:4: services.web.qqq: unknown key (known keys: build,")
+        line == error
+        if error
+        else line.startswith("compose.yaml:4: services.web.qqq: unknown key (known keys: annotations,")
     )
 
 
@@ -316,7 +324,7 @@ def test_a_mistake_is_named_with_its_place_and_remedy(refusal: Refusal, body: st
             "services:\n  a b: {image: x}",
             "compose.yaml:2: services.a b: 'a b' is not a valid name (use letters, digits, '.', '_' and '-')",
         ),
-        (f"include: [a.yaml]\n{WEB}", "compose.yaml:1: include: 'include' is not supported yet"),
+        (f"include: [a.yaml]\n{WEB}", "compose.yaml:1: the file a.yaml does not exist"),
         (f"{WEB}secrets: {{}}\n", "compose.yaml:4: secrets: 'secrets' is not supported yet"),
         (f"{WEB}servces: {{}}\n", "compose.yaml:4: servces: unknown key (did you mean 'services'?)"),
         (f"name: 1\n{WEB}", "compose.yaml:1: name: must be a string, not a number (quote it)"),
@@ -490,6 +498,38 @@ def test_env_files_of_a_service_become_its_environment(loader: Loader) -> None:
     assert "env_file" not in loaded.document["services"]["web"]
     assert loaded.sources["services.web.environment.B"] == "compose.yaml:6"
     assert notices(loaded) == [("VariableUnset", 'variable NONE is not set: it becomes ""', "b.env")]
+
+
+def test_label_files_of_a_service_become_its_labels(loader: Loader) -> None:
+    """Later files win, `labels` over all; files know the labels before theirs and no variables of the environment."""
+    body = "label_file: [a.label, sub/b.label]\nlabels: {A: inline}"
+    files = {"compose.yaml": web(body), "a.label": "A=1\nB=2\nC=3\n", "sub/b.label": "C=$B\ncom.example=${E:-none}\n"}
+    loaded = loader(files, {"E": "shell"})
+    service = loaded.document["services"]["web"]
+    assert service["labels"] == {"A": "inline", "B": "2", "C": "2", "com.example": "none"}
+    assert "label_file" not in service
+    assert loaded.sources["services.web.labels.B"] == "compose.yaml:4"
+    assert loader({"compose.yaml": web("label_file: a.label")}).document["services"]["web"]["labels"]["A"] == "1"
+
+
+def test_label_files_of_a_service_must_be_readable(refusal: Refusal) -> None:
+    """A missing label file is told where it is named, a malformed one at its own line."""
+    files = {"compose.yaml": web("label_file: [gone.label, bad.label]"), "bad.label": "\nA B=1\n"}
+    gone, bad = refusal(files)
+    assert gone.startswith("compose.yaml:4: services.web.label_file: env file gone.label does not exist")
+    assert bad.startswith("bad.label:2: services.web.label_file: ")
+
+
+def test_schedules_of_pulls_and_placement_are_kept(loader: Loader) -> None:
+    """What lowering warns about stays in the document as Compose prints it."""
+    deploy = (
+        "deploy:\n  endpoint_mode: dnsrr\n  placement:\n    max_replicas_per_node: '2'\n    constraints: []\n"
+        "    preferences: [{spread: a}]"
+    )
+    service = loader(web(f"pull_policy: every_1w2d\n{deploy}")).document["services"]["web"]
+    assert service["pull_policy"] == "every_1w2d"
+    assert service["deploy"]["endpoint_mode"] == "dnsrr"
+    assert service["deploy"]["placement"] == {"max_replicas_per_node": 2, "preferences": [{"spread": "a"}]}
 
 
 def test_env_files_of_a_service_must_be_readable(refusal: Refusal) -> None:

@@ -1,0 +1,66 @@
+"""Compose files as documents with their place: those of a load and all that they include and extend, bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.errors import SpecError
+from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.nodes import MalformedError, Table, kind_of, shown
+from reconciler.spec.volumes import resolve_path
+from reconciler.spec.yaml_nodes import MAX_BYTES, Document, read_documents
+
+NO_SERVICES_HINT = "a spec needs services:"
+MAX_FILES = 500
+MAX_TOTAL = 2 * MAX_BYTES
+_REMOTE = ("http://", "https://", "git://", "ssh://", "git@", "github.com/", "oci://")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One document of one file; `file` is its name in errors, `path` is absolute."""
+
+    document: Document
+    table: Table
+    file: str
+    path: str
+
+
+class Sources:
+    """Reads the compose files of one load."""
+
+    def __init__(self, cwd: str) -> None:
+        self._cwd = cwd
+        self._files = 0
+        self._bytes = 0
+
+    def shown(self, path: str) -> str:
+        """The file's name in errors."""
+        return display_path(path, self._cwd)
+
+    def read(self, path: str, named_at: str = "") -> list[Source]:
+        """The documents of a file that are not empty. SpecError, at `named_at` where the file cannot be read."""
+        file = self.shown(path)
+        what = f"the file {file}" if named_at else "the file"
+        data = read_bytes(path, MAX_BYTES, what=what, source=named_at or file)
+        self._files += 1
+        self._bytes += len(data)
+        if self._files > MAX_FILES or self._bytes > MAX_TOTAL:
+            limit = f"{MAX_FILES} files or {MAX_TOTAL // 1024 // 1024} MB"
+            raise SpecError(f"the project reads more than {limit} of spec", source=named_at or file)
+        return [self._source(one, file, path) for one in read_documents(data, file) if one.value is not None]
+
+    def _source(self, document: Document, file: str, path: str) -> Source:
+        if not isinstance(document.value, Table):
+            message = f"a spec is a mapping, not {kind_of(document.value)}"
+            raise SpecError(message, source=f"{file}:1", hint=NO_SERVICES_HINT)
+        return Source(document, document.value, file, path)
+
+
+def local_path(text: str, folder: str, home: str) -> str:
+    """The absolute path of a compose file that another one names; MalformedError for one that is not on this disk."""
+    if text.startswith(_REMOTE):
+        raise MalformedError(f"{shown(text)} is not on this disk, and is not fetched", "keep a copy beside the spec")
+    if not text:
+        raise MalformedError("names no file")
+    return resolve_path(text, folder, home)
