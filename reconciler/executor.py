@@ -24,6 +24,7 @@ COALESCE = 0.002
 COALESCE_AT_MOST = 0.05
 SETTLING = {
     "container.create",
+    "container.copy",
     "container.start",
     "container.stop",
     "container.kill",
@@ -112,6 +113,7 @@ def perform(engine: Engine, operation: Operation, progress: Progress) -> str:
         "network.disconnect": lambda: engine.disconnect_network(payload["network"], target),
         "volume.create": lambda: engine.create_volume(payload["name"], payload["body"]),
         "container.create": lambda: engine.create_container(payload["name"], payload["body"], payload["platform"]),
+        "container.copy": lambda: engine.copy_files(target, payload["files"]),
         "container.start": lambda: engine.start_container(target),
         "container.stop": lambda: engine.stop_container(target),
         "container.remove": lambda: engine.remove_container(target),

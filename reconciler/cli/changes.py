@@ -14,11 +14,14 @@ from reconciler.model.operation import Difference, Impact, Operation
 from reconciler.model.redaction import redact
 from reconciler.model.report import ProjectReport
 
-Verb = Literal["create", "replace", "remove", "start", "stop", "connect", "disconnect", "drain", "pull", "build", "tag"]
+Verb = Literal[
+    "create", "replace", "remove", "copy", "start", "stop", "connect", "disconnect", "drain", "pull", "build", "tag"
+]
 SIGNS: dict[Verb, str] = {
     "create": "+",
     "replace": "~",
     "remove": "-",
+    "copy": "~",
     "start": "~",
     "stop": "-",
     "connect": "~",
@@ -29,6 +32,7 @@ PAST: dict[Verb, str] = {
     "create": "created",
     "replace": "replaced",
     "remove": "removed",
+    "copy": "copied files into",
     "start": "started",
     "stop": "stopped",
     "connect": "connected",
@@ -158,7 +162,7 @@ def _verb(resource: str, verbs: set[Verb]) -> Verb:
 
 
 _IMAGE_VERBS: tuple[Verb, ...] = ("build", "pull", "tag", "remove")
-_OTHER_VERBS: tuple[Verb, ...] = ("remove", "start", "stop", "connect", "disconnect", "drain")
+_OTHER_VERBS: tuple[Verb, ...] = ("remove", "start", "stop", "connect", "disconnect", "copy", "drain")
 
 
 def _distinct(causes: Iterable[Difference]) -> tuple[Difference, ...]:

@@ -21,6 +21,7 @@ from reconciler.model.report import Activity, ProjectReport, Report
 
 _GERUNDS: dict[Verb, str] = {
     "create": "creating",
+    "copy": "copying files into",
     "start": "starting",
     "stop": "stopping",
     "remove": "removing",

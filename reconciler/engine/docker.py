@@ -14,6 +14,7 @@ from time import time
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.engine.docker_archive import archive
 from reconciler.engine.docker_build import build_image
 from reconciler.engine.docker_connect import Target, negotiate, newer_than_tested, resolve_target
 from reconciler.engine.docker_credentials import registry_auth
@@ -26,7 +27,7 @@ from reconciler.engine.protocol import JSON, Engine, Progress
 from reconciler.engine.times import seconds
 from reconciler.errors import EngineError, EngineUnreachableError
 from reconciler.model.observed import EngineInfo, json_value
-from reconciler.model.project import Build
+from reconciler.model.project import Build, CopiedFile
 from reconciler.model.references import parse_reference
 
 _EVENTS = (
@@ -146,6 +147,14 @@ class DockerEngine:
         """POST /containers/create with the body as it is."""
         query = {"name": name} | ({"platform": platform} if platform else {})
         return str(self._post("/containers/create", query=query, body=body, timeout=SLOW_TIMEOUT, what=name)["Id"])
+
+    def copy_files(self, container: str, files: Sequence[CopiedFile]) -> None:
+        """PUT /containers/{id}/archive with one tar; without `copyUIDGID`, by which all would be its user's."""
+        path = f"/containers/{_segment(container)}/archive"
+        query = {"path": "/", "noOverwriteDirNonDir": "true"}
+        tar = archive(files)
+        headers = {"Content-Type": "application/x-tar", "Content-Length": str(len(tar))}
+        self._transport.call("PUT", path, query=query, body=tar, headers=headers, timeout=SLOW_TIMEOUT, what=container)
 
     def start_container(self, container: str) -> None:
         """POST /containers/{id}/start. A host port in use is an EngineError with the code `PortInUse`."""

@@ -2,7 +2,8 @@
 
 Both speak raw Engine API JSON (the shapes of API 1.41 and later), so that no field is lost in wrappers and one contract
 suite holds for both. Every method may raise `EngineError` (with the HTTP status the Engine API documents) or
-`EngineUnreachableError`. There is deliberately no update, rename, commit, archive or prune.
+`EngineUnreachableError`. There is deliberately no update, rename, commit or prune, and `copy_files` is for containers
+that were never started.
 
 Four verbs touch a running container, and only because its spec opted in: `kill_container`, `exec_in_container` and
 `http_post` for a drain, `disconnect_network` with `connect_network` for `publish: healthy` and a drain by it. Where the
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from reconciler.model.observed import EngineInfo
-from reconciler.model.project import Build
+from reconciler.model.project import Build, CopiedFile
 
 JSON = Mapping[str, Any]
 Progress = Callable[[str], None]
@@ -77,6 +78,13 @@ class Engine(Protocol):
 
     def create_container(self, name: str, body: JSON, platform: str | None = None) -> str:
         """POST /containers/create; the new id. 404 image or network missing, 409 name in use, 400 bad body."""
+        ...
+
+    def copy_files(self, container: str, files: Sequence[CopiedFile]) -> None:
+        """PUT /containers/{id}/archive at `/`, before the first start: each file with its mode and owner.
+
+        404 where the container is gone, and an error where its file system is read-only.
+        """
         ...
 
     def start_container(self, container: str) -> None:

@@ -14,7 +14,7 @@ from reconciler.model.project import JSON, Service
 SlotKey = tuple[str, int]
 Value = TypeVar("Value")
 DRAINS = ("container.kill:", "container.exec:", "container.http:")
-REMEMBERED_WHEN = {"network.connect", "network.disconnect", "container.kill", "container.exec", "container.http"}
+REMEMBERED_WHEN = {"network.connect", "network.disconnect", "container.copy", *(name.rstrip(":") for name in DRAINS)}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ Kind = Literal[
     "network.disconnect",
     "volume.create",
     "container.create",
+    "container.copy",
     "container.start",
     "container.stop",
     "container.remove",

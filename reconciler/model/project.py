@@ -176,12 +176,40 @@ class Mutation:
 
 
 @dataclass(frozen=True)
+class Content:
+    """What a file that a replica reads contains: part of the definition, although the container does not show it.
+
+    `field` is where the spec names it (`volumes./etc/nginx.conf`, `configs.nginx:/etc/nginx.conf`), `digest` SHA-256 in
+    hex of content and settings ("" where the file cannot be read), `origin` what changed, in words; `path` is the
+    file's, empty where the content stands in the spec or the environment.
+    """
+
+    field: str
+    digest: str
+    source: str = ""
+    origin: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class CopiedFile:
+    """A config or secret to be put into a container before its first start, with mode and owner."""
+
+    path: str
+    content: str
+    mode: int = 0o444
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True)
 class Service:
     """One service, ready to be planned.
 
     `container` is the body of POST /containers/create (Engine API) as the spec asks for it, without Image, our own and
     Compose's labels, networking, and what depends on the slot. `shares` maps `HostConfig` fields (NetworkMode) to
-    the service whose container they join. `mounts` names what the container writes to, for the choice of order.
+    the service whose container they join. `writable_mounts` names what the container writes to, for the choice of
+    order, `contents` are those of its files, and `copied_files` are put into it.
     `sources` maps field paths (`image`, `environment.LOG_LEVEL`, `ports[0]`) to `file:line`; the empty path is the
     service itself.
     """
@@ -197,6 +225,8 @@ class Service:
     ports: tuple[HostPort, ...] = ()
     volumes: tuple[str, ...] = ()
     writable_mounts: tuple[str, ...] = ()
+    contents: tuple[Content, ...] = ()
+    copied_files: tuple[CopiedFile, ...] = ()
     rollout: Rollout = Rollout()
     restart: RestartPolicy = RestartPolicy()
     mutation: Mutation = Mutation()

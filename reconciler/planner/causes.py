@@ -37,6 +37,7 @@ def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference
         return (_new_replica(view, slot),)
     found = [*_name_difference(view, previous), *_image_difference(view, previous)]
     found += _field_differences(view, previous, context.observed)
+    found += _content_differences(context, view, previous)
     found += _network_differences(view, previous, context.project, slot.number)
     found += _share_differences(view, previous)
     return tuple(found) or (_hidden_difference(view, previous),)
@@ -115,6 +116,19 @@ def _field_differences(view: View, previous: Container, observed: Observed) -> l
     return [
         Difference(field, redact(field, before, secrets), redact(field, after, secrets), view.service.source(field))
         for field, (before, after) in sorted(named.items())
+    ]
+
+
+def _content_differences(context: Context, view: View, previous: Container) -> list[Difference]:
+    """Files whose content changed since the definition that the replaced container was made of, where it is known."""
+    stable = context.memory.stable.get(view.service.name)
+    if stable is None or stable.spec_hash != previous.labels.get(labels.SPEC_HASH):
+        return []
+    before = {item.field: item.digest for item in stable.service.contents}
+    return [
+        Difference(item.field.partition(":")[0], None, None, item.source, f"the content of {item.origin} changed")
+        for item in view.service.contents
+        if item.field in before and item.digest != before[item.field]
     ]
 
 

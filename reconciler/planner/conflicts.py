@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from reconciler.model import labels
-from reconciler.model.observed import Container, Foreign, json_value
+from reconciler.model.observed import Container, Foreign
 from reconciler.model.project import HostPort, Service
 from reconciler.planner.context import Context, View
+from reconciler.planner.engine_features import too_new
 from reconciler.planner.gates import State
 from reconciler.planner.order import describe_port
 
-ANNOTATIONS = "1.43"
 BUSY = {"running", "paused", "restarting"}
 
 
@@ -39,7 +39,7 @@ def in_the_way(context: Context, view: View) -> str:
     if all(slot.state in {State.READY, State.WAITING, State.UNNAMED} for slot in view.slots):
         return ""
     found = (
-        _too_new(context, view.service)
+        too_new(view.service, context.observed.engine)
         or _foreign_replica(context, view)
         or _foreign_name(context, view.service)
         or _foreign_port(context, view.service)
@@ -62,15 +62,6 @@ def held_by_our_own(context: Context, service: Service) -> str:
     held = [(other, what) for other in others if (what := _held(service, other))]
     context.draft.yielding.update(other.id for other, _ in held)
     return next((f"{what}, which {other.name} still holds" for other, what in held), "")
-
-
-def _too_new(context: Context, service: Service) -> tuple[str, str] | None:
-    """What the engine's API does not know yet, and would leave out without a word."""
-    engine = context.observed.engine
-    if json_value(service.container, "HostConfig", "Annotations") and not engine.supports(ANNOTATIONS):
-        message = f"annotations need Engine API {ANNOTATIONS}, and this engine speaks {engine.api}: remove them"
-        return message, service.source("annotations")
-    return None
 
 
 def _foreign_replica(context: Context, view: View) -> tuple[str, str] | None:

@@ -84,6 +84,13 @@ def connect(context: Context, view: View, slot: Slot, current: Container, attach
     )
 
 
+def copy(context: Context, view: View, slot: Slot, current: Container) -> Operation:
+    """Put the service's configs and secrets into a container that was created and never started."""
+    key, cause = container_key(current), slot_cause(context, view, slot)
+    payload = {"files": view.service.copied_files}
+    return on(context, "container.copy", key, current, "none", cause, payload, (f"container.create:{key}",))
+
+
 def start(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...]) -> Operation:
     """Start a container that was created, or one that waited stopped."""
     return _existing(context, "start", container, impact, cause, after)

@@ -32,13 +32,15 @@ def spec_hash(desired: Desired, service: Service, image: BoundImage, shares: Map
 
 
 def _computed_hash(desired: Desired, service: Service, image_id: str, shares: Mapping[str, str]) -> str:
-    asked = {
+    asked: dict[str, Any] = {
         "container": service.container,
         "image": image_id,
         "name": service.container_name,
         "networks": [[item.network, sorted(item.aliases), item.endpoint] for item in service.networks],
         "shares": dict(shares),
     }
+    if service.contents:
+        asked["contents"] = [[item.field, item.digest] for item in service.contents]
     return keyed_hash(desired.hash_key, asked)
 
 

@@ -11,6 +11,7 @@ from reconciler.model.observed import Container, Foreign, NetworkState, json_val
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Network, Service, Volume
 from reconciler.planner.context import Context
+from reconciler.planner.engine_features import network_too_new
 from reconciler.planner.payload import compose_project_labels
 
 Resource = Literal["network", "volume"]
@@ -60,6 +61,10 @@ def network_hash(context: Context, network: Network) -> str:
 
 
 def _missing_network(context: Context, network: Network) -> None:
+    unknown = network_too_new(network, context.observed.engine)
+    if unknown:
+        context.draft.stall("Blocked", unknown, source=network.source)
+        return
     if network.external:
         message = (
             f"external network {network.name} does not exist; create it with `docker network create {network.name}`"

@@ -213,6 +213,13 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
         fail_on(context, view, context.draft.add(containers.connect(context, view, slot, current, attachment)))
     if missing:
         return
+    if (
+        view.service.copied_files
+        and not again
+        and f"container.copy:{container_key(current)}" not in context.memory.done
+    ):
+        fail_on(context, view, context.draft.add(containers.copy(context, view, slot, current)))
+        return
     if view.order.order == "stop-first" and slot.occupied_others:
         _leave_others(context, view, slot, (f"container.create:{container_key(current)}",))
         return
@@ -221,7 +228,8 @@ def _bring_up(context: Context, view: View, slot: Slot, current: Container) -> N
     before = stopped if view.order.order == "stop-first" else ()
     connected = tuple(f"network.connect:{key}:{item.network}" for item in needed)
     cause = slot_cause(context, view, slot)
-    after = (f"container.create:{key}", *connected, *before)
+    copied = (f"container.copy:{key}",) if view.service.copied_files else ()
+    after = (f"container.create:{key}", *connected, *copied, *before)
     operation = containers.start(context, current, _impact(view, slot), cause, after)
     fail_on(context, view, context.draft.add(operation))
 

@@ -16,6 +16,7 @@ from reconciler.model.project import Notice
 from reconciler.spec.canonical import canonical
 from reconciler.spec.environment import EnvFiles, project_environment
 from reconciler.spec.extends import Family, apply_extends
+from reconciler.spec.file_references import SECTIONS
 from reconciler.spec.forms import Scope
 from reconciler.spec.include import Inclusion, complete_included, import_resources, take_inclusions
 from reconciler.spec.interpolation import Interpolation, interpolate_values
@@ -31,7 +32,9 @@ MAX_DEPTH = 50
 class Assembly:
     """The folder (in `scope`) and environment in which files are read, and what the whole load shares.
 
-    `trail` are the files that include these, outermost first, symbolic links resolved.
+    `variables` collects the content of configs and secrets that are variables, by `configs.NAME`: each has the value
+    that it has where it is declared. `trail` are the files that include these, outermost first, symbolic links
+    resolved.
     """
 
     scope: Scope
@@ -39,6 +42,7 @@ class Assembly:
     sources: Sources
     env_files: EnvFiles
     notices: list[Notice]
+    variables: dict[str, str | None]
     trail: tuple[str, ...] = ()
     families: dict[str, Family] = field(default_factory=dict)
 
@@ -47,6 +51,7 @@ class Assembly:
         merged = Table()
         for source in sources:
             document = self._canonical(source)
+            self._keep_variables(document)
             nulls = _null_errors(document)
             for inclusion in take_inclusions(document, self.scope):
                 self._include(document, inclusion, source)
@@ -57,6 +62,14 @@ class Assembly:
                 self.scope.errors.append(error)
             _fail_on([*self.scope.errors, *nulls, *check_document(merged)])
         return merged
+
+    def _keep_variables(self, document: Table) -> None:
+        for kind in SECTIONS:
+            definitions = document.get(kind) or Table()
+            for name, definition in definitions.items():
+                variable = definition.get("environment") if isinstance(definition, Table) else None
+                if isinstance(variable, str):
+                    self.variables[f"{kind}.{name}"] = self.environment.get(variable)
 
     def _canonical(self, source: Source) -> Table:
         values = self._interpolated(source)
@@ -138,7 +151,11 @@ def _fail_on(errors: list[SpecError]) -> None:
 
 def _null_errors(document: Table) -> list[SpecError]:
     """Sections and services that stand there with nothing in them."""
-    sections = [name for name in ("services", "networks", "volumes") if name in document and document[name] is None]
+    sections = [
+        name
+        for name in ("services", "networks", "volumes", "configs", "secrets")
+        if name in document and document[name] is None
+    ]
     errors = [_must_be_mapping(name, document, name) for name in sections]
     services = document.get("services") or Table()
     errors += [

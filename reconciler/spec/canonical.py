@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.spec import forms
 from reconciler.spec.devices import complete_request, device_count, parse_device
+from reconciler.spec.file_references import reference
 from reconciler.spec.forms import Rule, Scope, Spot, listing, mapping, need_items, need_table, need_text, section
 from reconciler.spec.nodes import NOWHERE, Items, MalformedError, Table, shown
 from reconciler.spec.policies import (
@@ -260,9 +261,9 @@ def _ulimit(value: Any, spot: Spot) -> Any:
     return _ULIMIT(value, spot) if isinstance(value, Table) else forms.whole(value, spot)
 
 
-def _definition(rules: Mapping[str, Rule]) -> Rule:
-    """A top-level network or volume; `external: {name: x}` is the old way to write `external: true` and `name: x`."""
-    convert_section = section({**rules, "external": _external}, keep_extensions=True)
+def _definition(rules: Mapping[str, Rule], *, keep_extensions: bool = True) -> Rule:
+    """A top-level definition; `external: {name: x}` is the old way to write `external: true` and `name: x`."""
+    convert_section = section({**rules, "external": _external}, keep_extensions=keep_extensions)
 
     def apply(value: Any, spot: Spot) -> Table:
         table: Table = convert_section(value, spot)
@@ -336,6 +337,14 @@ _BATCHES: Mapping[str, Rule] = {
     "max_failure_ratio": forms.number,
 }
 _RESOURCES = section({"cpus": forms.number, "memory": forms.size_text, "pids": forms.whole})
+_RESERVATIONS = section(
+    {
+        "cpus": forms.number,
+        "memory": forms.size_text,
+        "devices": listing(_gpu),
+        "generic_resources": listing(section({})),
+    }
+)
 _DEPLOY = section(
     {
         "replicas": forms.whole,
@@ -344,7 +353,7 @@ _DEPLOY = section(
         "rollback_config": section({**_BATCHES, "failure_action": rollback_action}),
         "placement": section({"max_replicas_per_node": forms.whole, "preferences": listing(section({}))}),
         "restart_policy": section({"max_attempts": forms.whole, "delay": forms.duration, "window": forms.duration}),
-        "resources": section({"limits": _RESOURCES, "reservations": _RESOURCES}),
+        "resources": section({"limits": _RESOURCES, "reservations": _RESERVATIONS}),
     }
 )
 _DRAIN = section(
@@ -381,6 +390,7 @@ _SERVICE = section(
         **dict.fromkeys(("annotations", "labels", "sysctls"), forms.labels),
         "blkio_config": _BLKIO,
         "build": _build,
+        "configs": listing(reference),
         "cpus": forms.number,
         "depends_on": _depends_on,
         "deploy": _DEPLOY,
@@ -402,6 +412,7 @@ _SERVICE = section(
         "ports": listing(_port),
         "pull_policy": lambda value, _: check_pull_policy(value),
         "restart": lambda value, _: check_restart(value),
+        "secrets": listing(reference),
         "stop_grace_period": forms.duration,
         "storage_opt": _blank_options,
         "tmpfs": forms.text_list,
@@ -420,8 +431,11 @@ _NETWORK = _definition(
     }
 )
 _VOLUME = _definition({"driver_opts": forms.options, "labels": forms.labels})
+_FILE = _definition({"driver_opts": forms.options, "file": _path, "labels": forms.labels}, keep_extensions=False)
 _PROJECT = section(
     {
+        "configs": mapping(_FILE),
+        "secrets": mapping(_FILE),
         "services": mapping(_SERVICE),
         "networks": mapping(_NETWORK),
         "volumes": mapping(_VOLUME),

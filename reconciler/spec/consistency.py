@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import SpecError
+from reconciler.spec.file_references import check_definitions, check_references
 from reconciler.spec.lower_rollout import replicas
 from reconciler.spec.namespaces import implied, joined
 from reconciler.spec.nodes import Items, Table, source_text
@@ -52,6 +53,7 @@ def check_consistency(document: Table, disabled: frozenset[str]) -> list[SpecErr
             errors += check(site)
     errors += _shared_names(document, disabled)
     errors += _external_volumes(document)
+    errors += check_definitions(document)
     return errors + _cycles(document, disabled)
 
 
@@ -229,6 +231,10 @@ def _cycle_from(start: str, services: Table, done: set[str]) -> list[str]:
     return []
 
 
+def _known_files(site: _Site) -> Iterator[SpecError]:
+    yield from check_references(site.name, site.service, site.document)
+
+
 _CHECKS = (
     _has_image,
     _one_dockerfile,
@@ -236,6 +242,7 @@ _CHECKS = (
     _shared_memory,
     _known_networks,
     _known_volumes,
+    _known_files,
     _one_mount_each,
     _agreeing_twins,
     _replicas_fit,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reconciler.spec.file_references import complete_references
 from reconciler.spec.namespaces import implied
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table
 from reconciler.spec.volumes import resolve_path
@@ -29,6 +30,7 @@ def apply_service_defaults(service: Table, folder: str, environment: Mapping[str
         _drop_nothing(port, frozenset())
     for mount in service.get("volumes") or ():
         _complete_mount(mount)
+    complete_references(service)
     _complete_build(service, folder, environment)
     _complete_deploy(service)
     _complete_dependencies(service)
@@ -86,12 +88,12 @@ def _default(table: Table, key: str, value: Any) -> None:
 
 
 def _complete_mount(mount: Table) -> None:
-    for kind in ("bind", "volume", "tmpfs"):
+    for kind in ("bind", "volume", "tmpfs", "image"):
         if kind in mount:
             _drop_nothing(mount[kind], frozenset())
             if mount[kind].get("size") == "0":
                 mount[kind].drop("size")
-    _drop_nothing(mount, frozenset({"bind", "volume", "tmpfs"}))
+    _drop_nothing(mount, frozenset({"bind", "volume", "tmpfs", "image"}))
 
 
 def _complete_build(service: Table, folder: str, environment: Mapping[str, str]) -> None:

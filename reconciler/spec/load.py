@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from reconciler.spec.assembly import Assembly
 from reconciler.spec.consistency import check_consistency
 from reconciler.spec.defaults import apply_service_defaults, complete_definitions, used_networks, used_volumes
 from reconciler.spec.environment import EnvFiles, project_environment, resolve_environment, resolve_labels
+from reconciler.spec.file_references import SECTIONS, used_references
 from reconciler.spec.files import display_path
 from reconciler.spec.forms import Scope, Spot
 from reconciler.spec.interpolation import Interpolation
@@ -53,6 +54,8 @@ class Loaded:
 
     `document` is what `docker compose config --format json` prints before `$` is doubled, with `x-*` kept. `sources`
     maps paths in it (`services.web.ports[0]`, "" for the whole) to `file:line`; what nobody wrote has no entry.
+    `variables` are the values, None where unset, of the variables that configs and secrets take their content from, by
+    `configs.NAME`.
     `disabled` names the services of profiles that are not enabled. `reconcile` is the whole top-level `x-reconcile`.
     """
 
@@ -64,6 +67,7 @@ class Loaded:
     files: tuple[str, ...]
     notices: tuple[Notice, ...]
     reconcile: dict[str, Any]
+    variables: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def load(request: Request, environment: Mapping[str, str]) -> Loaded:
@@ -88,6 +92,7 @@ class _Load:
         self.sources = Sources(self.cwd)
         self.env_files = EnvFiles(self.cwd)
         self.notices: list[Notice] = []
+        self.variables: dict[str, str | None] = {}
 
     def run(self) -> Loaded:
         environment = self._environment()
@@ -108,6 +113,7 @@ class _Load:
             files=self.files,
             notices=(*self.env_files.notices, *self.notices, *self.scope.notices),
             reconcile=rules.model_dump(),
+            variables=self.variables,
         )
 
     def _environment(self) -> dict[str, str]:
@@ -151,7 +157,7 @@ class _Load:
         return normalise_name(names[-1]) if names else ""
 
     def _merge(self, sources: list[Source], environment: dict[str, str]) -> Table:
-        assembly = Assembly(self.scope, environment, self.sources, self.env_files, self.notices)
+        assembly = Assembly(self.scope, environment, self.sources, self.env_files, self.notices, self.variables)
         try:
             return assembly.assemble(sources)
         except SpecErrors as error:
@@ -170,6 +176,8 @@ class _Load:
         self._fail_on(self.scope.errors)
         complete_definitions(document, "networks", name, used_networks(services))
         complete_definitions(document, "volumes", name, used_volumes(services))
+        for kind in SECTIONS:
+            complete_definitions(document, kind, name, used_references(services, kind))
         document.drop("version")
         document.put("name", name, document.mark("name"))
 

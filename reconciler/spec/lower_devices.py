@@ -29,11 +29,16 @@ def devices(scope: Scope) -> dict[str, Any]:
     """
     spec = scope.spec
     asked = spec.get("devices") or ()
+    reserved = ((spec.get("deploy") or {}).get("resources") or {}).get("reservations", {}).get("devices") or ()
     return compact(
         {
             "Devices": [_device(scope, item) for item in asked if not _is_cdi(item)],
             "DeviceCgroupRules": [_rule(scope, rule) for rule in spec.get("device_cgroup_rules") or ()],
-            "DeviceRequests": _requests([item["source"] for item in asked if _is_cdi(item)], spec.get("gpus") or ()),
+            "DeviceRequests": _requests(
+                [item["source"] for item in asked if _is_cdi(item)],
+                reserved,
+                [{**item, "capabilities": [*(item.get("capabilities") or ()), GPU]} for item in spec.get("gpus") or ()],
+            ),
             **_block_io(scope, spec.get("blkio_config") or {}),
         }
     )
@@ -59,15 +64,14 @@ def _rule(scope: Scope, rule: str) -> str:
     return rule
 
 
-def _requests(names: list[str], gpus: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _requests(names: list[str], *groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = [{"Driver": "cdi", "DeviceIDs": names}] if names else []
-    return [*found, *(_gpu(item) for item in gpus)]
+    return [*found, *(_request(item) for group in groups for item in group)]
 
 
-def _gpu(item: Mapping[str, Any]) -> dict[str, Any]:
+def _request(item: Mapping[str, Any]) -> dict[str, Any]:
     request = {"Driver": item.get("driver"), "Count": item.get("count"), "DeviceIDs": item.get("device_ids")}
-    capabilities = [[*(item.get("capabilities") or ()), GPU]]
-    return compact({**request, "Capabilities": capabilities, "Options": item.get("options")})
+    return compact({**request, "Capabilities": [list(item["capabilities"])], "Options": item.get("options")})
 
 
 def _block_io(scope: Scope, spec: Mapping[str, Any]) -> dict[str, Any]:

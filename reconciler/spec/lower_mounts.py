@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.spec.lower_files import file_mounts
 from reconciler.spec.lower_scope import Scope, compact
 from reconciler.spec.sizes import parse_bytes
 
 RECURSIVE = {"disabled": "NonRecursive", "writable": "ReadOnlyNonRecursive", "readonly": "ReadOnlyForceRecursive"}
+
+_NOT_HERE = {"npipe": "exists on Windows only", "cluster": "exists in a Swarm only"}
 
 Mount = Mapping[str, Any]
 
@@ -21,7 +24,8 @@ def mounts(scope: Scope) -> dict[str, Any]:
     """`Binds` and `Mounts`, each sorted by path in the container: their order means nothing to the engine."""
     entries = _entries(scope)
     binds = [_bind_text(scope, entry) for entry in entries if _is_bind_text(entry)]
-    return compact({"Binds": binds, "Mounts": [_mount(scope, entry) for entry in entries if not _is_bind_text(entry)]})
+    others = [_mount(scope, entry) for entry in entries if not _is_bind_text(entry)]
+    return compact({"Binds": binds, "Mounts": [*others, *file_mounts(scope)]})
 
 
 def tmpfs(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -80,6 +84,10 @@ def _mount(scope: Scope, entry: Mount) -> dict[str, Any]:
     if entry["type"] == "volume" and not entry.get("source") and entry.get("read_only"):
         message = f"the anonymous volume at {entry['target']} cannot be read-only"
         raise scope.refuse("volumes", message, "name the volume, or drop read_only")
+    if entry["type"] in _NOT_HERE:
+        raise scope.refuse(
+            "volumes", f"a mount of type {entry['type']} {_NOT_HERE[entry['type']]}", "use bind or volume"
+        )
     body = {
         "Type": entry["type"],
         "Source": _source(scope, entry),
@@ -88,6 +96,7 @@ def _mount(scope: Scope, entry: Mount) -> dict[str, Any]:
         "BindOptions": _bind_options(entry.get("bind") or {}),
         "VolumeOptions": _volume_options(entry.get("volume") or {}),
         "TmpfsOptions": _tmpfs_options(entry.get("tmpfs") or {}),
+        "ImageOptions": compact({"Subpath": (entry.get("image") or {}).get("subpath")}),
     }
     return compact(body)
 

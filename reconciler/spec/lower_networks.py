@@ -20,6 +20,7 @@ NETWORK = {
 }
 POOL = {"subnet": "Subnet", "ip_range": "IPRange", "gateway": "Gateway", "aux_addresses": "AuxiliaryAddresses"}
 BRIDGE = "bridge"
+INTERFACE = "com.docker.network.endpoint.ifname"
 ANOTHERS = ("container:", "service:")
 
 
@@ -120,6 +121,8 @@ def _attachment(scope: Scope, key: str, spec: Mapping[str, Any], names: list[str
 def _endpoint(spec: Mapping[str, Any]) -> dict[str, Any]:
     ipam = compact({field: spec.get(key) for key, field in ENDPOINT_IPAM.items()})
     settings = {field: spec.get(key) for key, field in ENDPOINT.items()}
+    if spec.get("interface_name"):
+        settings["DriverOpts"] = {**(settings["DriverOpts"] or {}), INTERFACE: spec["interface_name"]}
     return compact({"IPAMConfig": ipam, "MacAddress": _mac(spec), **settings})
 
 

@@ -11,13 +11,17 @@ from reconciler.errors import SpecError
 
 @dataclass(frozen=True)
 class Scope:
-    """One service to lower. `sources` maps its field paths to `file:line`; the empty path is the service itself."""
+    """One service to lower. `sources` maps its field paths to `file:line`; the empty path is the service itself.
+
+    `variables` holds what configs and secrets of `environment:` contain, by `configs.NAME`.
+    """
 
     name: str
     spec: Mapping[str, Any]
     document: Mapping[str, Any]
     working_dir: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str | None] = field(default_factory=dict)
 
     def refuse(self, path: str, message: str, hint: str | None = None) -> SpecError:
         """The error that refuses the project because of this field, to be raised by the caller."""

@@ -1,7 +1,8 @@
 """Turn a loaded project (normalised Compose document) into Engine API terms: the last step of `spec`, called by `app`.
 
 Makes of a document the containers, networks and volumes that `docker compose up` would make of it. Reads nothing but
-the document, except the seccomp profiles that `security_opt` names. Its parts are split by resource: `lower_*.py`.
+the document, the seccomp profiles that `security_opt` names, and the files whose content counts (`lower_files`). Its
+parts are split by resource: `lower_*.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.project import Dependency, Network, Project, Service, Volume
 from reconciler.spec.lower_container import container_body
+from reconciler.spec.lower_files import contents, copied_files, file_notices, file_sources
 from reconciler.spec.lower_image import lower_image
 from reconciler.spec.lower_mounts import named_volumes, writable_mounts
 from reconciler.spec.lower_networks import attachments, keeps_addresses, network_definition
@@ -38,7 +40,14 @@ def lower(loaded: Loaded) -> Project:
     document = loaded.document
     sources = split_sources(loaded.sources, {*document.get("services", {}), *loaded.disabled})
     scopes = [
-        Scope(name, spec, document, loaded.working_dir, sources.get(name, {}))
+        Scope(
+            name,
+            spec,
+            document,
+            loaded.working_dir,
+            {**file_sources(spec, sources.get(name, {}), loaded.sources), **sources.get(name, {})},
+            loaded.variables,
+        )
         for name, spec in sorted(document.get("services", {}).items())
     ]
     completed = {name for scope in scopes for name in _awaited(scope)}
@@ -53,7 +62,10 @@ def lower(loaded: Loaded) -> Project:
         working_dir=loaded.working_dir,
         files=loaded.files,
         source=loaded.sources.get("", ""),
-        notices=(*loaded.notices, *(notice for scope in scopes for notice in unhonoured(scope))),
+        notices=(
+            *loaded.notices,
+            *(notice for scope in scopes for notice in (*unhonoured(scope), *file_notices(scope))),
+        ),
     )
 
 
@@ -95,6 +107,8 @@ def _service(scope: Scope, *, completed: bool) -> Service:
         ports=host_ports(scope.spec),
         volumes=named_volumes(scope),
         writable_mounts=writable_mounts(scope),
+        contents=contents(scope),
+        copied_files=copied_files(scope),
         rollout=lower_rollout(scope.spec),
         restart=replacement_policy(scope.spec),
         mutation=lower_mutation(scope.spec),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from reconciler.errors import SpecError
+from reconciler.spec.file_references import target_of
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Path, Table, kind_of, path_text, source_text
 
 Pattern = tuple[str, ...]
@@ -20,6 +21,8 @@ _NAMED: frozenset[Pattern] = frozenset(
         ("services",),
         ("networks",),
         ("volumes",),
+        ("configs",),
+        ("secrets",),
         ("services", "*", "networks"),
         ("services", "*", "ulimits"),
     }
@@ -62,6 +65,8 @@ _UNIQUE: dict[Pattern, Identity] = {
     ("services", "*", "ports"): _port_identity,
     ("services", "*", "devices"): _key("target"),
     ("services", "*", "volumes"): _key("target"),
+    ("services", "*", "configs"): target_of("configs"),
+    ("services", "*", "secrets"): target_of("secrets"),
     ("services", "*", "env_file"): _key("path"),
     ("networks", "*", "ipam", "config"): _key("subnet"),
 }

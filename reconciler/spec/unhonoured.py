@@ -19,6 +19,10 @@ def unhonoured(scope: Scope) -> Iterator[Notice]:
     for key, reason in _SWARM_ONLY.items():
         if (scope.spec.get("deploy") or {}).get(key):
             yield _notice(scope, f"deploy.{key}", f"is ignored: {reason}")
+    reservations = ((scope.spec.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    if reservations.get("generic_resources"):
+        path = "deploy.resources.reservations.generic_resources"
+        yield _notice(scope, path, "is ignored: only Swarm counts them")
     policy = scope.spec.get("pull_policy") or ""
     if is_timed_pull(policy):
         yield _notice(scope, "pull_policy", f"{policy!r} pulls a missing image; no registry is asked on a schedule yet")

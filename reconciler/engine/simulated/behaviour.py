@@ -53,6 +53,7 @@ class Costs:
     """
 
     create: float = 0.01
+    copy: float = 0.02
     start: float = 0.2
     stop: float = 0.1
     remove: float = 0.01

@@ -27,7 +27,7 @@ from reconciler.engine.simulated.clock import VirtualClock
 from reconciler.engine.simulated.state import World, copied, find_container
 from reconciler.engine.snapshot import Snapshot
 from reconciler.model.observed import EngineInfo
-from reconciler.model.project import Build
+from reconciler.model.project import Build, CopiedFile
 
 INFO = EngineInfo(name="simulated", id="simulated", version="simulated", api="1.41")
 
@@ -161,6 +161,11 @@ class SimulatedEngine:
         """Create it; 400, 404 for its image, 409 for its name."""
         call = Call("create_container", (name, body, platform))
         return self._change(call, self._costs.create, lambda: containers.create_container(self.world, name, body))
+
+    def copy_files(self, container: str, files: Sequence[CopiedFile]) -> None:
+        """Write the files into its layer; 404 when it is gone, 403 where its file system is read-only."""
+        call = Call("copy_files", (container, tuple(files)))
+        self._change(call, self._costs.copy, lambda: layers.copy_files(self.world, container, files))
 
     def start_container(self, container: str) -> None:
         """Start it; a missing network, a taken address or a taken port fails here."""

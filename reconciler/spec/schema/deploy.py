@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from reconciler.spec.schema.base import ABSENT, Section
+from reconciler.spec.schema.devices import DeviceRequest
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -39,12 +40,32 @@ class Limits(Section):
     pids: int = ABSENT
 
 
+class ReservedDevices(DeviceRequest):
+    """One entry of `resources.reservations.devices`."""
+
+    capabilities: list[str]
+
+
+class DiscreteResource(Section):
+    """`discrete_resource_spec`."""
+
+    kind: str = ABSENT
+    value: float = ABSENT
+
+
+class GenericResource(Section):
+    """One entry of `resources.reservations.generic_resources`, which means something to Swarm only."""
+
+    discrete_resource_spec: DiscreteResource = ABSENT
+
+
 class Reservations(Section):
     """`resources.reservations`."""
 
     cpus: Annotated[float, Field(ge=0)] = ABSENT
     memory: str = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"generic_resources", "devices"})
+    devices: list[ReservedDevices] = ABSENT
+    generic_resources: list[GenericResource] = ABSENT
 
 
 class Resources(Section):

@@ -63,14 +63,21 @@ class BindOptions(Section):
     propagation: Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"] = ABSENT
     create_host_path: bool = ABSENT
     selinux: Literal["z", "Z"] = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"recursive"})
+    recursive: Literal["enabled", "disabled", "writable", "readonly"] = ABSENT
 
 
 class VolumeOptions(Section):
     """`volumes[].volume`."""
 
     nocopy: bool = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"subpath", "labels"})
+    subpath: str = ABSENT
+    labels: dict[str, str] = ABSENT
+
+
+class ImageOptions(Section):
+    """`volumes[].image`."""
+
+    subpath: str = ABSENT
 
 
 class TmpfsOptions(Section):
@@ -83,7 +90,7 @@ class TmpfsOptions(Section):
 class Mount(Section):
     """One entry of `volumes`."""
 
-    type: Literal["bind", "volume", "tmpfs"]
+    type: Literal["bind", "volume", "tmpfs", "image", "npipe", "cluster"]
     source: str = ABSENT
     target: Annotated[str, Field(min_length=1)]
     read_only: bool = ABSENT
@@ -91,7 +98,7 @@ class Mount(Section):
     bind: BindOptions = ABSENT
     volume: VolumeOptions = ABSENT
     tmpfs: TmpfsOptions = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"image"})
+    image: ImageOptions = ABSENT
 
 
 class Attachment(Section):
@@ -104,7 +111,8 @@ class Attachment(Section):
     mac_address: str = ABSENT
     driver_opts: Options = ABSENT
     priority: int = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"gw_priority", "interface_name"})
+    gw_priority: int = ABSENT
+    interface_name: str = ABSENT
 
 
 class Dependency(Section):
@@ -146,6 +154,16 @@ def _ulimit_form(value: Any) -> str:
 
 
 Ulimit = Annotated[Annotated[int, Tag("one")] | Annotated[UlimitPair, Tag("pair")], Discriminator(_ulimit_form)]
+
+
+class FileReference(Section):
+    """One entry of `configs` or `secrets`: `mode` in octal digits."""
+
+    source: str = ABSENT
+    target: str = ABSENT
+    uid: str = ABSENT
+    gid: str = ABSENT
+    mode: str = ABSENT
 
 
 class EnvFile(Section):

@@ -41,9 +41,9 @@ class Network(Section):
     external: bool = ABSENT
     internal: bool = ABSENT
     attachable: bool = ABSENT
+    enable_ipv4: bool = ABSENT
     enable_ipv6: bool = ABSENT
     labels: Labels = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"enable_ipv4"})
 
 
 class Volume(Section):
@@ -56,6 +56,31 @@ class Volume(Section):
     labels: Labels = ABSENT
 
 
+class Secret(Section):
+    """`secrets.*`: the absolute path of a file, or the name of an environment variable."""
+
+    name: str = ABSENT
+    file: str = ABSENT
+    environment: str = ABSENT
+    external: bool = ABSENT
+    labels: Labels = ABSENT
+    driver: str = ABSENT
+    driver_opts: Options = ABSENT
+    template_driver: str = ABSENT
+
+
+class Config(Section):
+    """`configs.*`."""
+
+    name: str = ABSENT
+    content: str = ABSENT
+    environment: str = ABSENT
+    external: bool = ABSENT
+    file: str = ABSENT
+    labels: Labels = ABSENT
+    template_driver: str = ABSENT
+
+
 class Spec(Section):
     """The top level."""
 
@@ -64,5 +89,7 @@ class Spec(Section):
     services: dict[Annotated[str, _NAME], Service] = ABSENT
     networks: dict[Annotated[str, _NAME], Network | None] = ABSENT
     volumes: dict[Annotated[str, _NAME], Volume | None] = ABSENT
+    configs: dict[Annotated[str, _NAME], Config] = ABSENT
+    secrets: dict[Annotated[str, _NAME], Secret] = ABSENT
     x_reconcile: Annotated[ProjectRules, Field(alias="x-reconcile")] = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"configs", "models", "secrets"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"models"})

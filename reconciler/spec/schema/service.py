@@ -16,6 +16,7 @@ from reconciler.spec.schema.parts import (
     Build,
     Dependency,
     EnvFile,
+    FileReference,
     Healthcheck,
     Logging,
     Mount,
@@ -49,6 +50,7 @@ class Service(Section):
     cgroup: Literal["host", "private"] = ABSENT
     cgroup_parent: str = ABSENT
     command: Texts | None = None
+    configs: list[FileReference] = ABSENT
     container_name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")] = ABSENT
     cpu_count: Annotated[int, Field(ge=0)] = ABSENT
     cpu_percent: Annotated[int, Field(ge=0, le=100)] = ABSENT
@@ -106,6 +108,7 @@ class Service(Section):
     restart: str = ABSENT
     runtime: str = ABSENT
     scale: Annotated[int, Field(ge=0)] = ABSENT
+    secrets: list[FileReference] = ABSENT
     security_opt: Distinct = ABSENT
     shm_size: str = ABSENT
     stdin_open: bool = ABSENT
@@ -126,7 +129,6 @@ class Service(Section):
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
             "attach",
-            "configs",
             "develop",
             "models",
             "post_start",
@@ -134,7 +136,6 @@ class Service(Section):
             "pre_stop",
             "provider",
             "pull_refresh_after",
-            "secrets",
             "use_api_socket",
         }
     )

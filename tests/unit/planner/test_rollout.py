@@ -332,17 +332,6 @@ def test_services_that_wait_for_each_other_are_named() -> None:
     ]
 
 
-def test_annotations_block_on_an_engine_that_would_drop_them() -> None:
-    """Engine API 1.43 brought them; the message says what the engine speaks, and where they stand."""
-    asked = {"HostConfig": {"Annotations": {"a": "b"}}}
-    wanted = desired(service(container=asked, sources={"annotations": "compose.yaml:7"}))
-    found = step(wanted, observed())
-    assert found.operations == ()
-    (condition,) = found.conditions
-    assert (condition.reason, condition.source) == ("Blocked", "compose.yaml:7")
-    assert "annotations need Engine API 1.43, and this engine speaks 1.41" in condition.message
-
-
 @pytest.mark.parametrize("ports", [(HostPort(8080, 8080),), (HostPort(80, 90), HostPort(8080, 8080))])
 def test_a_foreign_port_blocks(ports: tuple[HostPort, ...]) -> None:
     """It is told, the holder named, and nothing touched; a range may have a free port, so it does not block."""

@@ -325,7 +325,7 @@ def test_a_mistake_is_named_with_its_place_and_remedy(refusal: Refusal, body: st
             "compose.yaml:2: services.a b: 'a b' is not a valid name (use letters, digits, '.', '_' and '-')",
         ),
         (f"include: [a.yaml]\n{WEB}", "compose.yaml:1: the file a.yaml does not exist"),
-        (f"{WEB}secrets: {{}}\n", "compose.yaml:4: secrets: 'secrets' is not supported yet"),
+        (f"{WEB}models: {{}}\n", "compose.yaml:4: models: 'models' is not supported yet"),
         (f"{WEB}servces: {{}}\n", "compose.yaml:4: servces: unknown key (did you mean 'services'?)"),
         (f"name: 1\n{WEB}", "compose.yaml:1: name: must be a string, not a number (quote it)"),
         (

@@ -1,0 +1,213 @@
+"""`configs`, `secrets` and bind-mounted files (Compose Spec) to mounts, to files copied in, and to what they contain.
+
+What comes from a file is mounted read-only, as Compose does; what comes from the spec or the environment is put into
+the container before its first start. The content of either, and of files that are bind-mounted from inside the
+project's folder, belongs to the definition: when it changes, replicas are replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.model.project import Content, CopiedFile, Notice
+from reconciler.spec.file_references import SECRETS_FOLDER, SECTIONS
+from reconciler.spec.lower_rollout import lower_mutation
+from reconciler.spec.lower_scope import Scope
+
+DEFAULT_MODE = 0o444
+LARGEST = 64 * 1024 * 1024
+LARGEST_WRITABLE = 1024 * 1024
+_CHUNK = 1024 * 1024
+
+Reference = Mapping[str, Any]
+
+
+def file_mounts(scope: Scope) -> list[dict[str, Any]]:
+    """`Mounts` (Engine API) of the configs and secrets that are files: read-only binds, sorted by their target.
+
+    Raises SpecError for a config or secret that is external: only Swarm keeps those.
+    """
+    found = [
+        {"Type": "bind", "Source": definition["file"], "Target": _target(kind, item), "ReadOnly": True}
+        for kind, item, definition in _references(scope)
+        if "file" in definition
+    ]
+    return sorted(found, key=lambda mount: str(mount["Target"]))
+
+
+def copied_files(scope: Scope) -> tuple[CopiedFile, ...]:
+    """The configs and secrets whose content stands in the spec or the environment, sorted by path.
+
+    Raises SpecError where the variable is not set, an owner is no number, or the engine could not put the file there.
+    """
+    found = [
+        CopiedFile(
+            _target(kind, item),
+            _text(scope, kind, item, definition),
+            int(item["mode"], 8) if item.get("mode") else DEFAULT_MODE,
+            _number(scope, kind, item, "uid"),
+            _number(scope, kind, item, "gid"),
+        )
+        for kind, item, definition in _references(scope)
+        if "file" not in definition
+    ]
+    for file in found:
+        _check_place(scope, file.path)
+    return tuple(sorted(found, key=lambda file: file.path))
+
+
+def contents(scope: Scope) -> tuple[Content, ...]:
+    """What the service's files contain, by field. A file that cannot be read has the digest ""."""
+    found = [_reference_content(scope, *reference) for reference in _references(scope)]
+    return tuple(sorted((*found, *_bind_contents(scope)), key=lambda content: content.field))
+
+
+def file_notices(scope: Scope) -> Iterator[Notice]:
+    """What is asked of configs, secrets and mounted files and cannot be had."""
+    for kind, item, definition in _references(scope):
+        place = f"services.{scope.name}.{kind}"
+        asked = sorted({"uid", "gid", "mode"} & set(item)) if "file" in definition else []
+        if asked:
+            message = f"{place}: {', '.join(asked)} of {item['source']} mean nothing: a mounted file keeps its own"
+            yield Notice("NotHonoured", message, scope.source(f"{kind}.{item['source']}"))
+        for key in sorted({"labels", "driver", "driver_opts", "template_driver"} & set(definition)):
+            message = f"{kind}.{item['source']}.{key}: is ignored: only Swarm keeps {kind}"
+            yield Notice("NotHonoured", message, scope.source(f"{kind}.{item['source']}"))
+    for content in contents(scope):
+        if not content.digest and os.path.lexists(content.path):
+            message = f"services.{scope.name}: {content.origin} cannot be read: a change of it replaces nothing"
+            yield Notice("ContentUnknown", message, content.source)
+
+
+def file_sources(
+    spec: Mapping[str, Any], sources: Mapping[str, str], document_sources: Mapping[str, str]
+) -> dict[str, str]:
+    """The lines of mounts by where they go (`volumes./data`), and of what `configs.NAME` and `secrets.NAME` contain."""
+    mounts = enumerate(spec.get("volumes") or ())
+    found = {f"volumes.{entry['target']}": sources.get(f"volumes[{index}]", "") for index, entry in mounts}
+    for kind in SECTIONS:
+        for item in spec.get(kind) or ():
+            name = f"{kind}.{item['source']}"
+            keys = (f"{name}.{key}" for key in ("content", "environment", "file"))
+            found[name] = next((document_sources[key] for key in keys if key in document_sources), "")
+            found[f"volumes.{_target(kind, item)}"] = found[name]
+    return {field: place for field, place in found.items() if place}
+
+
+def _references(scope: Scope) -> Iterator[tuple[str, Reference, Reference]]:
+    """Each config and secret of the service: which of the two, the reference, its definition."""
+    for kind in SECTIONS:
+        for item in scope.spec.get(kind) or ():
+            definition = scope.document[kind][item["source"]]
+            if definition.get("external"):
+                message = f"{kind.removesuffix('s')} {item['source']} is external, and only Swarm keeps {kind}"
+                raise scope.refuse(kind, message, "declare it with file: or environment:")
+            yield kind, item, definition
+
+
+def _target(kind: str, item: Reference) -> str:
+    folder = SECRETS_FOLDER if kind == "secrets" else "/"
+    return posixpath.normpath(posixpath.join(folder, item.get("target") or item["source"]))
+
+
+def _text(scope: Scope, kind: str, item: Reference, definition: Reference) -> str:
+    variable = definition.get("environment")
+    if variable is None:
+        return str(definition.get("content") or "")
+    value = scope.variables.get(f"{kind}.{item['source']}")
+    if value is None:
+        message = f"{kind.removesuffix('s')} {item['source']} is the content of {variable}, which is not set"
+        raise scope.refuse(f"{kind}.{item['source']}", message, f"set {variable}, in the environment or in .env")
+    return value
+
+
+def _number(scope: Scope, kind: str, item: Reference, key: str) -> int:
+    text = item.get(key) or "0"
+    if not text.isdecimal():
+        message = f"{kind}: the {key} of {item['source']} is {text!r}, which is no number"
+        raise scope.refuse(kind, message, "names of users mean nothing outside of the container")
+    return int(text)
+
+
+def _check_place(scope: Scope, path: str) -> None:
+    hint = "only file: works here, or another target"
+    if scope.spec.get("read_only"):
+        raise scope.refuse("read_only", f"{path} cannot be put into a container that is read_only", hint)
+    tmpfs = [line.partition(":")[0] for line in scope.spec.get("tmpfs") or ()]
+    mounts = scope.spec.get("volumes") or ()
+    hiding = [*tmpfs, *(item["target"] for item in mounts if item["type"] == "tmpfs" or item.get("read_only"))]
+    above = next((folder for folder in hiding if _at_or_below(path, folder)), None)
+    if above:
+        raise scope.refuse("volumes", f"{path} cannot be put into what is mounted at {above}", hint)
+
+
+def _reference_content(scope: Scope, kind: str, item: Reference, definition: Reference) -> Content:
+    field = f"{kind}.{item['source']}"
+    if "file" in definition:
+        path = definition["file"]
+        return Content(
+            f"{field}:{_target(kind, item)}", _file_digest(path), scope.source(field), _shown(scope, path), path
+        )
+    settings = f"{_target(kind, item)} {item.get('uid')} {item.get('gid')} {item.get('mode')}"
+    digest = hashlib.sha256(f"{settings}\0{_text(scope, kind, item, definition)}".encode(errors="surrogateescape"))
+    return Content(f"{field}:{_target(kind, item)}", digest.hexdigest(), scope.source(field), field)
+
+
+def _bind_contents(scope: Scope) -> Iterator[Content]:
+    allowed = lower_mutation(scope.spec).allow
+    for index, entry in enumerate((scope.spec.get("volumes") or ()) if scope.working_dir else ()):
+        path, target = entry.get("source") or "", entry["target"]
+        if entry["type"] != "bind" or not _at_or_below(path, scope.working_dir) or not _is_file(path):
+            continue
+        read_only = bool(entry.get("read_only"))
+        if not read_only and (
+            any(_at_or_below(target, folder) for folder in allowed) or _size(path) > LARGEST_WRITABLE
+        ):
+            continue
+        place = scope.source(f"volumes[{index}]")
+        yield Content(f"volumes.{target}", _file_digest(path), place, _shown(scope, path), path)
+
+
+def _at_or_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+def _file_digest(path: str) -> str:
+    """SHA-256 of a regular file, in hex; "" where there is none that can be read, or a very large one."""
+    digest, left = hashlib.sha256(), LARGEST
+    if not _is_file(path):
+        return ""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    return ""
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _shown(scope: Scope, path: str) -> str:
+    inside = _at_or_below(path, scope.working_dir)
+    return f"./{posixpath.relpath(path, scope.working_dir)}" if inside else path
