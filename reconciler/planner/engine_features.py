@@ -20,7 +20,7 @@ _HOST = {"Annotations": ("annotations", "1.43")}
 
 
 def too_new(service: Service, engine: EngineInfo) -> tuple[str, str] | None:
-    """What the service asks for and this engine does not know, in words and with its `file:line`; None where nothing."""
+    """What the service asks for and this engine does not know, with its `file:line`; None where there is nothing."""
     for field, what, api in _asked(service):
         if not engine.supports(api):
             message = (

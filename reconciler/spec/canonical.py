@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.spec import forms
+from reconciler.spec import forms, hooks
 from reconciler.spec.devices import complete_request, device_count, parse_device
 from reconciler.spec.file_references import reference
 from reconciler.spec.forms import Rule, Scope, Spot, listing, mapping, need_items, need_table, need_text, section
@@ -230,6 +230,11 @@ def _swappiness(value: Any, spot: Spot) -> str:
     return text
 
 
+def _refresh_after(value: Any, spot: Spot) -> Any:
+    spot.notice("NotHonoured", "is ignored, as by Compose: write pull_policy: every_DURATION")
+    return forms.duration(value, spot)
+
+
 def _blank_options(value: Any, spot: Spot) -> Table:
     """Options of which one without a value is empty."""
     table = forms.options(value, spot)
@@ -377,7 +382,9 @@ _SERVICE_EXTENSION = section(
 _SERVICE = section(
     {
         **dict.fromkeys(("command", "entrypoint"), _command),
-        **dict.fromkeys(("init", "read_only", "privileged", "tty", "stdin_open", "oom_kill_disable"), forms.boolean),
+        **dict.fromkeys(
+            ("attach", "init", "read_only", "privileged", "tty", "stdin_open", "oom_kill_disable"), forms.boolean
+        ),
         **dict.fromkeys(
             (
                 *("scale", "pids_limit", "oom_score_adj", "cpu_count", "cpu_percent", "cpu_shares", "cpu_quota"),
@@ -394,6 +401,7 @@ _SERVICE = section(
         "cpus": forms.number,
         "depends_on": _depends_on,
         "deploy": _DEPLOY,
+        "develop": hooks.develop(_path, _command),
         "devices": listing(_device),
         "env_file": _env_file,
         "label_file": _paths,
@@ -407,10 +415,14 @@ _SERVICE = section(
         "logging": section({"options": _blank_options}),
         "mac_address": check_mac_address,
         "mem_swappiness": _swappiness,
+        "models": hooks.service_models,
         "networks": _networks,
         "pid": check_namespace("host"),
         "ports": listing(_port),
+        **dict.fromkeys(("post_start", "pre_start", "pre_stop"), listing(hooks.hook(_command))),
+        "provider": section({"options": hooks.provider_options}),
         "pull_policy": lambda value, _: check_pull_policy(value),
+        "pull_refresh_after": _refresh_after,
         "restart": lambda value, _: check_restart(value),
         "secrets": listing(reference),
         "stop_grace_period": forms.duration,
@@ -426,7 +438,7 @@ _NETWORK = _definition(
     {
         **dict.fromkeys(("internal", "attachable", "enable_ipv4", "enable_ipv6"), forms.boolean),
         "driver_opts": forms.options,
-        "ipam": section({"config": listing(section({})), "options": forms.options}),
+        "ipam": section({"config": listing(section({})), "options": mapping(forms.text)}),
         "labels": forms.labels,
     }
 )
@@ -436,6 +448,7 @@ _PROJECT = section(
     {
         "configs": mapping(_FILE),
         "secrets": mapping(_FILE),
+        "models": mapping(section({"context_size": lambda value, _: value})),
         "services": mapping(_SERVICE),
         "networks": mapping(_NETWORK),
         "volumes": mapping(_VOLUME),

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.errors import SpecError
 from reconciler.spec.file_references import check_definitions, check_references
+from reconciler.spec.hooks import check_hooks
 from reconciler.spec.lower_rollout import replicas
 from reconciler.spec.namespaces import implied, joined
 from reconciler.spec.nodes import Items, Table, source_text
@@ -71,7 +72,7 @@ def _naming_key(service: Table, dependency: str) -> str:
 
 
 def _has_image(site: _Site) -> Iterator[SpecError]:
-    if not site.service.get("image") and site.service.get("build") is None:
+    if not any(site.service.get(key) for key in ("image", "provider")) and site.service.get("build") is None:
         yield site.error("", "has neither image nor build", "say what it runs: image: name:tag, or build: ./folder")
 
 
@@ -233,6 +234,7 @@ def _cycle_from(start: str, services: Table, done: set[str]) -> list[str]:
 
 def _known_files(site: _Site) -> Iterator[SpecError]:
     yield from check_references(site.name, site.service, site.document)
+    yield from check_hooks(site.name, site.service, site.document)
 
 
 _CHECKS = (

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.spec.file_references import complete_references
+from reconciler.spec.hooks import complete_develop
 from reconciler.spec.namespaces import implied
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table
 from reconciler.spec.volumes import resolve_path
 
-_KEPT_ZEROS = frozenset({"init", "scale", "stop_grace_period", "command", "entrypoint"})
+_KEPT_ZEROS = frozenset({"attach", "init", "scale", "stop_grace_period", "command", "entrypoint"})
 _ZERO_SIZES = ("shm_size", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit")
-_KEPT_SECTIONS = frozenset({"blkio_config", "build", "credential_spec", "deploy", "healthcheck", "logging"})
+_KEPT_SECTIONS = frozenset({"develop", "blkio_config", "build", "credential_spec", "deploy", "healthcheck", "logging"})
 _KEPT_IN_HEALTHCHECK = frozenset({"retries"})
 
 
@@ -40,6 +41,7 @@ def apply_service_defaults(service: Table, folder: str, environment: Mapping[str
         _drop_nothing(service.get(key) or Table(), frozenset())
     for key, kept in (("healthcheck", _KEPT_IN_HEALTHCHECK), ("logging", frozenset[str]())):
         _drop_nothing(service.get(key) or Table(), kept)
+    complete_develop(service)
     _sort_hosts(service)
     _default_network(service)
     _drop_nothing(service, _KEPT_ZEROS | _KEPT_SECTIONS)
@@ -60,7 +62,7 @@ def complete_definitions(document: Table, section: str, project: str, used: froz
         if section == "networks":
             _default(table, "ipam", Table())
             _drop_nothing(table["ipam"], frozenset())
-        _drop_nothing(table, frozenset({"ipam"}))
+        _drop_nothing(table, frozenset({"ipam", "enable_ipv4", "enable_ipv6"}))
         completed.put(key, table, definitions.mark(key))
     document.drop(section)
     if completed:
@@ -168,7 +170,7 @@ def _sort_hosts(service: Table) -> None:
 
 
 def _default_network(service: Table) -> None:
-    if "network_mode" not in service and not service.get("networks"):
+    if "network_mode" not in service and "provider" not in service and not service.get("networks"):
         networks = Table()
         networks.put("default", None, NOWHERE)
         service.put("networks", networks, service.mark("networks"))

@@ -17,7 +17,7 @@ from reconciler.spec.nodes import Items, MalformedError, Mark, Table, kind_of, s
 from reconciler.spec.sources import local_path
 from reconciler.spec.volumes import resolve_path
 
-SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
+SECTIONS = ("services", "networks", "volumes", "configs", "secrets", "models")
 _KEYS = ("path", "project_directory", "env_file")
 _NO_ENV_FILE = "/dev/null"
 

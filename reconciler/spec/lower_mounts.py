@@ -43,12 +43,16 @@ def writable_mounts(scope: Scope) -> tuple[str, ...]:
     return tuple(
         _describe(scope, entry)
         for entry in _entries(scope)
-        if entry["type"] in {"bind", "volume"} and not entry.get("read_only")
+        if entry["type"] in {"bind", "volume"} and not entry.get("read_only") and not _is_socket(entry)
     )
 
 
 def _entries(scope: Scope) -> list[Mount]:
     return sorted(scope.spec.get("volumes") or (), key=lambda entry: str(entry["target"]))
+
+
+def _is_socket(entry: Mount) -> bool:
+    return entry["type"] == "bind" and str(entry["source"]).endswith(".sock")
 
 
 def _is_named(entry: Mount) -> bool:

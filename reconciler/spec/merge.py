@@ -22,6 +22,7 @@ _NAMED: frozenset[Pattern] = frozenset(
         ("networks",),
         ("volumes",),
         ("configs",),
+        ("models",),
         ("secrets",),
         ("services", "*", "networks"),
         ("services", "*", "ulimits"),

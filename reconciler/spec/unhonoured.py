@@ -19,6 +19,10 @@ def unhonoured(scope: Scope) -> Iterator[Notice]:
     for key, reason in _SWARM_ONLY.items():
         if (scope.spec.get("deploy") or {}).get(key):
             yield _notice(scope, f"deploy.{key}", f"is ignored: {reason}")
+    if scope.spec.get("use_api_socket"):
+        yield _notice(scope, "use_api_socket", "the container gets the engine's socket, and no passwords of registries")
+    if scope.spec.get("develop"):
+        yield _notice(scope, "develop", "is ignored: only `docker compose watch` reads it")
     reservations = ((scope.spec.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
     if reservations.get("generic_resources"):
         path = "deploy.resources.reservations.generic_resources"

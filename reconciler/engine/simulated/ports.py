@@ -34,6 +34,8 @@ def rows(box: Box) -> list[Document]:
     found: list[Document] = []
     for port, bindings in (box.document["NetworkSettings"].get("Ports") or {}).items():
         number, _, protocol = port.partition("/")
+        if not number.isdecimal():
+            continue
         private = {"PrivatePort": int(number), "Type": protocol or "tcp"}
         found += [{"IP": one["HostIp"], "PublicPort": int(one["HostPort"]), **private} for one in bindings or []]
         found += [] if bindings else [private]

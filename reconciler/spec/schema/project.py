@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from reconciler.spec.schema.base import ABSENT, Section
 from reconciler.spec.schema.extension import ProjectRules
+from reconciler.spec.schema.hooks import Model
 from reconciler.spec.schema.parts import Options
 from reconciler.spec.schema.service import Labels, Service
 
@@ -89,7 +90,7 @@ class Spec(Section):
     services: dict[Annotated[str, _NAME], Service] = ABSENT
     networks: dict[Annotated[str, _NAME], Network | None] = ABSENT
     volumes: dict[Annotated[str, _NAME], Volume | None] = ABSENT
+    models: dict[Annotated[str, _NAME], Model] = ABSENT
     configs: dict[Annotated[str, _NAME], Config] = ABSENT
     secrets: dict[Annotated[str, _NAME], Secret] = ABSENT
     x_reconcile: Annotated[ProjectRules, Field(alias="x-reconcile")] = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset({"models"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -11,6 +11,7 @@ from reconciler.spec.schema.base import ABSENT, Section
 from reconciler.spec.schema.deploy import Deploy
 from reconciler.spec.schema.devices import BlkioConfig, CredentialSpec, Device, DeviceRequest
 from reconciler.spec.schema.extension import ServiceRules
+from reconciler.spec.schema.hooks import Develop, Hook, ModelBinding, Provider
 from reconciler.spec.schema.parts import (
     Attachment,
     Build,
@@ -43,6 +44,7 @@ class Service(Section):
     """One service in long form: durations as Go prints them, bytes as decimal strings, paths absolute."""
 
     annotations: Labels = ABSENT
+    attach: bool = ABSENT
     blkio_config: BlkioConfig = ABSENT
     build: Build = ABSENT
     cap_add: Texts = ABSENT
@@ -64,6 +66,7 @@ class Service(Section):
     credential_spec: CredentialSpec = ABSENT
     depends_on: dict[str, Dependency] = ABSENT
     deploy: Deploy | None = None
+    develop: Develop | None = ABSENT
     device_cgroup_rules: Distinct = ABSENT
     devices: list[Device] = ABSENT
     dns: Texts = ABSENT
@@ -93,6 +96,7 @@ class Service(Section):
     mem_reservation: str = ABSENT
     mem_swappiness: str = ABSENT
     memswap_limit: str = ABSENT
+    models: dict[str, ModelBinding | None] = ABSENT
     network_mode: str = ABSENT
     networks: dict[str, Attachment | None] = ABSENT
     oom_kill_disable: bool = ABSENT
@@ -101,9 +105,14 @@ class Service(Section):
     pids_limit: int = ABSENT
     platform: str = ABSENT
     ports: list[Port] = ABSENT
+    post_start: list[Hook] = ABSENT
+    pre_start: list[Hook] = ABSENT
+    pre_stop: list[Hook] = ABSENT
     privileged: bool = ABSENT
     profiles: Texts = ABSENT
+    provider: Provider = ABSENT
     pull_policy: str = ABSENT
+    pull_refresh_after: str = ABSENT
     read_only: bool = ABSENT
     restart: str = ABSENT
     runtime: str = ABSENT
@@ -119,6 +128,7 @@ class Service(Section):
     tmpfs: Texts = ABSENT
     tty: bool = ABSENT
     ulimits: dict[str, Ulimit] = ABSENT
+    use_api_socket: bool = ABSENT
     user: str = ABSENT
     userns_mode: str = ABSENT
     uts: str = ABSENT
@@ -126,16 +136,3 @@ class Service(Section):
     volumes_from: Distinct = ABSENT
     working_dir: str = ABSENT
     x_reconcile: Annotated[ServiceRules, Field(alias="x-reconcile")] = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {
-            "attach",
-            "develop",
-            "models",
-            "post_start",
-            "pre_start",
-            "pre_stop",
-            "provider",
-            "pull_refresh_after",
-            "use_api_socket",
-        }
-    )
