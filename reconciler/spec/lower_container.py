@@ -14,7 +14,7 @@ from reconciler.spec.lower_resources import resources
 from reconciler.spec.lower_restart import restart_policy
 from reconciler.spec.lower_scope import Scope, compact
 from reconciler.spec.lower_security import capabilities, security
-from reconciler.spec.lower_system import refuse_unknown_modes
+from reconciler.spec.lower_system import refuse_unknown_modes, refuse_unsupported_keys
 from reconciler.spec.namespaces import plain_modes
 from reconciler.spec.sizes import parse_bytes
 
@@ -82,6 +82,7 @@ def host_config(scope: Scope) -> dict[str, Any]:
     """`HostConfig`, with the keys that the service asks for."""
     spec = scope.spec
     refuse_unknown_modes(scope)
+    refuse_unsupported_keys(scope)
     body = compact({field: spec.get(key) for key, field in HOST_CONFIG.items()})
     body |= compact(
         {

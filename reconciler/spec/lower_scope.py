@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import SpecError
+from reconciler.spec.positions import nearest
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,7 @@ class Scope:
 
     def source(self, path: str) -> str:
         """Where the field, or the nearest part around it that was written, stands; "" where nothing was."""
-        while path and path not in self.sources:
-            path = path.rpartition(".")[0]
-        return self.sources.get(path, "")
+        return nearest(path, self.sources)
 
 
 def compact(body: Mapping[str, Any]) -> dict[str, Any]:

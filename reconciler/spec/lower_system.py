@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from reconciler.spec.lower_scope import Scope
+from reconciler.spec.schema.service import Service
+from reconciler.spec.schema.support import Verdict, support_of
 
 # The only value that engines know, beside the empty one (Engine API, HostConfig: UsernsMode, UTSMode, Isolation).
 ONLY = {"userns_mode": "host", "uts": "host", "isolation": "default"}
@@ -14,9 +16,11 @@ def refuse_unknown_modes(scope: Scope) -> None:
         value = scope.spec.get(key) or known
         if value != known:
             raise scope.refuse(key, f"{key} {value!r} is unknown to engines on Linux", f"write {known}, or remove it")
-    if scope.spec.get("credential_spec"):
-        message = "credential_spec is for Windows containers, which are not supported"
-        raise scope.refuse("credential_spec", message, "remove it")
-    for entry in scope.spec.get("volumes_from") or ():
-        message = f"volumes_from {entry!r} is not supported: replacing that container would leave its volumes behind"
-        raise scope.refuse("volumes_from", message, "mount the same named volumes in both services")
+
+
+def refuse_unsupported_keys(scope: Scope) -> None:
+    """Raises SpecError for the first key that `config` keeps and no container can have."""
+    for key, value in scope.spec.items():
+        support = support_of(Service, key)
+        if value and support.verdict is Verdict.REFUSED:
+            raise scope.refuse(key, f"{key} is not supported: {support.reason}", support.hint)

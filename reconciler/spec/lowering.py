@@ -65,7 +65,8 @@ def lower(loaded: Loaded) -> Project:
         source=loaded.sources.get("", ""),
         notices=(
             *loaded.notices,
-            *(notice for scope in scopes for notice in (*unhonoured(scope), *file_notices(scope))),
+            *unhonoured(document, loaded.sources),
+            *(notice for scope in scopes for notice in file_notices(scope)),
         ),
     )
 

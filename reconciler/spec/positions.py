@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.spec.nodes import Items, Table
@@ -21,6 +22,13 @@ def source_map(document: Table, root: str) -> dict[str, str]:
     sources = {"": root}
     _collect(document, "", sources)
     return sources
+
+
+def nearest(path: str, sources: Mapping[str, str]) -> str:
+    """Where the value, or the nearest part around it that was written, stands; "" where nothing was."""
+    while path and path not in sources:
+        path = path.rpartition(".")[0]
+    return sources.get(path, "")
 
 
 def _collect(value: Table | Items, path: str, sources: dict[str, str]) -> None:

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
 
 from reconciler.model.project import Notice
-from reconciler.spec.lower_scope import Scope
+from reconciler.spec.nodes import path_text
 from reconciler.spec.policies import is_timed_pull
+from reconciler.spec.positions import nearest
+from reconciler.spec.schema.support import Verdict, support_of
+from reconciler.spec.schema.tree import ANY, keys
 
-_SWARM_ONLY = {
-    "endpoint_mode": "only Swarm has endpoint modes: every replica answers to the service's name in Docker's DNS",
-    "placement": "only Swarm has nodes to choose from: every replica runs on the one engine",
-}
-
-
-def unhonoured(scope: Scope) -> Iterator[Notice]:
-    """What the service asks for and does not get."""
-    for key, reason in _SWARM_ONLY.items():
-        if (scope.spec.get("deploy") or {}).get(key):
-            yield _notice(scope, f"deploy.{key}", f"is ignored: {reason}")
-    if scope.spec.get("use_api_socket"):
-        yield _notice(scope, "use_api_socket", "the container gets the engine's socket, and no passwords of registries")
-    if scope.spec.get("develop"):
-        yield _notice(scope, "develop", "is ignored: only `docker compose watch` reads it")
-    reservations = ((scope.spec.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
-    if reservations.get("generic_resources"):
-        path = "deploy.resources.reservations.generic_resources"
-        yield _notice(scope, path, "is ignored: only Swarm counts them")
-    policy = scope.spec.get("pull_policy") or ""
-    if is_timed_pull(policy):
-        yield _notice(scope, "pull_policy", f"{policy!r} pulls a missing image; no registry is asked on a schedule yet")
+_Path = tuple[str | int, ...]
 
 
-def _notice(scope: Scope, path: str, message: str) -> Notice:
-    return Notice("NotHonoured", f"services.{scope.name}.{path}: {message}", scope.source(path))
+def unhonoured(document: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Notice]:
+    """What a normalised document asks for and does not get, service by service. `sources`: path -> `file:line`."""
+    for pattern, reason in _ignored():
+        for path in _written(document, pattern, ()):
+            yield _notice(path, f"is ignored: {reason}", sources)
+    for name, service in (document.get("services") or {}).items():
+        policy = service.get("pull_policy") or ""
+        if is_timed_pull(policy):
+            message = f"{policy!r} pulls a missing image; no registry is asked on a schedule yet"
+            yield _notice(("services", name, "pull_policy"), message, sources)
+
+
+@cache
+def _ignored() -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Paths of the keys that mean nothing to one engine, and why."""
+    found = [(key.path, support_of(key.model, key.name)) for key in keys()]
+    return tuple((path, support.reason) for path, support in found if support.verdict is Verdict.IGNORED)
+
+
+def _written(value: Any, pattern: tuple[str, ...], path: _Path) -> Iterator[_Path]:
+    """Where a value stands that says anything."""
+    if not pattern:
+        if value:
+            yield path
+        return
+    step, *rest = pattern
+    for key, item in _entries(value):
+        if step in (ANY, key):
+            yield from _written(item, tuple(rest), (*path, key))
+
+
+def _entries(value: Any) -> list[tuple[str | int, Any]]:
+    if isinstance(value, Mapping):
+        return list(value.items())
+    return list(enumerate(value)) if isinstance(value, list) else []
+
+
+def _notice(path: _Path, message: str, sources: Mapping[str, str]) -> Notice:
+    place = path_text(path)
+    return Notice("NotHonoured", f"{place}: {message}", nearest(place, sources))

@@ -12,6 +12,8 @@ from reconciler.spec.nodes import MAX_ERRORS, NOWHERE, Items, Mark, Path, Table,
 from reconciler.spec.scalars import number_text
 from reconciler.spec.schema.base import Section
 from reconciler.spec.schema.project import Spec
+from reconciler.spec.schema.support import NOT_YET, Support, support_of
+from reconciler.spec.schema.tree import flat, is_section
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -45,30 +47,16 @@ def model_at(path: Path) -> type[Section]:
     annotation: Any = Spec
     for step in path:
         annotation = _inside(annotation, step)
-    model: type[Section] = next(one for one in _flat(annotation) if _is_section(one))
+    model: type[Section] = next(one for one in flat(annotation) if is_section(one))
     return model
 
 
 def _inside(annotation: Any, step: str | int) -> Any:
     """The annotation of an entry or item: a section's field, or what a dict or list holds."""
-    for one in _flat(annotation):
-        if _is_section(one):
+    for one in flat(annotation):
+        if is_section(one):
             return one.keys()[str(step)]
-    return get_args(next(one for one in _flat(annotation) if get_origin(one)))[-1]
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section)
-
-
-def _flat(annotation: Any) -> list[Any]:
-    """The alternatives of a union and the type inside of Annotated."""
-    arguments = get_args(annotation)
-    if hasattr(annotation, "__metadata__"):
-        return _flat(arguments[0])
-    if not arguments or get_origin(annotation) in (dict, list):
-        return [annotation]
-    return [inner for one in arguments for inner in _flat(one)]
+    return get_args(next(one for one in flat(annotation) if get_origin(one)))[-1]
 
 
 def _translate(document: Table, details: ErrorDetails) -> tuple[Mark, SpecError]:
@@ -122,9 +110,13 @@ def _unknown_key(path: Path) -> tuple[str, str | None]:
     *parent, key = path
     model = model_at(tuple(parent))
     if key in model.not_yet:
-        return f"{key!r} is not supported yet", None
+        return f"{key!r} is {_refusal(support_of(model, str(key)))}", None
     near = get_close_matches(str(key)[:_LONGEST_KEY], [*model.keys(), *model.not_yet], 1)
     return "unknown key", f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(model.keys()))}"
+
+
+def _refusal(support: Support) -> str:
+    return support.reason if support is NOT_YET else f"not supported: {support.reason}"
 
 
 def _pattern_hint(path: Path) -> str:

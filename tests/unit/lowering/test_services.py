@@ -42,6 +42,10 @@ def test_an_unknown_pull_policy_is_refused_where_it_stands() -> None:
         ({"pull_policy": "every_12h"}, "services.web.pull_policy: 'every_12h' pulls a missing image; no registry"),
         ({"deploy": {"endpoint_mode": "dnsrr"}}, "services.web.deploy.endpoint_mode: is ignored: only Swarm"),
         ({"deploy": {"placement": {"constraints": ["a==b"]}}}, "services.web.deploy.placement: is ignored: only Swarm"),
+        (
+            {"deploy": {"resources": {"reservations": {"cpus": 1}}}},
+            "services.web.deploy.resources.reservations.cpus: is ignored: only Swarm",
+        ),
     ],
 )
 def test_what_is_not_honoured_is_said(spec: dict[str, Any], said: str) -> None:

@@ -93,6 +93,10 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
     [
         ("prots: [80]", "compose.yaml:4: services.web.prots: unknown key (did you mean 'ports'?)"),
         (
+            "build: {context: ., isolation: hyperv}",
+            "compose.yaml:4: services.web.build.isolation: 'isolation' is not supported: it is for Windows images",
+        ),
+        (
             "extends: other",
             (
                 "compose.yaml:4: services.web.extends: there is no service 'other' in compose.yaml (extends finds "
