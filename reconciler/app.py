@@ -95,6 +95,15 @@ def config(options: Options, fmt: Literal["json", "yaml"]) -> str:
     return "---\n".join(documents) if fmt == "yaml" else "".join(documents)
 
 
+def schema() -> str:
+    """The JSON Schema of a spec."""
+    import json
+
+    from reconciler.spec.editor.json_schema import json_schema
+
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
     specs = _load(options)

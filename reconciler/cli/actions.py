@@ -108,6 +108,12 @@ def config(flags: Flags) -> int:
     return 0
 
 
+def schema(_: Flags) -> int:
+    """Print the JSON Schema of a spec."""
+    terminal.result(app.schema())
+    return 0
+
+
 def status(flags: Flags) -> int:
     """Print what runs."""
     chosen = flags.format("text", "json")

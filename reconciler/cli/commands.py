@@ -106,6 +106,16 @@ def config(ctx: click.Context, /, **_: Any) -> int:
 
 
 @reconcile.command()
+@click.pass_context
+def schema(ctx: click.Context, /) -> int:
+    """Print a JSON Schema of a spec, for editors.
+
+    The first line of a spec then says where it is: # yaml-language-server: $schema=FILE
+    """
+    return _run("schema", ctx)
+
+
+@reconcile.command()
 @spec_options()
 @engine_options()
 @output_options("text", "json")

@@ -75,7 +75,7 @@ FAILED = object()
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_NUMBER = 100
-_TRUE, _FALSE = ("true", "y", "yes", "on"), ("false", "n", "no", "off")
+TRUE, FALSE = ("true", "y", "yes", "on"), ("false", "n", "no", "off")
 
 
 def convert(rule: Rule, value: Any, spot: Spot) -> Any:
@@ -175,9 +175,9 @@ def boolean(value: Any, spot: Spot) -> Any:
     if not isinstance(value, str):
         return value
     lowered = value.lower()
-    if lowered not in _TRUE + _FALSE:
+    if lowered not in TRUE + FALSE:
         raise MalformedError(f"must be true or false, not {shown(value)}")
-    meant = lowered in _TRUE
+    meant = lowered in TRUE
     if lowered not in ("true", "false"):
         spot.notice(
             "YamlBoolean", f"{shown(value)} is read as {str(meant).lower()}; YAML 1.2 knows only true and false"

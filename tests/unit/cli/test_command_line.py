@@ -43,7 +43,7 @@ def test_help_shows_options_in_groups_with_examples_and_exit_codes(flag: str) ->
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("command", ["validate", "config", "status", "history", "why", "retry", "rollback"])
+@pytest.mark.parametrize("command", ["validate", "config", "schema", "status", "history", "why", "retry", "rollback"])
 def test_every_command_has_a_help_page(command: str) -> None:
     """`reconcile COMMAND --help` works and stays on stdout."""
     done = run(command, "--help")

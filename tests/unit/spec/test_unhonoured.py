@@ -6,7 +6,8 @@ from reconciler.planner import conflicts
 from reconciler.spec.load import Loaded
 from reconciler.spec.lowering import lower
 from reconciler.spec.schema.support import SUPPORT, Verdict
-from reconciler.spec.schema.tree import keys
+from reconciler.spec.schema.tree import ANY, keys
+from reconciler.spec.unhonoured import _written
 
 LISTED = """\
 services:
@@ -45,3 +46,10 @@ def test_a_key_that_a_model_refuses_is_refused_by_its_row() -> None:
 def test_the_api_that_the_planner_asks_for_is_the_one_that_is_documented() -> None:
     """Both are written by hand, in layers that do not know each other."""
     assert SUPPORT["Service.annotations"].api == conflicts.ANNOTATIONS
+
+
+def test_keys_are_found_in_lists_too() -> None:
+    """Items count, and what cannot hold the key is passed over."""
+    document = {"services": {"a": {"volumes": [{"target": "/x"}, {"consistency": "cached"}, "text"]}}}
+    pattern = ("services", ANY, "volumes", ANY, "consistency")
+    assert list(_written(document, pattern, ())) == [("services", "a", "volumes", 1, "consistency")]
