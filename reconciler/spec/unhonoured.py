@@ -11,7 +11,7 @@ from reconciler.spec.nodes import path_text
 from reconciler.spec.policies import is_timed_pull
 from reconciler.spec.positions import nearest
 from reconciler.spec.schema.support import Verdict, support_of
-from reconciler.spec.schema.tree import ANY, keys
+from reconciler.spec.schema.tree import ANY, ITEM, keys
 
 _Path = tuple[str | int, ...]
 
@@ -43,7 +43,7 @@ def _written(value: Any, pattern: tuple[str, ...], path: _Path) -> Iterator[_Pat
         return
     step, *rest = pattern
     for key, item in _entries(value):
-        if step in (ANY, key):
+        if step in (ANY, ITEM, key):
             yield from _written(item, tuple(rest), (*path, key))
 
 

@@ -53,6 +53,8 @@ NOT_YET = _refused("not supported yet")
 SUPPORT: dict[str, Support] = {
     "Spec.version": _ignored("it is obsolete"),
     "Service.annotations": Support(Verdict.WORKS, api="1.43"),
+    "Service.cpu_count": _ignored("only engines on Windows count CPUs so: write cpus"),
+    "Service.cpu_percent": _ignored("only engines on Windows have it: write cpus"),
     "Service.credential_spec": _refused("it is for Windows containers"),
     "Service.isolation": _works("`default` only: engines on Linux know no other"),
     "Service.pull_policy": _works(
@@ -64,6 +66,9 @@ SUPPORT: dict[str, Support] = {
     "Service.volumes_from": _refused(
         "replacing the container it names would leave its volumes behind",
         "mount the same named volumes in both services",
+    ),
+    "Attachment.mac_address": Support(
+        Verdict.WORKS, "older engines set it on the first network only, by priority and name", api="1.44"
     ),
     "Build.context": _works("a folder; contexts on other machines are refused"),
     "Build.isolation": _refused("it is for Windows images"),

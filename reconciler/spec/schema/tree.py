@@ -9,13 +9,15 @@ from typing import Any, get_args, get_origin
 
 from reconciler.spec.schema.base import Section
 from reconciler.spec.schema.project import Spec
+from reconciler.spec.schema.service import Service
 
 ANY = "*"
+ITEM = "[]"
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key: where it stands (`*` for names and items of the user's), and the section that declares it."""
+    """One key: where it stands (`*` for a name of the user's, `[]` for an item of a list), and its section."""
 
     path: tuple[str, ...]
     model: type[Section]
@@ -28,8 +30,11 @@ class Key:
 
 @cache
 def keys() -> tuple[Key, ...]:
-    """Every key of a spec in long form, those not supported yet included, each section after the key that holds it."""
-    return tuple(_keys(Spec, ()))
+    """Every key of a spec in long form, those not supported yet included, each section after the key that holds it.
+
+    `include` and `extends` are among them: the models do not declare them, because they are carried out before.
+    """
+    return (Key(("include",), Spec), Key(("services", ANY, "extends"), Service), *_keys(Spec, ()))
 
 
 def flat(annotation: Any) -> list[Any]:
@@ -62,4 +67,5 @@ def _sections(annotation: Any) -> Iterator[tuple[type[Section], tuple[str, ...]]
         if is_section(one):
             yield one, ()
         elif get_origin(one):
-            yield from ((model, (ANY, *steps)) for model, steps in _sections(get_args(one)[-1]))
+            step = ITEM if get_origin(one) is list else ANY
+            yield from ((model, (step, *steps)) for model, steps in _sections(get_args(one)[-1]))

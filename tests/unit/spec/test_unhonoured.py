@@ -6,7 +6,7 @@ from reconciler.planner import conflicts
 from reconciler.spec.load import Loaded
 from reconciler.spec.lowering import lower
 from reconciler.spec.schema.support import SUPPORT, Verdict
-from reconciler.spec.schema.tree import ANY, keys
+from reconciler.spec.schema.tree import ANY, ITEM, keys
 from reconciler.spec.unhonoured import _written
 
 LISTED = """\
@@ -51,5 +51,5 @@ def test_the_api_that_the_planner_asks_for_is_the_one_that_is_documented() -> No
 def test_keys_are_found_in_lists_too() -> None:
     """Items count, and what cannot hold the key is passed over."""
     document = {"services": {"a": {"volumes": [{"target": "/x"}, {"consistency": "cached"}, "text"]}}}
-    pattern = ("services", ANY, "volumes", ANY, "consistency")
+    pattern = ("services", ANY, "volumes", ITEM, "consistency")
     assert list(_written(document, pattern, ())) == [("services", "a", "volumes", 1, "consistency")]
