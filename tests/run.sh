@@ -8,7 +8,7 @@
 #   contract    one suite over the simulated and the real engine
 #   engine      the real engine: the gallery, faults, safety
 #   demo        deploy/demo.sh
-#   bench       the figures, against raw API calls and docker compose (not part of all)
+#   bench       the figures, against raw API calls and docker compose; BENCH_ONLY=load needs no engine (not part of all)
 #   traffic     requests lost behind a proxy while versions roll out, against docker compose; 15 minutes (not part of all)
 #   proof       kill -9 and bad images, on the real engine; ten minutes (not part of all)
 #   all         lint fast contract engine demo
@@ -56,7 +56,13 @@ suite_bench() { "$BIN/python" -m tests.bench; }
 suite_proof() { "$BIN/python" -m tests.proof; }
 suite_traffic() { "$BIN/python" -m tests.traffic; }
 
-needs_engine() { case $1 in contract | engine | demo | bench | proof | traffic) ;; *) return 1 ;; esac; }
+needs_engine() {
+  case $1 in
+    bench) [ "${BENCH_ONLY:-}" != load ] ;;
+    contract | engine | demo | proof | traffic) ;;
+    *) return 1 ;;
+  esac
+}
 
 run_suite() {
   local suite=$1 started=$SECONDS verdict=ok

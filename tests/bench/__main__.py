@@ -1,8 +1,8 @@
-"""Measures converging many services: cold, with nothing to do, replacing all, rolling all behind health checks.
+"""Measures converging many services (cold, with nothing to do, replacing all, rolling all) and loading 1,000.
 
-`bash tests/run.sh bench`.
+`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (load: no engine needed), COMPOSE
+(a Compose binary, where `docker compose` is not there or not the one).
 
-BENCH_ROUNDS (5), BENCH_SERVICES (50), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
 All contenders take their turn in every round, on one engine, in an order that rotates. Prints a table and writes
 .cache/bench.json. Missing a bar is a finding, not a failure: the bars are for a quiet machine.
 """
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from tests.bench import api, contenders, table
+from tests.bench import api, contenders, loading, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVICES = int(os.environ.get("BENCH_SERVICES", "50"))
@@ -84,7 +84,7 @@ def help_wall() -> float:
     return median(contenders.run([executable, "--help"]).wall for _ in range(10))
 
 
-def report(results: table.Samples, limit: contenders.Limit, seconds: float) -> None:
+def report(results: table.Samples, limit: contenders.Limit, seconds: float, loads: loading.Results) -> None:
     """Prints the table and the bars, and keeps the samples in a file."""
     version = api.call("GET", "/version")
     print(f"\nengine {version['Version']} (API {version['ApiVersion']}), {os.cpu_count()} cores, {SERVICES} services")
@@ -94,9 +94,10 @@ def report(results: table.Samples, limit: contenders.Limit, seconds: float) -> N
     print()
     for what, value, bar in table.bars(results, seconds):
         print(f"{what:<26} {value:>7.2f}   bar {bar:<5} {'met' if value <= bar else 'MISSED'}")
+    loading.report(loads)
     plain = {
         phase: {name: [asdict(one) for one in samples] for name, samples in found.items()}
-        for phase, found in results.items()
+        for phase, found in {**results, "load": loads}.items()
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"engine": version["Version"], "help": seconds, "samples": plain}, indent=1))
@@ -105,6 +106,10 @@ def report(results: table.Samples, limit: contenders.Limit, seconds: float) -> N
 def main() -> None:
     """Runs the bench."""
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
+        loads = loading.measure(Path(folder), ROUNDS)
+        if os.environ.get("BENCH_ONLY") == "load":
+            loading.report(loads)
+            return
         os.environ["RECONCILER_STATE_DIR"] = str(Path(folder) / "state")
         limit = best_limit()
         entrants: list[contenders.Contender] = [limit, contenders.reconcile(SERVICES, Path(folder))]
@@ -112,7 +117,7 @@ def main() -> None:
             entrants.append(found)
         else:
             print("no docker compose here: measured against the limit only (COMPOSE names a binary)", file=sys.stderr)
-        report(measure(entrants), limit, help_wall())
+        report(measure(entrants), limit, help_wall(), loads)
 
 
 if __name__ == "__main__":

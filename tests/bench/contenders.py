@@ -168,16 +168,25 @@ class Limit:
         }
 
 
-def reconcile(services: int, folder: Path) -> Program:
+def reconcile_command() -> list[str]:
     """This program, as a user runs it."""
-    executable = Path(sys.executable).with_name("reconcile")
-    return Program("reconcile", services, folder, [str(executable), "-f", "{file}", "-p", "{project}"])
+    return [str(Path(sys.executable).with_name("reconcile"))]
+
+
+def compose_command() -> list[str]:
+    """`docker compose`, or the binary that COMPOSE names; [] where there is none."""
+    command = [found] if (found := os.environ.get("COMPOSE")) else ["docker", "compose"]
+    absent = subprocess.run([*command, "version"], capture_output=True, check=False).returncode
+    return [] if absent else command
+
+
+def reconcile(services: int, folder: Path) -> Program:
+    """A converge by this program."""
+    return Program("reconcile", services, folder, [*reconcile_command(), "-f", "{file}", "-p", "{project}"])
 
 
 def compose(services: int, folder: Path) -> Program | None:
-    """`docker compose up -d --wait`, or None where there is none. COMPOSE names a binary to use instead."""
-    command = [found] if (found := os.environ.get("COMPOSE")) else ["docker", "compose"]
-    if subprocess.run([*command, "version"], capture_output=True, check=False).returncode:
-        return None
+    """`docker compose up -d --wait`, or None where there is none."""
     arguments = ["-f", "{file}", "-p", "{project}", "up", "--detach", "--wait"]
-    return Program("compose", services, folder, [*command, *arguments])
+    command = compose_command()
+    return Program("compose", services, folder, [*command, *arguments]) if command else None
