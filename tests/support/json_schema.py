@@ -17,7 +17,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
-_NOTES = {"$schema", "title", "description", "deprecated", "definitions"}
+_NOTES = {"$schema", "title", "description", "deprecated", "definitions", "deprecationMessage", "patternErrorMessage"}
 _OF_FORMS = {"anyOf", "oneOf"}
 _OF_CONTENT = {"items", "properties", "patternProperties", "additionalProperties"}
 

@@ -50,8 +50,9 @@ def _property(model: type[Section], key: str, long: Json) -> Json:
     written = form(loosened(long)) if form else loosened(long)
     support = support_of(model, key)
     description = " ".join(filter(None, (TEXTS.get(path, ""), _limits(support))))
-    refused = {"deprecated": True} if support.verdict is Verdict.REFUSED else {}
-    return written | ({"description": description} if description else {}) | refused
+    refused = support.verdict is Verdict.REFUSED
+    marks = {"deprecated": True, "deprecationMessage": f"{key} is refused: {support.reason}"} if refused else {}
+    return written | ({"description": description} if description else {}) | marks
 
 
 def _limits(support: Support) -> str:

@@ -22,9 +22,9 @@ _SIZE = r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? ?([bB]|[kKmMgGtTpP]([
 _MAC = r"^([0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}|[0-9a-fA-F]{4}(\.[0-9a-fA-F]{4}){2})?$"
 
 
-def or_variable(pattern: str) -> str:
-    """The pattern, or a text with a variable in it."""
-    return f"{pattern}|{_VARIABLE}"
+def like(pattern: str, what: str) -> Json:
+    """Keywords for texts of the pattern or with a variable in them; `what` they are, in the words of an error."""
+    return {"pattern": f"{pattern}|{_VARIABLE}", "patternErrorMessage": f"must be {what}"}
 
 
 def _any_case(words: tuple[str, ...]) -> str:
@@ -35,7 +35,11 @@ def _any_case(words: tuple[str, ...]) -> str:
 TEXT: Json = {"type": "string"}
 TEXTS: Json = {"type": "array", "items": TEXT}
 SCALAR: Json = {"type": ["string", "number", "boolean", "null"]}
-_TYPED_TEXT = {"integer": _WHOLE, "number": _NUMBER, "boolean": _any_case(TRUE + FALSE)}
+_TYPED_TEXT = {
+    "integer": like(_WHOLE, "a whole number"),
+    "number": like(_NUMBER, "a number"),
+    "boolean": like(_any_case(TRUE + FALSE), "true or false"),
+}
 
 
 def loosened(long: Json) -> Json:
@@ -45,9 +49,9 @@ def loosened(long: Json) -> Json:
     loose = {key: _INSIDE[key](value) if key in _INSIDE else value for key, value in long.items()}
     kind = long.get("type")
     if kind in _TYPED_TEXT:
-        return {**loose, "type": [kind, "string"], "pattern": or_variable(_TYPED_TEXT[kind])}
+        return {**loose, "type": [kind, "string"], **_TYPED_TEXT[kind]}
     if kind == "string" and "pattern" in long:
-        return {**loose, "pattern": or_variable(long["pattern"])}
+        return {**loose, **like(long["pattern"], f"of the form {long['pattern']}")}
     return loose
 
 
@@ -82,7 +86,8 @@ def each_also(*forms: Json) -> Form:
 
 def words(*known: str, pattern: str = "") -> Json:
     """One of these words, a text of the pattern, or one with a variable."""
-    return {"anyOf": [{"enum": list(known)}, {"type": "string", "pattern": or_variable(pattern) if pattern else ".*"}]}
+    others = like(pattern, f"one of {', '.join(known)}") if pattern else {}
+    return {"anyOf": [{"enum": list(known)}, {"type": "string", **others}]}
 
 
 _NULL: Json = {"type": "null"}
@@ -90,10 +95,11 @@ _PAIRS = either({"type": "object", "additionalProperties": SCALAR}, TEXTS)
 _COMMAND = also(TEXT)
 _ONE_OR_MORE = also(TEXT)
 _NAMES = also(TEXTS)
-_DURATIONS = either({"type": "string", "pattern": or_variable(_DURATION)})
-_SIZES = either({"type": ["integer", "string"], "minimum": -1, "pattern": or_variable(_SIZE)})
-_SIZE_TEXTS = either({"type": "string", "pattern": or_variable(_SIZE)})
-_MACS = either({"type": "string", "pattern": or_variable(_MAC)})
+_DURATIONS = either({"type": "string", **like(_DURATION, "a duration, such as 10s, 1m30s or 1.5h")})
+_SIZED = like(_SIZE, "a size, such as 512m or 1.5g")
+_SIZES = either({"type": ["integer", "string"], "minimum": -1, **_SIZED})
+_SIZE_TEXTS = either({"type": "string", **_SIZED})
+_MACS = either({"type": "string", **like(_MAC, "a MAC address, such as 02:42:ac:11:65:43")})
 _NUMBERS_TOO = {"type": ["integer", "string"]}
 _EXTERNAL = also({"type": "object", "properties": {"name": TEXT}, "additionalProperties": False})
 _JOINED = "^((service|container):.+)?$"

@@ -146,9 +146,10 @@ def test_the_top_level_is_described_too() -> None:
 
 
 def test_keys_that_are_refused_are_there_and_say_why() -> None:
-    """An editor knows them, strikes them out, and shows the reason."""
+    """An editor knows them, marks them, and shows the reason."""
     entry = SCHEMA["definitions"]["Service"]["properties"]["credential_spec"]
     assert entry["deprecated"] is True
+    assert entry["deprecationMessage"] == "credential_spec is refused: it is for Windows containers"
     assert entry["description"].endswith("Refused: it is for Windows containers.")
     ignored = SCHEMA["definitions"]["Deploy"]["properties"]["endpoint_mode"]["description"]
     assert ignored.startswith("How Swarm routes to replicas. Ignored: only Swarm has endpoint modes")
