@@ -19,7 +19,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _NOTES = {"$schema", "title", "description", "deprecated", "definitions", "deprecationMessage", "patternErrorMessage"}
 _OF_FORMS = {"anyOf", "oneOf"}
-_OF_CONTENT = {"items", "properties", "patternProperties", "additionalProperties"}
+_OF_CONTENT = {"allOf", "items", "properties", "patternProperties", "additionalProperties"}
 
 
 def complaints(schema: Json, value: Any) -> list[str]:
@@ -41,6 +41,8 @@ def _complaints(root: Json, schema: Json, value: Any, at: str) -> Iterator[str]:
         fitting = sum(not list(_complaints(root, form, value, at)) for form in schema[keyword])
         if fitting == 0 or (keyword == "oneOf" and fitting > 1):
             yield f"{at}: {value!r} fits {fitting} of {len(schema[keyword])} forms"
+    for form in schema.get("allOf", ()):
+        yield from _complaints(root, form, value, at)
     yield from _inside(root, schema, value, at)
 
 

@@ -8,11 +8,12 @@ from reconciler.spec.editor.texts import TEXTS
 from reconciler.spec.editor.written import EXTENDS, FORMS, INCLUDE, Json, loosened
 from reconciler.spec.schema.base import Section
 from reconciler.spec.schema.project import Spec
+from reconciler.spec.schema.service import Service
 from reconciler.spec.schema.support import Support, Verdict, support_of
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _OPENING = {Verdict.REFUSED: "Refused: ", Verdict.IGNORED: "Ignored: "}
-_ELSEWHERE: dict[str, Json] = {"Service.extends": EXTENDS, "Spec.include": INCLUDE}
+_ELSEWHERE: dict[type[Section], Json] = {Service: {"extends": EXTENDS}, Spec: {"include": INCLUDE}}
 
 
 def json_schema() -> Json:
@@ -28,14 +29,12 @@ def json_schema() -> Json:
 
 
 def _section(model: type[Section], long: Json) -> Json:
-    name = model.__name__
-    properties = {key: _property(model, key, _tidy(value)) for key, value in long["properties"].items()}
-    properties |= {key: _property(model, key, {}) for key in sorted(model.not_yet)}
-    elsewhere = {path.partition(".")[2]: form for path, form in _ELSEWHERE.items() if path.startswith(f"{name}.")}
-    properties |= {key: {**form, "description": TEXTS[f"{name}.{key}"]} for key, form in elsewhere.items()}
+    properties = {key: _property(model, key, _tidy(value)) for key, value in long.get("properties", {}).items()}
+    properties |= {key: _property(model, key, {}) for key in model.not_yet}
+    properties |= {key: _property(model, key, form) for key, form in _ELSEWHERE.get(model, {}).items()}
     return {
         "type": "object",
-        "description": TEXTS.get(name, model.__doc__ or ""),
+        **_if_any("description", TEXTS.get(model.__name__, "")),
         "properties": dict(sorted(properties.items())),
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,
@@ -44,15 +43,24 @@ def _section(model: type[Section], long: Json) -> Json:
 
 
 def _property(model: type[Section], key: str, long: Json) -> Json:
-    """What may be written there, and what it means."""
+    """What may be written there, and what it means. Beside a `$ref` draft-07 reads nothing, so that stands inside."""
     path = f"{model.__name__}.{key}"
-    form = FORMS.get(path)
+    form, support = FORMS.get(path), support_of(model, key)
     written = form(loosened(long)) if form else loosened(long)
-    support = support_of(model, key)
-    description = " ".join(filter(None, (TEXTS.get(path, ""), _limits(support))))
-    refused = support.verdict is Verdict.REFUSED
-    marks = {"deprecated": True, "deprecationMessage": f"{key} is refused: {support.reason}"} if refused else {}
-    return written | ({"description": description} if description else {}) | marks
+    return {
+        **({"allOf": [written]} if "$ref" in written else written),
+        **_if_any("description", " ".join(filter(None, (TEXTS.get(path, ""), _limits(support))))),
+        **(_refusal(key, support) if support.verdict is Verdict.REFUSED else {}),
+    }
+
+
+def _refusal(key: str, support: Support) -> Json:
+    """`deprecated` of later drafts, and what the YAML language server shows as a warning."""
+    return {"deprecated": True, "deprecationMessage": f"{key} is refused: {support.reason}"}
+
+
+def _if_any(keyword: str, text: str) -> Json:
+    return {keyword: text} if text else {}
 
 
 def _limits(support: Support) -> str:

@@ -186,9 +186,6 @@ _RULES = {
 TEXTS: dict[str, str] = {
     "Spec": "A project: a Compose file, and what reconcile adds to it under x-reconcile.",
     "Service": "A service: replicas of one container.",
-    "UpdateConfig": "Batches, gates and what happens on failure.",
-    "ServiceRules": "What the Compose Spec has no word for.",
-    "ProjectRules": "Rules for the whole project.",
     **{f"Spec.{key}": text for key, text in _SPEC.items()},
     **{f"Service.{key}": text for key, text in _SERVICE.items()},
     **{f"UpdateConfig.{key}": text for key, text in _BATCHES.items()},
