@@ -10,9 +10,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.spec import forms, hooks
+from reconciler.spec.builds import build
 from reconciler.spec.devices import complete_request, device_count, parse_device
 from reconciler.spec.file_references import reference
-from reconciler.spec.forms import Rule, Scope, Spot, listing, mapping, need_items, need_table, need_text, section
+from reconciler.spec.forms import (
+    Rule,
+    Scope,
+    Spot,
+    from_plain,
+    listing,
+    mapping,
+    need_items,
+    need_table,
+    need_text,
+    section,
+)
 from reconciler.spec.nodes import NOWHERE, Items, MalformedError, Table, shown
 from reconciler.spec.policies import (
     check_drain_signal,
@@ -24,23 +36,12 @@ from reconciler.spec.policies import (
     rollback_action,
 )
 from reconciler.spec.ports import check_address, check_protocol, check_published, parse_port
+from reconciler.spec.schema.support import SUPPORT
 from reconciler.spec.shellwords import split_words
 from reconciler.spec.volumes import clean, parse_volume, resolve_path
 
 MAX_PORTS = 100_000
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
-_REMOTE_CONTEXTS = (
-    "http://",
-    "https://",
-    "git://",
-    "ssh://",
-    "git@",
-    "github.com/",
-    "docker-image://",
-    "oci-layout://",
-    "target:",
-    "service:",
-)
 
 
 def canonical(document: Table, scope: Scope) -> Table:
@@ -49,30 +50,15 @@ def canonical(document: Table, scope: Scope) -> Table:
     return converted if isinstance(converted, Table) else Table()
 
 
-def _from_plain(value: Any, spot: Spot) -> Any:
-    """Plain data made by a grammar, marked with the place it was written at."""
-    if isinstance(value, dict):
-        table = Table()
-        for key, item in value.items():
-            table.put(key, _from_plain(item, spot), spot.mark)
-        return table
-    if isinstance(value, list):
-        items = Items()
-        for item in value:
-            items.add(_from_plain(item, spot), spot.mark)
-        return items
-    return value
-
-
 def _command(value: Any, spot: Spot) -> Any:
     if isinstance(value, str):
-        return _from_plain(split_words(value), spot)
+        return from_plain(split_words(value), spot)
     return need_items(value)
 
 
 def _test(value: Any, spot: Spot) -> Any:
     if isinstance(value, str):
-        return _from_plain(["CMD-SHELL", value], spot)
+        return from_plain(["CMD-SHELL", value], spot)
     items = need_items(value)
     if items and items[0] not in _TESTS:
         raise MalformedError(
@@ -89,24 +75,12 @@ def _paths(value: Any, spot: Spot) -> Any:
     return listing(_path)(forms.text_list(value, spot), spot)
 
 
-def _context(value: Any, spot: Spot) -> str:
-    if need_text(value).startswith(_REMOTE_CONTEXTS):
-        raise MalformedError(f"a remote build context ({shown(value)}) is not supported yet")
-    return resolve_path(value, spot.scope.folder, spot.scope.home)
-
-
-def _build(value: Any, spot: Spot) -> Table:
-    if not isinstance(value, str):
-        return _BUILD(value, spot)  # type: ignore[no-any-return]
-    return _BUILD(_from_plain({"context": value}, spot), spot)  # type: ignore[no-any-return]
-
-
 def _env_file(value: Any, spot: Spot) -> Any:
     return listing(_env_file_entry)(forms.text_list(value, spot), spot)
 
 
 def _env_file_entry(value: Any, spot: Spot) -> Any:
-    return _ENV_FILE(_from_plain({"path": value}, spot) if isinstance(value, str) else value, spot)
+    return _ENV_FILE(from_plain({"path": value}, spot) if isinstance(value, str) else value, spot)
 
 
 def _depends_on(value: Any, spot: Spot) -> Table:
@@ -130,7 +104,7 @@ def _named(value: Items, spot: Spot, default: Mapping[str, Any] | None) -> Table
         if name in table:
             child.report(MalformedError(f"{shown(name)} is listed twice"))
         elif name is not forms.FAILED:
-            table.put(name, _from_plain(default, child), mark)
+            table.put(name, from_plain(default, child), mark)
     return table
 
 
@@ -143,7 +117,7 @@ def _port(value: Any, spot: Spot) -> Any:
     spot.scope.ports += len(ports)
     if spot.scope.ports > MAX_PORTS:
         raise MalformedError(f"port ranges of the file expand to more than {MAX_PORTS} ports")
-    return _from_plain(ports, spot)
+    return from_plain(ports, spot)
 
 
 def _published(value: Any, _: Spot) -> str:
@@ -165,7 +139,7 @@ def _group(value: Any, spot: Spot) -> Any:
 
 
 def _volume(value: Any, spot: Spot) -> Table:
-    table = _from_plain(parse_volume(value), spot) if isinstance(value, str) else need_table(value)
+    table = from_plain(parse_volume(value), spot) if isinstance(value, str) else need_table(value)
     mount: Table = _MOUNT(table, spot)
     if mount.get("type") == "bind" and isinstance(mount.get("source"), str):
         mount["source"] = resolve_path(mount["source"], spot.scope.folder, spot.scope.home)
@@ -204,7 +178,7 @@ def _addresses(value: Any, spot: Spot) -> Items:
 
 
 def _device(value: Any, spot: Spot) -> Table:
-    table: Table = _from_plain(parse_device(value), spot) if isinstance(value, str) else section({})(value, spot)
+    table: Table = from_plain(parse_device(value), spot) if isinstance(value, str) else section({})(value, spot)
     return table
 
 
@@ -213,7 +187,7 @@ def _gpus(value: Any, spot: Spot) -> Any:
     if isinstance(value, str):
         if value != "all":
             raise MalformedError(f"must be all or a list, not {shown(value)}")
-        value = _from_plain([{"count": value}], spot)
+        value = from_plain([{"count": value}], spot)
     return listing(_gpu)(value, spot)
 
 
@@ -231,7 +205,7 @@ def _swappiness(value: Any, spot: Spot) -> str:
 
 
 def _refresh_after(value: Any, spot: Spot) -> Any:
-    spot.notice("NotHonoured", "is ignored, as by Compose: write pull_policy: every_DURATION")
+    spot.notice("NotHonoured", f"is ignored: {SUPPORT['Service.pull_refresh_after'].reason}")
     return forms.duration(value, spot)
 
 
@@ -246,7 +220,7 @@ def _blank_options(value: Any, spot: Spot) -> Table:
 
 def _drain(value: Any, spot: Spot) -> Table:
     """`drain: METHOD` is short for `drain: {method: METHOD}`."""
-    table: Table = _DRAIN(_from_plain({"method": value}, spot) if isinstance(value, str) else value, spot)
+    table: Table = _DRAIN(from_plain({"method": value}, spot) if isinstance(value, str) else value, spot)
     return table
 
 
@@ -287,14 +261,6 @@ def _external(value: Any, spot: Spot) -> Any:
     return value if isinstance(value, Table) else forms.boolean(value, spot)
 
 
-_BUILD = section(
-    {
-        "context": _context,
-        "dockerfile": forms.text,
-        "args": forms.pairs,
-        "labels": forms.labels,
-    }
-)
 _ENV_FILE = section({"path": _path, "required": forms.boolean})
 _DEPENDENCY = section({"restart": forms.boolean})
 _ATTACHMENT = section(
@@ -396,7 +362,7 @@ _SERVICE = section(
         **dict.fromkeys(("dns", "dns_search"), _addresses),
         **dict.fromkeys(("annotations", "labels", "sysctls"), forms.labels),
         "blkio_config": _BLKIO,
-        "build": _build,
+        "build": build(_ulimit, _extra_hosts),
         "configs": listing(reference),
         "cpus": forms.number,
         "depends_on": _depends_on,

@@ -82,6 +82,14 @@ def _one_dockerfile(site: _Site) -> Iterator[SpecError]:
         yield site.error("build", "has both dockerfile and dockerfile_inline", "remove one of the two")
 
 
+def _built_for_its_platform(site: _Site) -> Iterator[SpecError]:
+    platforms = (site.service.get("build") or {}).get("platforms") or ()
+    platform = site.service.get("platform")
+    if platform and platforms and platform not in platforms:
+        message = f"the service runs on {platform}, and its image is built for {', '.join(platforms)}"
+        yield site.error("build", message, "add the platform to build.platforms")
+
+
 def _known_dependencies(site: _Site) -> Iterator[SpecError]:
     for name, required in dependencies(site.service).items():
         if name in site.document["services"] or (name in site.disabled and not required):
@@ -240,6 +248,7 @@ def _known_files(site: _Site) -> Iterator[SpecError]:
 _CHECKS = (
     _has_image,
     _one_dockerfile,
+    _built_for_its_platform,
     _known_dependencies,
     _shared_memory,
     _known_networks,

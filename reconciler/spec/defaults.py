@@ -111,6 +111,7 @@ def _complete_build(service: Table, folder: str, environment: Mapping[str, str])
             args[key] = environment[key]
         else:
             args.drop(key)
+    _sort_hosts(build)
     _drop_nothing(build, frozenset())
 
 

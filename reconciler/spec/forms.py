@@ -276,3 +276,18 @@ def labels(value: Any, spot: Spot) -> Table:
 def options(value: Any, spot: Spot) -> Table:
     """Driver options: a mapping of strings and numbers."""
     return mapping(number_or_text)(value, spot)  # type: ignore[no-any-return]
+
+
+def from_plain(value: Any, spot: Spot) -> Any:
+    """Plain data made by a grammar, marked with the place it was written at."""
+    if isinstance(value, dict):
+        table = Table()
+        for key, item in value.items():
+            table.put(key, from_plain(item, spot), spot.mark)
+        return table
+    if isinstance(value, list):
+        items = Items()
+        for item in value:
+            items.add(from_plain(item, spot), spot.mark)
+        return items
+    return value

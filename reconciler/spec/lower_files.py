@@ -71,12 +71,9 @@ def file_notices(scope: Scope) -> Iterator[Notice]:
     """What is asked of configs, secrets and mounted files and cannot be had."""
     for kind, item, definition in _references(scope):
         place = f"services.{scope.name}.{kind}"
-        asked = sorted({"uid", "gid", "mode"} & set(item)) if "file" in definition else []
-        if asked:
+        asked = sorted({"uid", "gid", "mode"} & set(item))
+        if asked and "file" in definition:
             message = f"{place}: {', '.join(asked)} of {item['source']} mean nothing: a mounted file keeps its own"
-            yield Notice("NotHonoured", message, scope.source(f"{kind}.{item['source']}"))
-        for key in sorted({"labels", "driver", "driver_opts", "template_driver"} & set(definition)):
-            message = f"{kind}.{item['source']}.{key}: is ignored: only Swarm keeps {kind}"
             yield Notice("NotHonoured", message, scope.source(f"{kind}.{item['source']}"))
     for content in contents(scope):
         if not content.digest and os.path.lexists(content.path):

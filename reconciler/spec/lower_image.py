@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.project import Build, Image, PullPolicy
+from reconciler.spec.builds import REMOTE_CONTEXTS
 from reconciler.spec.lower_scope import Scope
 from reconciler.spec.policies import is_timed_pull
 
@@ -26,6 +27,7 @@ def lower_image(scope: Scope) -> Image:
     """
     spec = scope.spec
     build = spec.get("build")
+    _refuse_remote(scope, build or {})
     return Image(spec.get("image") or "", _pull_policy(scope), _build(build) if build else None, spec.get("platform"))
 
 
@@ -37,6 +39,17 @@ def _pull_policy(scope: Scope) -> PullPolicy:
         hint = f"use one of {', '.join(PULL_POLICIES)}"
         raise scope.refuse("pull_policy", f"pull_policy {written!r} is not supported", hint)
     return PULL_POLICIES[written]
+
+
+def _refuse_remote(scope: Scope, build: Mapping[str, Any]) -> None:
+    context = build.get("context") or ""
+    if build and (not context or context.startswith(REMOTE_CONTEXTS)):
+        message = (
+            f"a build context on another machine ({context!r}) is not supported yet"
+            if context
+            else "build has no context"
+        )
+        raise scope.refuse("build.context", message, "clone it, and write the folder")
 
 
 def _build(spec: Mapping[str, Any]) -> Build:

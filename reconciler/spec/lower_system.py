@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.spec.lower_scope import Scope
+from reconciler.spec.schema.parts import Build
 from reconciler.spec.schema.service import Service
 from reconciler.spec.schema.support import Verdict, support_of
 
@@ -19,8 +20,10 @@ def refuse_unknown_modes(scope: Scope) -> None:
 
 
 def refuse_unsupported_keys(scope: Scope) -> None:
-    """Raises SpecError for the first key that `config` keeps and no container can have."""
-    for key, value in scope.spec.items():
-        support = support_of(Service, key)
-        if value and support.verdict is Verdict.REFUSED:
-            raise scope.refuse(key, f"{key} is not supported: {support.reason}", support.hint)
+    """Raises SpecError for the first key, of the service or its build, that `config` keeps and nobody can honour."""
+    for model, section, prefix in ((Service, scope.spec, ""), (Build, scope.spec.get("build") or {}, "build.")):
+        for key, value in section.items():
+            support = support_of(model, key)
+            if value and support.verdict is Verdict.REFUSED:
+                path = f"{prefix}{key}"
+                raise scope.refuse(path, f"{path} is not supported: {support.reason}", support.hint)

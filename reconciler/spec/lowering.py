@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.project import Dependency, Network, Project, Service, Volume
+from reconciler.spec.lower_api_socket import with_api_socket
 from reconciler.spec.lower_container import container_body
 from reconciler.spec.lower_files import contents, copied_files, file_notices, file_sources
-from reconciler.spec.lower_hooks import refuse_hooks, with_api_socket
 from reconciler.spec.lower_image import lower_image
 from reconciler.spec.lower_mounts import named_volumes, writable_mounts
 from reconciler.spec.lower_networks import attachments, keeps_addresses, network_definition
@@ -97,7 +97,6 @@ def _name_restart(sources: dict[str, str]) -> None:
 
 
 def _service(scope: Scope, *, completed: bool) -> Service:
-    refuse_hooks(scope)
     return Service(
         name=scope.name,
         image=lower_image(scope),

@@ -26,6 +26,7 @@ _NAMED: frozenset[Pattern] = frozenset(
         ("secrets",),
         ("services", "*", "networks"),
         ("services", "*", "ulimits"),
+        ("services", "*", "build", "ulimits"),
     }
 )
 _REPLACED: frozenset[Pattern] = frozenset(
@@ -34,6 +35,7 @@ _REPLACED: frozenset[Pattern] = frozenset(
         ("services", "*", "entrypoint"),
         ("services", "*", "healthcheck", "test"),
         ("services", "*", "ulimits", "*"),
+        ("services", "*", "build", "ulimits", "*"),
         ("services", "*", "x-reconcile", "rollout", "drain", "command"),
     }
 )
@@ -61,6 +63,8 @@ _UNIQUE: dict[Pattern, Identity] = {
         )
     },
     ("services", "*", "networks", "*", "aliases"): repr,
+    ("services", "*", "build", "tags"): repr,
+    ("services", "*", "build", "extra_hosts"): repr,
     ("services", "*", "x-reconcile", "mutation", "allow"): repr,
     ("services", "*", "networks", "*", "link_local_ips"): repr,
     ("services", "*", "ports"): _port_identity,

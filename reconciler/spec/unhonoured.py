@@ -22,6 +22,9 @@ def unhonoured(document: Mapping[str, Any], sources: Mapping[str, str]) -> Itera
         for path in _written(document, pattern, ()):
             yield _notice(path, f"is ignored: {reason}", sources)
     for name, service in (document.get("services") or {}).items():
+        if service.get("use_api_socket"):
+            message = "the container gets the engine's socket, and no passwords of registries"
+            yield _notice(("services", name, "use_api_socket"), message, sources)
         policy = service.get("pull_policy") or ""
         if is_timed_pull(policy):
             message = f"{policy!r} pulls a missing image; no registry is asked on a schedule yet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from reconciler.spec.editor.texts import TEXTS
@@ -22,10 +23,16 @@ def json_schema() -> Json:
     It is wider than the loader: what a key's grammar, other keys or the files say is for `reconcile validate`.
     """
     long = Spec.model_json_schema()
-    models = {model.__name__: model for model in Section.__subclasses__()}
+    models = {model.__name__: model for model in _models(Section)}
     definitions = {name: _section(models[name], found) for name, found in sorted(long["$defs"].items())}
     top = {"$schema": _DRAFT, "title": "Compose file with x-reconcile", **_section(Spec, long)}
     return {**top, "definitions": definitions}
+
+
+def _models(base: type[Section]) -> Iterator[type[Section]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
 
 
 def _section(model: type[Section], long: Json) -> Json:

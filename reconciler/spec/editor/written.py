@@ -134,17 +134,42 @@ INCLUDE: Json = {
 FORMS: dict[str, Form] = {
     **dict.fromkeys(
         (
-            *("Service.annotations", "Service.environment", "Service.labels", "Service.sysctls", "Deploy.labels"),
-            *("Build.additional_contexts", "Build.args", "Build.labels", "Build.ssh", "DeviceRequest.options"),
-            *("Network.labels", "Volume.labels", "VolumeOptions.labels"),
+            *(
+                "Command.environment",
+                "Hook.environment",
+                "Service.annotations",
+                "Service.environment",
+                "Service.labels",
+                "Service.sysctls",
+                "Deploy.labels",
+            ),
+            *(
+                "Build.additional_contexts",
+                "Build.args",
+                "Build.labels",
+                "Build.ssh",
+                "DeviceRequest.options",
+                "ReservedDevices.options",
+            ),
+            *("Network.labels", "Volume.labels", "VolumeOptions.labels", "Config.labels", "Secret.labels"),
         ),
         _PAIRS,
     ),
-    **dict.fromkeys(("Service.command", "Service.entrypoint", "Healthcheck.test", "DrainRules.command"), _COMMAND),
+    **dict.fromkeys(
+        (
+            "Service.command",
+            "Service.entrypoint",
+            "Healthcheck.test",
+            "DrainRules.command",
+            "Command.command",
+            "Hook.command",
+        ),
+        _COMMAND,
+    ),
     **dict.fromkeys(
         (
             *("Service.dns", "Service.dns_search", "Service.label_file", "Service.tmpfs"),
-            *("Build.no_cache_filter", "MutationRules.allow"),
+            *("Build.no_cache_filter", "MutationRules.allow", "Watch.ignore", "Watch.include"),
         ),
         _ONE_OR_MORE,
     ),
@@ -167,7 +192,7 @@ FORMS: dict[str, Form] = {
     ),
     **dict.fromkeys(("Limits.memory", "Reservations.memory"), _SIZE_TEXTS),
     **dict.fromkeys(("Service.mac_address", "Attachment.mac_address"), _MACS),
-    **dict.fromkeys(("Network.external", "Volume.external"), _EXTERNAL),
+    **dict.fromkeys(("Network.external", "Volume.external", "Config.external", "Secret.external"), _EXTERNAL),
     **dict.fromkeys(("Service.configs", "Service.secrets", "Build.secrets", "Service.devices"), each_also(TEXT)),
     "Service.build": also(TEXT),
     "Service.env_file": lambda long: also(TEXT)(each_also(TEXT)(long)),
@@ -191,6 +216,14 @@ FORMS: dict[str, Form] = {
     ),
     "Service.restart": either(words("no", "always", "unless-stopped", "on-failure", pattern="^(on-failure:[0-9]+)?$")),
     "Service.volumes": each_also(TEXT),
+    "ReservedDevices.count": also({"enum": ["all"]}),
+    "FileReference.mode": either({"type": ["integer", "string"]}),
+    "Build.provenance": either(SCALAR),
+    "Build.sbom": either(SCALAR),
+    "Provider.options": either(
+        {"type": "object", "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]}}
+    ),
+    "Model.context_size": either({"type": "integer"}),
     "DeviceRequest.count": also({"enum": ["all"]}),
     "EnvFile.format": either(words("raw")),
     "Port.published": either(_NUMBERS_TOO),

@@ -11,40 +11,6 @@ from reconciler.spec.schema.base import ABSENT, Section
 Options = dict[str, str]
 
 
-class Build(Section):
-    """`build`: absolute paths; an argument without a value comes from the environment."""
-
-    context: str = ABSENT
-    dockerfile: str = ABSENT
-    dockerfile_inline: str = ABSENT
-    args: dict[str, str | None] = ABSENT
-    target: str = ABSENT
-    labels: dict[str, str] = ABSENT
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {
-            "additional_contexts",
-            "cache_from",
-            "cache_to",
-            "entitlements",
-            "extra_hosts",
-            "isolation",
-            "network",
-            "no_cache",
-            "no_cache_filter",
-            "platforms",
-            "privileged",
-            "provenance",
-            "pull",
-            "sbom",
-            "secrets",
-            "shm_size",
-            "ssh",
-            "tags",
-            "ulimits",
-        }
-    )
-
-
 class Port(Section):
     """One entry of `ports`; `published` may be a range."""
 
@@ -172,3 +138,33 @@ class EnvFile(Section):
     path: str
     required: bool = ABSENT
     format: Literal["raw"] = ABSENT
+
+
+class Build(Section):
+    """`build`: absolute paths; an argument without a value comes from the environment."""
+
+    additional_contexts: dict[str, str] = ABSENT
+    args: dict[str, str | None] = ABSENT
+    cache_from: list[str] = ABSENT
+    cache_to: list[str] = ABSENT
+    context: str = ABSENT
+    dockerfile: str = ABSENT
+    dockerfile_inline: str = ABSENT
+    entitlements: list[str] = ABSENT
+    extra_hosts: list[str] = ABSENT
+    isolation: str = ABSENT
+    labels: dict[str, str] = ABSENT
+    network: str = ABSENT
+    no_cache: bool = ABSENT
+    platforms: list[str] = ABSENT
+    privileged: bool = ABSENT
+    provenance: str = ABSENT
+    pull: bool = ABSENT
+    sbom: str = ABSENT
+    secrets: list[FileReference] = ABSENT
+    shm_size: str = ABSENT
+    ssh: list[str] = ABSENT
+    tags: list[str] = ABSENT
+    target: str = ABSENT
+    ulimits: dict[str, Ulimit] = ABSENT
+    not_yet: ClassVar[frozenset[str]] = frozenset({"no_cache_filter"})

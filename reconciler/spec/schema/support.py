@@ -49,10 +49,12 @@ def _refused(reason: str, hint: str = "remove it") -> Support:
 
 
 NOT_YET = _refused("not supported yet")
+_NO_BUILD_OPTION = _refused("builds have no such option yet")
+_ONLY_SWARM = _ignored("only Swarm keeps it")
 
 SUPPORT: dict[str, Support] = {
     "Spec.version": _ignored("it is obsolete"),
-    "Service.annotations": Support(Verdict.WORKS, api="1.43"),
+    "Service.annotations": Support(Verdict.WORKS, "refused on older engines", api="1.43"),
     "Service.cpu_count": _ignored("only engines on Windows count CPUs so: write cpus"),
     "Service.cpu_percent": _ignored("only engines on Windows have it: write cpus"),
     "Service.credential_spec": _refused("it is for Windows containers"),
@@ -71,15 +73,69 @@ SUPPORT: dict[str, Support] = {
         Verdict.WORKS, "older engines set it on the first network only, by priority and name", api="1.44"
     ),
     "Build.context": _works("a folder; contexts on other machines are refused"),
+    **dict.fromkeys(
+        (
+            *("Build.additional_contexts", "Build.entitlements", "Build.extra_hosts", "Build.network"),
+            *("Build.platforms", "Build.privileged", "Build.secrets", "Build.shm_size", "Build.ssh", "Build.ulimits"),
+        ),
+        _NO_BUILD_OPTION,
+    ),
+    **dict.fromkeys(("Build.cache_from", "Build.cache_to"), _ignored("builds use the engine's own cache")),
     "Build.isolation": _refused("it is for Windows images"),
+    "Build.no_cache": _ignored("an image is built once for what it is made of"),
+    **dict.fromkeys(
+        ("Build.provenance", "Build.sbom"), _ignored("the image stays on the engine, without attestations")
+    ),
+    "Build.pull": _ignored("base images are pulled where they are missing"),
+    "Build.tags": _ignored("an image has one tag, made of what it was built from"),
+    "Config.labels": _ONLY_SWARM,
+    "Config.template_driver": _ONLY_SWARM,
+    **dict.fromkeys(("Secret.driver", "Secret.driver_opts", "Secret.labels", "Secret.template_driver"), _ONLY_SWARM),
+    "Config.external": _works("refused where a service mounts it: only Swarm keeps configs"),
+    "Secret.external": _works("refused where a service mounts it: only Swarm keeps secrets"),
+    "FileReference.gid": _works("of `environment:` and `content:`; a mounted file keeps its own, with a warning"),
+    "FileReference.mode": _works("of `environment:` and `content:`; a mounted file keeps its own, with a warning"),
+    "FileReference.uid": _works("of `environment:` and `content:`; a mounted file keeps its own, with a warning"),
+    "Service.attach": _nothing("it is about the logs that `docker compose up` shows"),
+    "Service.develop": _ignored("only `docker compose watch` reads it"),
+    "Service.models": _refused(
+        "a model runner would have to serve them",
+        "run the model as a service of its own, and name it in environment",
+    ),
+    "Service.post_start": _refused(
+        "its command would change a container that runs",
+        "run it in the image's entrypoint, or as a service that completes",
+    ),
+    "Service.pre_start": _refused(
+        "its command would change a container that runs",
+        "run it as a service of its own, and wait for it: depends_on with service_completed_successfully",
+    ),
+    "Service.pre_stop": _refused(
+        "what a replica does before it is stopped is its drain",
+        "write x-reconcile: {rollout: {drain: {method: exec, command: [...]}}}",
+    ),
+    "Service.provider": _refused(
+        "it is brought about by a plugin of Docker Compose", "run what it provides as a service"
+    ),
+    "Service.pull_refresh_after": _ignored("Compose ignores it too: write pull_policy: every_DURATION"),
+    "Service.use_api_socket": _works("the socket without the passwords of registries, with a warning"),
+    "Spec.models": _nothing("a service that names one is refused"),
+    "Reservations.generic_resources": _ignored("only Swarm counts them"),
+    "VolumeOptions.subpath": Support(Verdict.WORKS, "refused on older engines", api="1.45"),
+    "BindOptions.recursive": Support(
+        Verdict.WORKS, "`readonly` and `writable` are refused on older engines", api="1.44"
+    ),
+    "Mount.image": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
+    "Mount.type": _works("`image` needs API 1.48; `npipe` and `cluster` are refused"),
+    "Attachment.gw_priority": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
+    "Attachment.interface_name": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
+    "Network.enable_ipv4": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
     "Deploy.endpoint_mode": _ignored(
         "only Swarm has endpoint modes: every replica answers to the service's name in Docker's DNS"
     ),
     "Deploy.placement": _ignored("only Swarm has nodes to choose from: every replica runs on the one engine"),
     "Reservations.cpus": _ignored("only Swarm reserves CPUs: an engine limits them, and shares them by cpu_shares"),
-    "Healthcheck.start_interval": Support(
-        Verdict.WORKS, "older engines leave it out, and probe every `interval`", api="1.44"
-    ),
+    "Healthcheck.start_interval": Support(Verdict.WORKS, "refused on older engines", api="1.44"),
     "Ipam.options": _ignored("no built-in driver of the engine has any, and Compose does not send them"),
     "Mount.consistency": _nothing("engines on Linux have one consistency"),
     "Port.app_protocol": _nothing("it tells people what speaks there"),

@@ -1,0 +1,123 @@
+"""`build`: short and long form as Compose prints them, and what no build here can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import SpecError
+from reconciler.spec.lowering import lower
+from tests.unit.spec.conftest import Loader
+
+Refusal = Callable[..., list[str]]
+
+
+def spec(*keys: str) -> str:
+    """A service with these lines in its build."""
+    return "services:\n  web:\n    build:\n      context: /c\n" + "".join(f"      {key}\n" for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("key", "printed"),
+    [
+        ("additional_contexts: {b: https://x.y/z, a: /a}", {"b": "https://x.y/z", "a": "/a"}),
+        ("additional_contexts: [a=docker-image://x]", {"a": "docker-image://x"}),
+        ("cache_from: [a]", ["a"]),
+        ("extra_hosts: {b: 1.2.3.4, a: '[::1]'}", ["a=::1", "b=1.2.3.4"]),
+        ("no_cache: 'true'", True),
+        ("pull: false", None),
+        ("provenance: true", "true"),
+        ("sbom: generator=x", "generator=x"),
+        ("shm_size: 64m", "67108864"),
+        ("ssh: [default]", ["default"]),
+        ("ssh: {k: /x, default: }", ["default", "k=/x"]),
+        ("ulimits: {nofile: '10', nproc: {soft: 1, hard: 2}}", {"nofile": 10, "nproc": {"soft": 1, "hard": 2}}),
+        ("network: ''", None),
+    ],
+)
+def test_what_config_prints(loader: Loader, key: str, printed: Any) -> None:
+    """Nothing for what says nothing."""
+    document = loader(spec(key)).document
+    assert document["services"]["web"]["build"].get(key.partition(":")[0]) == printed
+
+
+def test_a_secret_of_a_build_is_used(loader: Loader) -> None:
+    """Its definition stays; it has no target of its own."""
+    document = loader(f"{spec('secrets: [s]')}secrets: {{s: {{file: /s}}}}\n").document
+    assert document["services"]["web"]["build"]["secrets"] == [{"source": "s"}]
+    assert document["secrets"] == {"s": {"name": "shop_s", "file": "/s"}}
+
+
+def test_an_empty_context_says_nothing(loader: Loader) -> None:
+    """As Compose prints it; nothing can be built of it."""
+    loaded = loader("services: {web: {build: ''}}\n")
+    assert loaded.document["services"]["web"]["build"] == {"dockerfile": "Dockerfile"}
+    with pytest.raises(SpecError, match="build has no context"):
+        lower(loaded)
+
+
+def test_files_are_merged(loader: Loader) -> None:
+    """Tags and hosts once, ulimits replaced, the rest appended."""
+    over = "services: {web: {build: {tags: [a, b], cache_from: [a], ulimits: {n: {soft: 2, hard: 3}}}}}\n"
+    files = {"compose.yaml": spec("tags: [a]", "cache_from: [a]", "ulimits: {n: 1}"), "over.yaml": over}
+    build = loader(files).document["services"]["web"]["build"]
+    assert build["tags"] == ["a", "b"]
+    assert build["cache_from"] == ["a", "a"]
+    assert build["ulimits"] == {"n": {"soft": 2, "hard": 3}}
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        ("additional_contexts: [a]", "build.additional_contexts: 'a' is not NAME=CONTEXT"),
+        ("ssh: [k]", "build.ssh: the key 'k' has no path (write ID=PATH)"),
+        ("secrets: [s]", "build.secrets[0]: there is no secret 's' (declare it under the top-level secrets:)"),
+    ],
+)
+def test_what_is_malformed_is_named(refusal: Refusal, key: str, error: str) -> None:
+    """With its line."""
+    assert refusal(spec(key)) == [f"compose.yaml:5: services.web.{error}"]
+
+
+def test_the_image_must_be_built_for_the_platform_that_it_runs_on(refusal: Refusal) -> None:
+    """Where the build says for which."""
+    text = f"{spec('platforms: [linux/amd64]')}    platform: linux/arm64\n"
+    assert refusal(text) == [
+        "compose.yaml:3: services.web.build: the service runs on linux/arm64, and its image is built for linux/amd64 "
+        "(add the platform to build.platforms)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        ("network: host", "build.network is not supported: builds have no such option yet (remove it)"),
+        ("isolation: hyperv", "build.isolation is not supported: it is for Windows images (remove it)"),
+    ],
+)
+def test_what_no_build_can_do_is_refused(loader: Loader, key: str, error: str) -> None:
+    """When it is to be built, not by `config`."""
+    with pytest.raises(SpecError) as caught:
+        lower(loader(spec(key)))
+    assert str(caught.value) == f"compose.yaml:5: services.web: {error}"
+
+
+@pytest.mark.parametrize("context", ["https://x.y/z.git", "git@x.y:z", "service:other"])
+def test_a_remote_context_is_refused(loader: Loader, context: str) -> None:
+    """`config` prints it as it is."""
+    loaded = loader(f"services: {{web: {{build: '{context}'}}}}\n")
+    assert loaded.document["services"]["web"]["build"]["context"] == context
+    with pytest.raises(SpecError, match="a build context on another machine"):
+        lower(loaded)
+
+
+def test_what_a_build_need_not_be_told_is_warned_about(loader: Loader, tmp_path: Path) -> None:
+    """By name."""
+    found = lower(loader(spec("pull: true", "cache_from: [a]").replace("/c", str(tmp_path)))).notices
+    assert [notice.message.partition(":")[0] for notice in found] == [
+        "services.web.build.cache_from",
+        "services.web.build.pull",
+    ]
