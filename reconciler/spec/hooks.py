@@ -1,6 +1,6 @@
 """Grammar of hooks, `develop`, `provider` and `models` (Compose Spec), which need other programs than an engine.
 
-For `canonical`: `config` prints these keys, `lower_hooks` says which of them cannot be brought about.
+For `canonical`: `config` prints these keys, `schema.support` says which of them cannot be brought about.
 """
 
 from __future__ import annotations

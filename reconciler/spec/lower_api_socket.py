@@ -1,4 +1,4 @@
-"""`use_api_socket` (Compose Spec): the engine's socket inside the container."""
+"""`use_api_socket` (Compose Spec, "Services") to a mount and a variable."""
 
 from __future__ import annotations
 

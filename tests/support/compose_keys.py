@@ -18,7 +18,7 @@ What becomes of each key of the Compose Spec. Generated from the code that decid
 ```
 
 - **works**: the container, network or volume is what `docker compose up` would make of it. With "from API" the engine
-  must speak at least that version of the Engine API; the note says what happens where it does not.
+  must speak at least that version of the Engine API: with an older one the service is blocked, by name and line.
 - **ignored, with a warning**: it means nothing to one engine on Linux. `reconcile validate`, the plan and the run name
   it, with its line and the reason.
 - **accepted, nothing to do**: it changes nothing with `docker compose` on one engine either.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from reconciler.spec.editor.texts import TEXTS
@@ -11,6 +10,7 @@ from reconciler.spec.schema.base import Section
 from reconciler.spec.schema.project import Spec
 from reconciler.spec.schema.service import Service
 from reconciler.spec.schema.support import Support, Verdict, support_of
+from reconciler.spec.schema.tree import keys
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _OPENING = {Verdict.REFUSED: "Refused: ", Verdict.IGNORED: "Ignored: "}
@@ -23,16 +23,10 @@ def json_schema() -> Json:
     It is wider than the loader: what a key's grammar, other keys or the files say is for `reconcile validate`.
     """
     long = Spec.model_json_schema()
-    models = {model.__name__: model for model in _models(Section)}
+    models = {key.model.__name__: key.model for key in keys()}
     definitions = {name: _section(models[name], found) for name, found in sorted(long["$defs"].items())}
     top = {"$schema": _DRAFT, "title": "Compose file with x-reconcile", **_section(Spec, long)}
     return {**top, "definitions": definitions}
-
-
-def _models(base: type[Section]) -> Iterator[type[Section]]:
-    for model in base.__subclasses__():
-        yield model
-        yield from _models(model)
 
 
 def _section(model: type[Section], long: Json) -> Json:

@@ -35,6 +35,7 @@ def _any_case(words: tuple[str, ...]) -> str:
 TEXT: Json = {"type": "string"}
 TEXTS: Json = {"type": "array", "items": TEXT}
 SCALAR: Json = {"type": ["string", "number", "boolean", "null"]}
+_SCALARS: Json = {"type": "array", "items": SCALAR}
 _TYPED_TEXT = {
     "integer": like(_WHOLE, "a whole number"),
     "number": like(_NUMBER, "a number"),
@@ -134,35 +135,24 @@ INCLUDE: Json = {
 FORMS: dict[str, Form] = {
     **dict.fromkeys(
         (
+            *("Service.annotations", "Service.environment", "Service.labels", "Service.sysctls", "Deploy.labels"),
+            *("Build.additional_contexts", "Build.args", "Build.labels", "Build.ssh"),
             *(
                 "Command.environment",
                 "Hook.environment",
-                "Service.annotations",
-                "Service.environment",
-                "Service.labels",
-                "Service.sysctls",
-                "Deploy.labels",
-            ),
-            *(
-                "Build.additional_contexts",
-                "Build.args",
-                "Build.labels",
-                "Build.ssh",
                 "DeviceRequest.options",
                 "ReservedDevices.options",
+                "Config.labels",
+                "Secret.labels",
             ),
-            *("Network.labels", "Volume.labels", "VolumeOptions.labels", "Config.labels", "Secret.labels"),
+            *("Network.labels", "Volume.labels", "VolumeOptions.labels"),
         ),
         _PAIRS,
     ),
     **dict.fromkeys(
         (
-            "Service.command",
-            "Service.entrypoint",
-            "Healthcheck.test",
-            "DrainRules.command",
-            "Command.command",
-            "Hook.command",
+            *("Service.command", "Service.entrypoint", "Healthcheck.test", "DrainRules.command"),
+            *("Command.command", "Hook.command"),
         ),
         _COMMAND,
     ),
@@ -192,7 +182,7 @@ FORMS: dict[str, Form] = {
     ),
     **dict.fromkeys(("Limits.memory", "Reservations.memory"), _SIZE_TEXTS),
     **dict.fromkeys(("Service.mac_address", "Attachment.mac_address"), _MACS),
-    **dict.fromkeys(("Network.external", "Volume.external", "Config.external", "Secret.external"), _EXTERNAL),
+    **dict.fromkeys(("Config.external", "Network.external", "Secret.external", "Volume.external"), _EXTERNAL),
     **dict.fromkeys(("Service.configs", "Service.secrets", "Build.secrets", "Service.devices"), each_also(TEXT)),
     "Service.build": also(TEXT),
     "Service.env_file": lambda long: also(TEXT)(each_also(TEXT)(long)),
@@ -216,17 +206,11 @@ FORMS: dict[str, Form] = {
     ),
     "Service.restart": either(words("no", "always", "unless-stopped", "on-failure", pattern="^(on-failure:[0-9]+)?$")),
     "Service.volumes": each_also(TEXT),
-    "ReservedDevices.count": also({"enum": ["all"]}),
-    "FileReference.mode": either({"type": ["integer", "string"]}),
-    "Build.provenance": either(SCALAR),
-    "Build.sbom": either(SCALAR),
-    "Provider.options": either(
-        {"type": "object", "additionalProperties": {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]}}
-    ),
-    "Model.context_size": either({"type": "integer"}),
-    "DeviceRequest.count": also({"enum": ["all"]}),
+    **dict.fromkeys(("DeviceRequest.count", "ReservedDevices.count"), also({"enum": ["all"]})),
+    **dict.fromkeys(("Build.provenance", "Build.sbom"), either(SCALAR)),
     "EnvFile.format": either(words("raw")),
+    **dict.fromkeys(("FileReference.mode", "TmpfsOptions.mode"), either(_NUMBERS_TOO)),
+    "Provider.options": either({"type": "object", "additionalProperties": {"anyOf": [SCALAR, _SCALARS]}}),
     "Port.published": either(_NUMBERS_TOO),
     "RolloutRules.drain": also({"enum": ["none", "signal", "exec", "http"]}),
-    "TmpfsOptions.mode": either({"type": ["integer", "string"]}),
 }

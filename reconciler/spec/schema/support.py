@@ -36,6 +36,10 @@ def _works(limits: str) -> Support:
     return Support(Verdict.WORKS, limits)
 
 
+def _since(api: str, limits: str = "") -> Support:
+    return Support(Verdict.WORKS, limits, api)
+
+
 def _ignored(reason: str) -> Support:
     return Support(Verdict.IGNORED, reason)
 
@@ -49,54 +53,22 @@ def _refused(reason: str, hint: str = "remove it") -> Support:
 
 
 NOT_YET = _refused("not supported yet")
-_NO_BUILD_OPTION = _refused("builds have no such option yet")
-_ONLY_SWARM = _ignored("only Swarm keeps it")
 
-SUPPORT: dict[str, Support] = {
-    "Spec.version": _ignored("it is obsolete"),
-    "Service.annotations": Support(Verdict.WORKS, "refused on older engines", api="1.43"),
-    "Service.cpu_count": _ignored("only engines on Windows count CPUs so: write cpus"),
-    "Service.cpu_percent": _ignored("only engines on Windows have it: write cpus"),
-    "Service.credential_spec": _refused("it is for Windows containers"),
-    "Service.isolation": _works("`default` only: engines on Linux know no other"),
-    "Service.pull_policy": _works(
-        "`refresh`, `daily`, `weekly` and `every_<d>` pull a missing image, with a warning: "
-        "no registry is asked on a schedule yet"
-    ),
-    "Service.userns_mode": _works("`host` only: engines on Linux know no other"),
-    "Service.uts": _works("`host` only: engines on Linux know no other"),
-    "Service.volumes_from": _refused(
-        "replacing the container it names would leave its volumes behind",
-        "mount the same named volumes in both services",
-    ),
-    "Attachment.mac_address": Support(
-        Verdict.WORKS, "older engines set it on the first network only, by priority and name", api="1.44"
-    ),
-    "Build.context": _works("a folder; contexts on other machines are refused"),
+_SWARM_KEEPS = {
+    **dict.fromkeys(("Config.labels", "Config.template_driver"), _ignored("only Swarm keeps configs")),
     **dict.fromkeys(
-        (
-            *("Build.additional_contexts", "Build.entitlements", "Build.extra_hosts", "Build.network"),
-            *("Build.platforms", "Build.privileged", "Build.secrets", "Build.shm_size", "Build.ssh", "Build.ulimits"),
-        ),
-        _NO_BUILD_OPTION,
+        ("Secret.driver", "Secret.driver_opts", "Secret.labels", "Secret.template_driver"),
+        _ignored("only Swarm keeps secrets"),
     ),
-    **dict.fromkeys(("Build.cache_from", "Build.cache_to"), _ignored("builds use the engine's own cache")),
-    "Build.isolation": _refused("it is for Windows images"),
-    "Build.no_cache": _ignored("an image is built once for what it is made of"),
+    **dict.fromkeys(("Config.external", "Secret.external"), _works("refused where a service uses it: Swarm has those")),
     **dict.fromkeys(
-        ("Build.provenance", "Build.sbom"), _ignored("the image stays on the engine, without attestations")
+        ("FileReference.uid", "FileReference.gid", "FileReference.mode"),
+        _works("numbers; of `file:` ignored, with a warning: a mounted file keeps its own"),
     ),
-    "Build.pull": _ignored("base images are pulled where they are missing"),
-    "Build.tags": _ignored("an image has one tag, made of what it was built from"),
-    "Config.labels": _ONLY_SWARM,
-    "Config.template_driver": _ONLY_SWARM,
-    **dict.fromkeys(("Secret.driver", "Secret.driver_opts", "Secret.labels", "Secret.template_driver"), _ONLY_SWARM),
-    "Config.external": _works("refused where a service mounts it: only Swarm keeps configs"),
-    "Secret.external": _works("refused where a service mounts it: only Swarm keeps secrets"),
-    "FileReference.gid": _works("of `environment:` and `content:`; a mounted file keeps its own, with a warning"),
-    "FileReference.mode": _works("of `environment:` and `content:`; a mounted file keeps its own, with a warning"),
-    "FileReference.uid": _works("of `environment:` and `content:`; a mounted file keeps its own, with a warning"),
-    "Service.attach": _nothing("it is about the logs that `docker compose up` shows"),
+}
+
+_OTHER_PROGRAMS = {
+    "Service.attach": _nothing("it is about what `docker compose up` shows"),
     "Service.develop": _ignored("only `docker compose watch` reads it"),
     "Service.models": _refused(
         "a model runner would have to serve them",
@@ -118,29 +90,69 @@ SUPPORT: dict[str, Support] = {
         "it is brought about by a plugin of Docker Compose", "run what it provides as a service"
     ),
     "Service.pull_refresh_after": _ignored("Compose ignores it too: write pull_policy: every_DURATION"),
-    "Service.use_api_socket": _works("the socket without the passwords of registries, with a warning"),
-    "Spec.models": _nothing("a service that names one is refused"),
-    "Reservations.generic_resources": _ignored("only Swarm counts them"),
-    "VolumeOptions.subpath": Support(Verdict.WORKS, "refused on older engines", api="1.45"),
-    "BindOptions.recursive": Support(
-        Verdict.WORKS, "`readonly` and `writable` are refused on older engines", api="1.44"
+    "Service.use_api_socket": _works("the engine's socket; the passwords of registries not, with a warning"),
+    "Spec.models": _nothing("services that use one are refused"),
+}
+
+_BUILDS = {
+    "Build.context": _works("a folder; contexts on other machines are refused"),
+    **dict.fromkeys(
+        (
+            *("Build.additional_contexts", "Build.entitlements", "Build.extra_hosts", "Build.network"),
+            *("Build.platforms", "Build.privileged", "Build.secrets", "Build.shm_size", "Build.ssh", "Build.ulimits"),
+        ),
+        _refused("builds have no such option yet"),
     ),
-    "Mount.image": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
-    "Mount.type": _works("`image` needs API 1.48; `npipe` and `cluster` are refused"),
-    "Attachment.gw_priority": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
-    "Attachment.interface_name": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
-    "Network.enable_ipv4": Support(Verdict.WORKS, "refused on older engines", api="1.48"),
+    **dict.fromkeys(("Build.cache_from", "Build.cache_to"), _ignored("builds use the engine's own cache")),
+    "Build.isolation": _refused("it is for Windows images"),
+    "Build.no_cache": _ignored("an image is built once for what it is made of"),
+    **dict.fromkeys(
+        ("Build.provenance", "Build.sbom"), _ignored("the image stays on the engine, without attestations")
+    ),
+    "Build.pull": _ignored("base images are pulled where they are missing"),
+    "Build.tags": _ignored("an image has one tag, made of what it was built from"),
+}
+
+SUPPORT: dict[str, Support] = {
+    **_BUILDS,
+    **_SWARM_KEEPS,
+    **_OTHER_PROGRAMS,
+    "Spec.version": _ignored("it is obsolete"),
+    "Network.enable_ipv4": _since("1.48"),
+    "Service.annotations": _since("1.43"),
+    "Service.cpu_count": _ignored("only engines on Windows count CPUs so: write cpus"),
+    "Service.cpu_percent": _ignored("only engines on Windows have it: write cpus"),
+    "Service.credential_spec": _refused("it is for Windows containers"),
+    "Service.isolation": _works("`default` only: engines on Linux know no other"),
+    "Service.pull_policy": _works(
+        "`refresh`, `daily`, `weekly` and `every_<d>` pull a missing image, with a warning: "
+        "no registry is asked on a schedule yet"
+    ),
+    "Service.userns_mode": _works("`host` only: engines on Linux know no other"),
+    "Service.uts": _works("`host` only: engines on Linux know no other"),
+    "Service.volumes_from": _refused(
+        "replacing the container it names would leave its volumes behind",
+        "mount the same named volumes in both services",
+    ),
+    "Attachment.gw_priority": _since("1.48"),
+    "Attachment.interface_name": _since("1.48"),
+    "Attachment.mac_address": _works("before API 1.44 on the first network only, by priority and name"),
+    "BindOptions.recursive": _since("1.44", "`disabled` from any"),
     "Deploy.endpoint_mode": _ignored(
         "only Swarm has endpoint modes: every replica answers to the service's name in Docker's DNS"
     ),
     "Deploy.placement": _ignored("only Swarm has nodes to choose from: every replica runs on the one engine"),
-    "Reservations.cpus": _ignored("only Swarm reserves CPUs: an engine limits them, and shares them by cpu_shares"),
-    "Healthcheck.start_interval": Support(Verdict.WORKS, "refused on older engines", api="1.44"),
+    "Healthcheck.start_interval": _since("1.44"),
     "Ipam.options": _ignored("no built-in driver of the engine has any, and Compose does not send them"),
     "Mount.consistency": _nothing("engines on Linux have one consistency"),
+    "Mount.image": _since("1.48"),
+    "Mount.type": _works("`npipe` (Windows) and `cluster` (Swarm) are refused; `image` needs API 1.48"),
     "Port.app_protocol": _nothing("it tells people what speaks there"),
     "Port.mode": _nothing("on one engine, `ingress` and `host` are the same"),
     "Port.name": _nothing("it tells people what the port is for"),
+    "Reservations.cpus": _ignored("only Swarm reserves CPUs: an engine limits them, and shares them by cpu_shares"),
+    "Reservations.generic_resources": _ignored("only Swarm counts them"),
+    "VolumeOptions.subpath": _since("1.45"),
 }
 
 

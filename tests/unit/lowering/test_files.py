@@ -140,8 +140,8 @@ def test_what_cannot_be_had_is_told(tmp_path: Path) -> None:
     spec = secret(path, uid="1", mode="0400")
     spec["declared"]["secrets"]["s"]["driver"] = "vault"
     assert [notice.message for notice in project(tmp_path, **spec).notices] == [
-        "services.web.secrets: mode, uid of s mean nothing: a mounted file keeps its own",
         "secrets.s.driver: is ignored: only Swarm keeps secrets",
+        "services.web.secrets: mode, uid of s mean nothing: a mounted file keeps its own",
     ]
 
 

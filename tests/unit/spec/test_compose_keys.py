@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.observed import EngineInfo
+from reconciler.planner.engine_features import network_too_new, too_new
 from reconciler.spec.load import Loaded
 from reconciler.spec.lowering import lower
 from reconciler.spec.schema.support import SUPPORT, Verdict
 from reconciler.spec.schema.tree import ANY, ITEM, Key, keys
 from tests.support.compose_keys import page, refused
 
+FLOOR = EngineInfo(name="old", id="old", version="20.10", api="1.41")
 PAGE = Path(__file__).parents[3] / "docs" / "compose-keys.md"
 _NAMES = """\
 annotations attach blkio_config build cap_add cap_drop cgroup cgroup_parent command configs container_name cpu_count
@@ -25,19 +28,60 @@ pull_refresh_after read_only restart runtime scale secrets security_opt shm_size
 stop_signal storage_opt sysctls tmpfs tty ulimits use_api_socket user userns_mode uts volumes volumes_from working_dir
 """
 SERVICE_KEYS = _NAMES.split()
+SINCE: dict[str, tuple[str, Any]] = {
+    "Attachment.gw_priority": ("services.a.networks.default.gw_priority", 1),
+    "Attachment.interface_name": ("services.a.networks.default.interface_name", "eth9"),
+    "BindOptions.recursive": (
+        "services.a.volumes",
+        [{"type": "bind", "source": "/", "target": "/x", "read_only": True, "bind": {"recursive": "readonly"}}],
+    ),
+    "Healthcheck.start_interval": (
+        "services.a.healthcheck",
+        {"test": ["CMD", "x"], "start_period": "9s", "start_interval": "1s"},
+    ),
+    "Mount.image": ("services.a.volumes", [{"type": "image", "source": "x", "target": "/x", "image": {}}]),
+    "Network.enable_ipv4": ("networks.default.enable_ipv4", True),
+    "Service.annotations": ("services.a.annotations", {"a": "b"}),
+    "VolumeOptions.subpath": (
+        "services.a.volumes",
+        [{"type": "volume", "source": "v", "target": "/x", "volume": {"subpath": "y"}}],
+    ),
+}
 IGNORED: dict[str, tuple[str, Any]] = {
+    "Build.cache_from": ("services.a.build.cache_from", ["x"]),
+    "Build.cache_to": ("services.a.build.cache_to", ["x"]),
+    "Build.no_cache": ("services.a.build.no_cache", True),
+    "Build.provenance": ("services.a.build.provenance", "true"),
+    "Build.pull": ("services.a.build.pull", True),
+    "Build.sbom": ("services.a.build.sbom", "true"),
+    "Build.tags": ("services.a.build.tags", ["x"]),
     "Service.cpu_count": ("services.a.cpu_count", 2),
     "Service.cpu_percent": ("services.a.cpu_percent", 50),
     "Deploy.endpoint_mode": ("services.a.deploy.endpoint_mode", "vip"),
     "Deploy.placement": ("services.a.deploy.placement", {"constraints": ["node.role == manager"]}),
     "Reservations.cpus": ("services.a.deploy.resources.reservations.cpus", 0.5),
+    "Reservations.generic_resources": (
+        "services.a.deploy.resources.reservations.generic_resources",
+        [{"discrete_resource_spec": {"kind": "ssd", "value": 1}}],
+    ),
+    "Service.develop": ("services.a.develop", {"watch": [{"path": ".", "action": "rebuild"}]}),
+    "Service.pull_refresh_after": ("services.a.pull_refresh_after", "1h"),
     "Ipam.options": ("networks.default.ipam.options", {"a": "b"}),
+    "Config.labels": ("configs.f.labels", {"a": "b"}),
+    "Config.template_driver": ("configs.f.template_driver", "golang"),
+    "Secret.driver": ("secrets.f.driver", "vault"),
+    "Secret.driver_opts": ("secrets.f.driver_opts", {"a": "b"}),
+    "Secret.labels": ("secrets.f.labels", {"a": "b"}),
+    "Secret.template_driver": ("secrets.f.template_driver", "golang"),
 }
 
 
 def spec(path: tuple[str, ...], value: Any) -> str:
     """A spec, as JSON, with one key more."""
-    document: dict[str, Any] = {"services": {"a": {"image": "x"}}}
+    document: dict[str, Any] = {"services": {"a": {"image": "x"}}, "volumes": {"v": {}}}
+    if path[0] in ("configs", "secrets"):
+        document |= {path[0]: {path[1]: {"environment": "HOME"}}}
+        document["services"]["a"] |= {path[0]: [path[1]]}
     _put(document, path, value)
     return json.dumps(document)
 
@@ -79,3 +123,13 @@ def test_what_the_page_calls_ignored_is_warned_about(loader: Callable[..., Loade
     for row, (path, value) in IGNORED.items():
         (notice,) = lower(loader(spec(tuple(path.split(".")), value))).notices
         assert notice.message == f"{path}: is ignored: {SUPPORT[row].reason}"
+
+
+def test_what_needs_a_newer_engine_is_refused_by_an_older_one(loader: Callable[..., Loaded]) -> None:
+    """With the version that the page names."""
+    assert {row for row, support in SUPPORT.items() if support.api} == SINCE.keys()
+    for row, (path, value) in SINCE.items():
+        project = lower(loader(spec(tuple(path.split(".")), value)))
+        said = [text for service in project.services for text, _ in filter(None, [too_new(service, FLOOR)])]
+        said += filter(None, (network_too_new(network, FLOOR) for network in project.networks))
+        assert [f"needs Engine API {SUPPORT[row].api}," in message for message in said] == [True], row

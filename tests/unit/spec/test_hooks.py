@@ -123,7 +123,7 @@ def test_what_needs_another_program_is_refused(loader: Loader, text: str, error:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pull_refresh_after: 5h", "is ignored, as by Compose: write pull_policy: every_DURATION"),
+        ("pull_refresh_after: 5h", "is ignored: Compose ignores it too: write pull_policy: every_DURATION"),
         ("develop: {watch: [{path: a, action: rebuild}]}", "is ignored: only `docker compose watch` reads it"),
         ("use_api_socket: true", "the container gets the engine's socket, and no passwords of registries"),
         (

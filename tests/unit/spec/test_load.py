@@ -93,10 +93,6 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
     [
         ("prots: [80]", "compose.yaml:4: services.web.prots: unknown key (did you mean 'ports'?)"),
         (
-            "build: {context: ., isolation: hyperv}",
-            "compose.yaml:4: services.web.build.isolation: 'isolation' is not supported: it is for Windows images",
-        ),
-        (
             "extends: other",
             (
                 "compose.yaml:4: services.web.extends: there is no service 'other' in compose.yaml (extends finds "
@@ -263,13 +259,6 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
             (
                 "compose.yaml:4: services.web.command: ';' in 'a; b' needs a shell (there is no "
                 'shell: write ["sh", "-c", "..."], or quote the character)'
-            ),
-        ),
-        (
-            "build: https://example.com/x.git",
-            (
-                "compose.yaml:4: services.web.build.context: a remote build context "
-                "('https://example.com/x.git') is not supported yet"
             ),
         ),
         ("restart:", "compose.yaml:4: services.web.restart: must be a string, not nothing"),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.planner import conflicts
 from reconciler.spec.load import Loaded
 from reconciler.spec.lowering import lower
 from reconciler.spec.schema.support import SUPPORT, Verdict
@@ -41,11 +40,6 @@ def test_a_key_that_a_model_refuses_is_refused_by_its_row() -> None:
     rows = {f"{key.model.__name__}.{key.name}": key for key in keys()}
     refused = {name for name, key in rows.items() if key.name in key.model.not_yet and name in SUPPORT}
     assert {name for name in refused if SUPPORT[name].verdict is not Verdict.REFUSED} == set()
-
-
-def test_the_api_that_the_planner_asks_for_is_the_one_that_is_documented() -> None:
-    """Both are written by hand, in layers that do not know each other."""
-    assert SUPPORT["Service.annotations"].api == conflicts.ANNOTATIONS
 
 
 def test_keys_are_found_in_lists_too() -> None:
