@@ -145,8 +145,13 @@ def _image(operations: list[Operation]) -> str:
 
 
 def _causes(operations: list[Operation]) -> tuple[Difference, ...]:
-    """Why a replica is created or an image fetched says why all that follows is done; else every operation's causes."""
+    """Why a replica is created, an image fetched or a network removed first says why all that follows is done.
+
+    Else every operation's causes.
+    """
     leading = [operation for operation in operations if operation.kind in _LEADING and operation.cause]
+    if operations[0].kind == "network.remove":
+        leading = operations[:1]
     return _distinct(cause for operation in leading[:1] or operations for cause in operation.cause)
 
 

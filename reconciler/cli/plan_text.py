@@ -133,13 +133,18 @@ def _resource_text(change: Change, column: int) -> str:
 
 def _replica_text(change: Change, service: ServiceStatus | None, column: int) -> str:
     verb = "recreate" if change.impact == "recreate" else change.verb
-    order = service.order if service and change.impact != "recreate" else ""
+    order = service.order if service and _in_order(change, service) else ""
     how = ", ".join(part for part in (_IMPACT.get(change.impact, ""), order) if part)
     return f"{targets_text(change.targets).ljust(column)}  {verb}{': ' + how if how else ''}"
 
 
+def _in_order(change: Change, service: ServiceStatus) -> bool:
+    """Whether the replicas are replaced in the service's order; a gap leaves nothing to do first."""
+    return change.impact != "recreate" and (change.impact, service.order) != ("gap", "start-first")
+
+
 def _order_reason(change: Change, service: ServiceStatus | None) -> str:
-    reason = service.order_reason if service and change.impact != "recreate" else ""
+    reason = service.order_reason if service and _in_order(change, service) else ""
     return f"({clean(reason)})" if reason else ""
 
 

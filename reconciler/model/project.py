@@ -247,6 +247,7 @@ class Network:
 
     `keeps_addresses` says that a replica must be able to leave it and come back with the same address (`publish:
     healthy`), which engines allow only on networks whose subnet was asked for; false where the spec gives a subnet.
+    `sources` maps field paths (`driver_opts.mtu`) to `file:line`.
     """
 
     key: str
@@ -255,6 +256,13 @@ class Network:
     definition: JSON = field(default_factory=dict)
     source: str = ""
     keeps_addresses: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, path: str) -> str:
+        """The `file:line` that set this field, or the nearest enclosing one that is known."""
+        while path not in self.sources and path:
+            path = path.rpartition(".")[0]
+        return self.sources.get(path, self.source)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from reconciler.model import labels
 from reconciler.model.memory import Restarts
 from reconciler.model.observed import Container
 from reconciler.planner.context import Context, View
+from reconciler.planner.gates import left_behind
 from reconciler.planner.slots import Slot
 
 FIRST, LONGEST = 10.0, 300.0
@@ -47,7 +48,8 @@ def restarts(context: Context, view: View, slot: Slot) -> Restarts | None:
 def _lost(view: View, slot: Slot) -> Container | None:
     if any(item.field.startswith(BY_DEPENDENCY) for item in slot.drift):
         return None
-    return next((item for item in slot.others if item.labels.get(labels.SPEC_HASH) == view.desired_hash), None)
+    same = (item for item in slot.others if item.labels.get(labels.SPEC_HASH) == view.desired_hash)
+    return next((item for item in same if not left_behind(view.gate, item)), None)
 
 
 def _by_hand(slot: Slot) -> str:

@@ -11,6 +11,7 @@ from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.model.redaction import redact
 from reconciler.planner.context import Context, View
+from reconciler.planner.gates import left_behind
 from reconciler.planner.rollback import BUILT_IN
 from reconciler.planner.slots import Slot
 
@@ -20,9 +21,14 @@ SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ip
 
 def slot_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
     """Why this slot's container is created or replaced: as found when that began, else as it shows now."""
-    begun = slot.current is not None or not slot.others
+    begun = slot.current is not None or not slot.others or _was_stopped_for_network(view, slot)
     kept = context.memory.causes.get((view.service.name, slot.number)) if begun else None
     return kept or _present_cause(context, view, slot)
+
+
+def _was_stopped_for_network(view: View, slot: Slot) -> bool:
+    previous = slot.previous
+    return previous is not None and not previous.occupied and bool(left_behind(view.gate, previous))
 
 
 def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference, ...]:
@@ -40,6 +46,7 @@ def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference
     found += _content_differences(context, view, previous)
     found += _network_differences(view, previous, context.project, slot.number)
     found += _share_differences(view, previous)
+    found += view.gate.networks.cause(left_behind(view.gate, previous))
     return tuple(found) or (_hidden_difference(view, previous),)
 
 

@@ -15,6 +15,7 @@ from reconciler.model.project import Notice, Service
 from reconciler.model.step import Condition
 from reconciler.planner.gates import Gate, State, monitor_seconds
 from reconciler.planner.images import BoundImage, bind_image, bind_stable
+from reconciler.planner.networks import judge_networks
 from reconciler.planner.order import OrderChoice, choose_order
 from reconciler.planner.payload import container_name, spec_hash
 from reconciler.planner.rollback import going_back, last_good
@@ -111,6 +112,7 @@ class Context:
         self.observed = observed
         self.memory = memory
         self.now = now
+        self.networks = judge_networks(desired, observed, memory)
         self.draft = Draft(observed.inflight, memory.failed_operations)
         self._by_service: dict[str, list[Container]] = defaultdict(list)
         for container in observed.containers:
@@ -190,6 +192,7 @@ class Context:
             mutations=self.observed.mutations,
             swap_limited=self.observed.engine.swap_limited,
             inflight=self.observed.inflight,
+            networks=self.networks,
         )
         by_slot: dict[int, list[Container]] = defaultdict(list)
         for container in self.containers(service.name):

@@ -8,7 +8,7 @@ from reconciler.model.observed import Container
 from reconciler.planner import containers, naming
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
-from reconciler.planner.gates import State
+from reconciler.planner.gates import State, left_behind
 from reconciler.planner.leaving import leave
 from reconciler.planner.slots import Slot
 
@@ -88,6 +88,7 @@ def startable(context: Context, view: View, slot: Slot) -> Container | None:
         if other.status == "exited"
         and other.labels.get(labels.SPEC_HASH) != view.desired_hash
         and other.name not in context.memory.attempted
+        and not left_behind(view.gate, other)
     )
     return next(stopped, None)
 

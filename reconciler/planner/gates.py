@@ -15,6 +15,7 @@ from reconciler.model.project import Service
 from reconciler.planner.drift import in_place_changes, written_paths
 from reconciler.planner.images import BoundImage
 from reconciler.planner.keys import container_key, up_key
+from reconciler.planner.networks import Networks
 
 NANOSECONDS = 1e9
 INTERVAL, RETRIES, TIMEOUT = 30.0, 3, 30.0  # Engine API: what a health check has where it does not say
@@ -70,6 +71,7 @@ class Gate:
     mutations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     swap_limited: bool = False
     inflight: frozenset[str] = frozenset()
+    networks: Networks = field(default_factory=Networks)
 
     @property
     def stable(self) -> bool:
@@ -129,6 +131,10 @@ def judge(gate: Gate, container: Container, others: tuple[Container, ...] = ()) 
 
     EMPTY means that it must be replaced by its equal. FAILED, that it must not: a rollout brought it up.
     """
+    networks = left_behind(gate, container)
+    if networks:
+        reason = f"has to join {', '.join(networks)} anew"
+        return Verdict(State.EMPTY, reason, drift=gate.networks.cause(networks))
     if _made_room(gate, container, others):
         return Verdict(State.STOPPED, "was stopped to make room")
     trouble, drift = _trouble(gate, container)
@@ -141,6 +147,20 @@ def judge(gate: Gate, container: Container, others: tuple[Container, ...] = ()) 
         ends_at = container.started_at + gate.service.rollout.progress_deadline
         return Verdict(State.READY if container.status == "exited" else State.WAITING, ready_at=ends_at)
     return _gate(gate, container, others)
+
+
+def left_behind(gate: Gate, container: Container) -> tuple[str, ...]:
+    """The networks for whose sake the container has to be replaced, as `Networks.left_behind`.
+
+    What ended by itself, and may, is not run again; a job goes on where it began.
+    """
+    if gate.service.job and container.started_at:
+        return ()
+    slot = (gate.service.name, int(container.labels.get(labels.SLOT) or 0))
+    ended = container.status == "exited" and _may_end(gate, container) and slot not in gate.memory.causes
+    away = container_networks_away(gate.memory, container)
+    leaving = tuple(name for name in away if name in gate.networks.changed)
+    return () if ended else (*leaving, *gate.networks.left_behind(gate.service, container))
 
 
 def describe_exit(container: Container) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Observed
@@ -12,6 +14,7 @@ from reconciler.planner.dependencies import in_dependency_order
 from reconciler.planner.gates import watched_too_briefly
 from reconciler.planner.learning import newly_stable, newly_up
 from reconciler.planner.prune import prune
+from reconciler.planner.renewal import renew
 from reconciler.planner.resources import plan_networks, plan_volumes, resources_missing
 from reconciler.planner.rollout import roll
 from reconciler.planner.status import service_status
@@ -31,14 +34,15 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
         return _finish(context, {})
     plan_networks(context)
     plan_volumes(context)
+    held = renew(context)
     waits = {
-        service.name: _plan_service(context, context.view(service))
+        service.name: held.get(service.name) or _plan_service(context, context.view(service))
         for service in in_dependency_order(desired.project.services)
     }
     settled = all(condition.reason in CALM for condition in context.draft.conditions) and all(
         context.view(service).settled for service in desired.project.services
     )
-    prune(context, settled=settled)
+    prune(context, settled=settled and not context.networks.changed)
     _name_a_deadlock(context, waits)
     return _finish(context, waits)
 
@@ -81,9 +85,18 @@ def _finish(context: Context, waits: dict[str, str]) -> Step:
         failures=tuple(draft.failures),
         notices=tuple(draft.notices),
         retry_at=min(draft.retries, default=None),
-        up=tuple(item for view in context.views for item in newly_up(context, view)),
+        up=tuple(item for view in _coming_up(context) for item in newly_up(context, view)),
         stable=tuple(item for view in context.views if (item := newly_stable(context, view))),
     )
+
+
+def _coming_up(context: Context) -> Iterator[View]:
+    """Every service's view, and of one that failed and stays in force the last good one, which may serve beside it."""
+    for view in context.views:
+        yield view
+        good = context.last_good_view(view) if view.failure and not view.going_back else None
+        if good:
+            yield good
 
 
 def _statuses(context: Context, waits: dict[str, str]) -> list[ServiceStatus]:

@@ -7,7 +7,7 @@ from reconciler.model.observed import Container, Foreign
 from reconciler.model.operation import Difference, Operation
 from reconciler.planner import containers
 from reconciler.planner.context import Context
-from reconciler.planner.resources import is_our_network
+from reconciler.planner.networks import is_ours
 
 
 def prune(context: Context, *, settled: bool) -> None:
@@ -49,7 +49,7 @@ def _remove_service(context: Context, name: str, *, settled: bool) -> None:
 def _remove_networks(context: Context) -> None:
     wanted = {network.name for network in context.desired.project.networks}
     for network in context.observed.networks:
-        if network.name in wanted or not is_our_network(context, network):
+        if network.name in wanted or not is_ours(context.desired, network):
             continue
         attached: tuple[Foreign | Container, ...] = (*context.observed.foreign, *context.observed.containers)
         users = sorted(item.name for item in attached if network.name in item.networks)

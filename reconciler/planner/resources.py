@@ -7,11 +7,12 @@ from typing import Literal
 
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
-from reconciler.model.observed import Container, Foreign, NetworkState, json_value
+from reconciler.model.observed import NetworkState, json_value
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Network, Service, Volume
 from reconciler.planner.context import Context
 from reconciler.planner.engine_features import network_too_new
+from reconciler.planner.networks import is_ours, network_hash
 from reconciler.planner.payload import compose_project_labels
 
 Resource = Literal["network", "volume"]
@@ -49,17 +50,6 @@ def _absent(context: Context, network: str) -> bool:
     return network in context.draft.absent or context.observed.network(network) is None
 
 
-def is_our_network(context: Context, network: NetworkState) -> bool:
-    """Whether this project, by this instance, made the network."""
-    found = network.labels
-    return found.get(labels.PROJECT) == context.project and found.get(labels.INSTANCE) == context.desired.instance
-
-
-def network_hash(context: Context, network: Network) -> str:
-    """The desired hash of a network's definition."""
-    return keyed_hash(context.desired.hash_key, network.definition)
-
-
 def _missing_network(context: Context, network: Network) -> None:
     unknown = network_too_new(network, context.observed.engine)
     if unknown:
@@ -83,8 +73,7 @@ def _ask_for_subnet(context: Context, network: Network, existing: NetworkState) 
 
     Only while nobody is attached: later it stays as it is.
     """
-    attached: tuple[Container | Foreign, ...] = (*context.observed.containers, *context.observed.foreign)
-    if labels.SUBNET in existing.labels or any(network.name in item.networks for item in attached):
+    if labels.SUBNET in existing.labels or _attached(context, network, existing):
         return
     pools = json_value(existing.raw, "IPAM", "Config") or []
     chosen = next((pool["Subnet"] for pool in pools if "." in (pool.get("Subnet") or "")), "")
@@ -105,17 +94,20 @@ def _ask_for_subnet(context: Context, network: Network, existing: NetworkState) 
     context.draft.absent.add(network.name)
 
 
+def _attached(context: Context, network: Network, existing: NetworkState) -> bool:
+    """Whether anybody is on this very network; stopped containers may still name a former one of that name."""
+    places = (item.networks.get(network.name) for item in context.observed.containers)
+    ours = any(place and place.network_id in {"", existing.id} for place in places)
+    return ours or any(network.name in item.networks for item in context.observed.foreign)
+
+
 def _check_network(context: Context, network: Network, existing: NetworkState) -> None:
-    if not is_our_network(context, existing):
+    if not is_ours(context.desired, existing):
         message = f"network {network.name} exists and is not ours; rename it in the spec or declare it `external: true`"
         context.draft.stall("NetworkNotOurs", message, source=network.source)
-    elif existing.labels.get(labels.SPEC_HASH) != network_hash(context, network):
-        message = (
-            f"network {network.name} was created with another definition, and a network cannot be changed in place; "
-            f"give it a new key or `name:`, and the containers move over"
-        )
-        context.draft.stall("NetworkChanged", message, source=network.source)
-    elif network.keeps_addresses:
+    elif network.name in context.networks.refused:
+        context.draft.stall("Blocked", context.networks.refused[network.name], source=network.source)
+    elif network.keeps_addresses and network.name not in context.networks.changed:
         _ask_for_subnet(context, network, existing)
 
 
@@ -146,7 +138,7 @@ def _create(context: Context, item: Network | Volume, resource: Resource, ours: 
 def _network_labels(context: Context, network: Network) -> dict[str, str]:
     return {
         **_ours(context),
-        labels.SPEC_HASH: network_hash(context, network),
+        labels.SPEC_HASH: network_hash(context.desired, network),
         labels.COMPOSE_NETWORK: network.key,
     }
 

@@ -14,10 +14,11 @@ from reconciler.planner.conflicts import held_by_our_own
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import has_failed_dependency, waits_for
 from reconciler.planner.failing import fail_on
-from reconciler.planner.gates import State
+from reconciler.planner.gates import State, left_behind
 from reconciler.planner.keys import container_key
 from reconciler.planner.leaving import leave
 from reconciler.planner.payload import later_networks, rollout_id
+from reconciler.planner.resources import resources_missing
 from reconciler.planner.slots import Slot
 
 
@@ -33,9 +34,10 @@ def roll(context: Context, view: View, blocked: str) -> str:
         failing.report(context, view, view.failure)
         if not view.going_back:
             failing.pause(context, view)
-            _restore(context, view, failing.to_restore(view))
-            return ""
-    waiting = _image_wait(context, view) or blocked or ("" if view.desired_hash else _shares_wait(view))
+            missing = resources_missing(context, view.service)
+            _restore(context, view, set() if missing else failing.to_restore(view))
+            return missing
+    waiting = image_wait(context, view) or blocked or ("" if view.desired_hash else _shares_wait(view))
     if waiting:
         return waiting
     return _advance_slots(context, view)
@@ -52,7 +54,8 @@ def _retire_surplus(context: Context, view: View) -> None:
             context.draft.stall("RemoveFailed", message, view.service.name, view.service.source())
 
 
-def _image_wait(context: Context, view: View) -> str:
+def image_wait(context: Context, view: View) -> str:
+    """Ask for the service's image where it is not there yet; what it waits for then, in words ("" for nothing)."""
     operation = view.image.operation
     if view.image.state == "error" and view.going_back:
         return ""  # what only has to be started again needs no image
@@ -285,6 +288,8 @@ def _remove_from(context: Context, view: View, slot: Slot) -> None:
 def _impact(view: View, slot: Slot) -> Impact:
     if not slot.others:
         return "none"
+    if any(left_behind(view.gate, other) for other in slot.others):
+        return "gap"
     if not slot.occupied_others and slot.state is not State.READY and view.order.order == "start-first":
         return "recreate"
     several = len(view.slots) > 1 and view.limit < len(view.slots)

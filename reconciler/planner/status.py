@@ -11,7 +11,7 @@ from reconciler.model.step import ServiceStatus
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.drift import written_paths
-from reconciler.planner.gates import State, changed_by_hand, describe_exit
+from reconciler.planner.gates import State, changed_by_hand, describe_exit, left_behind
 from reconciler.planner.protection import gate_words, protection
 from reconciler.planner.slots import Slot
 
@@ -103,8 +103,10 @@ def _copied(context: Context, view: View) -> bool:
 
 def _same_definition(view: View, slot: Slot) -> bool:
     """Whether the slot holds the desired definition, but somebody or something stopped it."""
-    removed = slot.previous is None and slot.number in view.gate.known_slots
-    return removed or bool(slot.previous and slot.previous.labels.get(labels.SPEC_HASH) == view.desired_hash)
+    previous = slot.previous
+    if previous is None:
+        return slot.number in view.gate.known_slots
+    return previous.labels.get(labels.SPEC_HASH) == view.desired_hash and not left_behind(view.gate, previous)
 
 
 def _reason(context: Context, view: View) -> str:

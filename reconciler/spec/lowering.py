@@ -145,7 +145,12 @@ def _networks(loaded: Loaded, scopes: list[Scope]) -> Iterable[Network]:
             definition = {} if external else network_definition(spec)
             source = loaded.sources.get(f"networks.{key}", "")
             kept = key in published and keeps_addresses(spec)
-            yield Network(key, spec["name"], external, definition, source, keeps_addresses=kept)
+            sources = _below(loaded.sources, f"networks.{key}.")
+            yield Network(key, spec["name"], external, definition, source, keeps_addresses=kept, sources=sources)
+
+
+def _below(sources: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {path.removeprefix(prefix): place for path, place in sources.items() if path.startswith(prefix)}
 
 
 def _volumes(loaded: Loaded, scopes: list[Scope]) -> Iterable[Volume]:

@@ -71,6 +71,8 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         outside.disconnect(world.engine, port, world.container(name))
     elif verb == "rename":
         outside.rename(world.engine, world.container(name), port)
+    elif verb == "attach":
+        outside.connect(world.engine, port, world.foreign(name, {"Image": "example/web:1.0"}))
     elif verb == "compose":
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}
         world.foreign(f"{name}-web-1", {"Image": "example/web:1.0", "Labels": labels})

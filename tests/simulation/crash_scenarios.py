@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.engine.simulated import Behaviour, outside
@@ -107,6 +107,7 @@ PORT = ["8080:80"]
 NAMED: Mapping[str, Any] = {"volumes": {"data": {}}}
 TWO_NETWORKS: Mapping[str, Any] = {"networks": {"front": {}, "back": {}}}
 SUBNET = {"networks": {"default": {"ipam": {"config": [{"subnet": "172.30.7.0/24"}]}}}}
+INTERNAL: Mapping[str, Any] = {"networks": {"default": {"internal": True}}}
 TWO_TIERS = {
     "db": service("1"),
     "web": service("1", depends_on={"db": {"condition": "service_healthy"}}),
@@ -156,6 +157,26 @@ SCENARIOS: Mapping[str, Scenario] = {
     "removed service": Scenario(({**web(), "old": service("1")},), web(), {"web": 1}),
     "one more network": Scenario(
         (web(networks=["front"]),), web(networks=["front", "back"]), {"web": 1}, top=TWO_NETWORKS
+    ),
+    "changed network": Scenario((TWO_TIERS,), TWO_TIERS, top_after=INTERNAL),
+    "changed network, scaled, and a new release": Scenario(
+        (web("1", scale=3, networks=["front", "back"]),),
+        web("2", scale=3, networks=["front", "back"]),
+        top=TWO_NETWORKS,
+        top_after={"networks": {"front": {"labels": {"tier": "1"}}, "back": {}}},
+    ),
+    "changed network, publish: healthy": Scenario(
+        (web(rollout={"publish": "healthy"}),), web(rollout={"publish": "healthy"}), top_after=INTERNAL
+    ),
+    "changed network, container_name": Scenario(
+        (web(container_name="front"),), web(container_name="front"), top_after=INTERNAL
+    ),
+    "changed network, after a job": Scenario((MIGRATED,), MIGRATED, top_after=INTERNAL),
+    "changed network, shared namespace": Scenario((_beside("1"),), _beside("1"), top_after=INTERNAL),
+    "changed network, removed service": Scenario(({**web(), "old": service("1")},), web(), top_after=INTERNAL),
+    "changed network, bad image": replace(fails("dies", 0), top_after=INTERNAL),
+    "changed network, bad image, paused": replace(
+        fails("sick", 0, update={"failure_action": "pause"}), top_after=INTERNAL
     ),
     "shared network namespace": Scenario((_beside("1"),), _beside("2")),
     "bad image, rolled back": fails("dies", 1),

@@ -133,8 +133,13 @@ class World:
         while True:
             self.made += 1
             made = hashlib.sha256(f"{kind}:{self.made}:{name}".encode()).hexdigest()
-            if not any(made in known for known in (self.containers, self.networks, self.volumes)):
+            known = (self.containers, self.networks, self.volumes, self._joined())
+            if not any(made in ids for ids in known):
                 return made
+
+    def _joined(self) -> set[str]:
+        """Ids of the networks that containers joined, some of which may be gone."""
+        return {one.get("NetworkID", "") for box in self.containers.values() for one in box.endpoints.values()}
 
     def behaviour(self, image: str, config: Mapping[str, Any]) -> Behaviour:
         """What that image does with that configuration."""
