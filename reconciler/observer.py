@@ -143,6 +143,7 @@ class Observer:
             image_inspects=dict(self._image_inspects),
             registry=dict(registry),
             changes=dict(self._changes),
+            missing_paths=self.observed().missing_paths,
         )
 
     def _changed(self, key: str, row: Mapping[str, Any]) -> bool:
@@ -190,6 +191,9 @@ class Observer:
             volumes=tuple(volume_from_row(row) for row in self._volumes or ()),
             images=tuple(image_from_row(row, self._image_inspects.get(row["Id"])) for row in self._images or ()),
             mutations={container: mutated_paths(rows) for container, rows in self._changes.items()},
+            missing_paths=self._engine.missing_paths(
+                path for service in self._project.services for path in service.required_paths
+            ),
         )
 
     def _read_images(self) -> None:

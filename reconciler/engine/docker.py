@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import time
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from reconciler.engine.docker_credentials import registry_auth
 from reconciler.engine.docker_drain import exec_in_container, http_post
 from reconciler.engine.docker_errors import not_connected, removal_in_progress
 from reconciler.engine.docker_logs import decode_logs
+from reconciler.engine.docker_paths import missing, shares_files
 from reconciler.engine.docker_progress import readable
 from reconciler.engine.docker_transport import READ_TIMEOUT, SLOW_TIMEOUT, Query, Transport
 from reconciler.engine.protocol import JSON, Engine, Progress
@@ -76,6 +77,7 @@ def _introduce(target: Target) -> EngineInfo:
             negotiate(server, minimum),
             seconds(about["SystemTime"]) - between if about.get("SystemTime") else 0.0,
             bool(about.get("SwapLimit")),
+            shares_files(target, about),
         )
     finally:
         transport.close()
@@ -112,6 +114,10 @@ class DockerEngine:
     def container_changes(self, container: str) -> list[dict[str, Any]]:
         """GET /containers/{id}/changes, which is null where nothing changed."""
         return list(self._transport.json(f"/containers/{_segment(container)}/changes", what=container) or [])
+
+    def missing_paths(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those that are not there, where the engine runs on this machine; no call."""
+        return missing(paths) if self._info.shares_files else frozenset()
 
     def list_networks(self) -> list[dict[str, Any]]:
         """GET /networks."""

@@ -12,7 +12,7 @@ replica is gone or does not run, there is nothing left to drain: that is success
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from reconciler.model.observed import EngineInfo
@@ -50,6 +50,10 @@ class Engine(Protocol):
 
         404 when it is gone.
         """
+        ...
+
+    def missing_paths(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the paths that do not exist on its machine; none where its files are not ours to see. No call."""
         ...
 
     def list_networks(self) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ class Snapshot:
     are the rows of GET /networks and GET /volumes; `images` those of GET /images/json, and `image_inspects` GET
     /images/{name}/json by whatever they were asked for. `registry` is what registries answered, by reference as
     written. `changes` maps ids of containers that were looked at deep to GET /containers/{id}/changes.
+    `missing_paths` are those that were looked for on the engine's machine and are not there.
     """
 
     info: EngineInfo
@@ -32,3 +33,4 @@ class Snapshot:
     image_inspects: Mapping[str, JSON] = field(default_factory=dict)
     registry: Mapping[str, RegistryAnswer] = field(default_factory=dict)
     changes: Mapping[str, Sequence[JSON]] = field(default_factory=dict)
+    missing_paths: frozenset[str] = frozenset()

@@ -16,6 +16,7 @@ class EngineInfo:
 
     `clock_offset` is how many seconds its clock is ahead of this machine's: what it says of time is compared with its
     own time only. `swap_limited` says that it can limit swap: one that cannot writes every `MemorySwap` as -1.
+    `shares_files` says that its paths are this machine's, as this program sees them.
     """
 
     name: str
@@ -24,6 +25,7 @@ class EngineInfo:
     api: str
     clock_offset: float = field(default=0.0, compare=False)
     swap_limited: bool = False
+    shares_files: bool = field(default=False, compare=False)
 
     def supports(self, api: str) -> bool:
         """Whether the negotiated API is at least `api`."""
@@ -163,7 +165,8 @@ class Observed:
     """The whole of what was read in one pass. `inflight` are ids of operations submitted and not yet answered.
 
     `mutations` are the paths that differ from a container's image, by container id (GET /containers/{id}/changes), of
-    those that were looked at.
+    those that were looked at. `missing_paths` are those that a service has to find on the
+    engine's machine and does not.
     """
 
     engine: EngineInfo
@@ -174,6 +177,7 @@ class Observed:
     images: tuple[ImageState, ...] = ()
     inflight: frozenset[str] = frozenset()
     mutations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing_paths: frozenset[str] = frozenset()
 
     def network(self, name: str) -> NetworkState | None:
         """The network of that name, or None."""

@@ -233,6 +233,13 @@ class Service:
     job: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def required_paths(self) -> tuple[str, ...]:
+        """Paths of the engine's machine that it mounts and that no engine makes (Mount without CreateMountpoint)."""
+        mounts: tuple[JSON, ...] = (self.container.get("HostConfig") or {}).get("Mounts") or ()
+        binds = (mount for mount in mounts if mount.get("Type") == "bind")
+        return tuple(mount["Source"] for mount in binds if not (mount.get("BindOptions") or {}).get("CreateMountpoint"))
+
     def source(self, path: str = "") -> str:
         """The `file:line` that set this field, or the nearest enclosing one that is known."""
         while path not in self.sources and path:

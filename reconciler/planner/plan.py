@@ -15,7 +15,7 @@ from reconciler.planner.gates import watched_too_briefly
 from reconciler.planner.learning import newly_stable, newly_up
 from reconciler.planner.prune import prune
 from reconciler.planner.renewal import renew
-from reconciler.planner.resources import plan_networks, plan_volumes, resources_missing
+from reconciler.planner.resources import paths_missing, plan_networks, plan_volumes, resources_missing
 from reconciler.planner.rollout import roll
 from reconciler.planner.status import service_status
 
@@ -56,7 +56,7 @@ def _plan_service(context: Context, view: View) -> str:
         context.draft.notice("MonitorTooShort", f"{view.service.name}: {short}", source)
     if view.image.warning:
         context.draft.notice("Registry", f"{view.service.name}: {view.image.warning}", view.service.source("image"))
-    missing = resources_missing(context, view.service)
+    missing = paths_missing(context, view) or resources_missing(context, view.service)
     blocked = in_the_way(context, view) if view.desired_hash else ""
     return roll(context, view, blocked or missing)
 

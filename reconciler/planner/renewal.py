@@ -21,7 +21,7 @@ from reconciler.planner.gates import State, container_networks_away
 from reconciler.planner.images import BoundImage
 from reconciler.planner.leaving import leave
 from reconciler.planner.networks import Changed, removal_id
-from reconciler.planner.resources import resources_missing
+from reconciler.planner.resources import paths_missing, resources_missing
 from reconciler.planner.rollout import image_wait
 from reconciler.planner.slots import slot_number
 
@@ -95,6 +95,7 @@ def _lacks(context: Context, view: View, affected: set[str]) -> str:
         _job_runs(context, view)
         or (_image_lacks(context, view, good.image) if good else _nothing_good(context, view))
         or (in_the_way(context, view) if view.desired_hash else "")
+        or paths_missing(context, view)
         or resources_missing(context, view.service)
         or waits_for(context, replace(view.service, depends_on=elsewhere))
     )

@@ -10,7 +10,7 @@ from reconciler.model.canonical import keyed_hash
 from reconciler.model.observed import NetworkState, json_value
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Network, Service, Volume
-from reconciler.planner.context import Context
+from reconciler.planner.context import Context, View
 from reconciler.planner.engine_features import network_too_new
 from reconciler.planner.networks import is_ours, network_hash
 from reconciler.planner.payload import compose_project_labels
@@ -44,6 +44,19 @@ def resources_missing(context: Context, service: Service) -> str:
     networks = next((f"network {item.network}" for item in service.networks if _absent(context, item.network)), "")
     volumes = next((f"volume {name}" for name in service.volumes if not context.observed.volume(name)), "")
     return networks or volumes
+
+
+def paths_missing(context: Context, view: View) -> str:
+    """What a service with containers to be made mounts and the engine's machine lacks; also a condition."""
+    lost = [path for path in view.service.required_paths if path in context.observed.missing_paths]
+    if not lost or all(slot.settled for slot in view.slots):
+        return ""
+    message = (
+        f"{', '.join(lost)} does not exist, and the engine is not to make it: create it, or let "
+        f"`bind.create_host_path: true` stand beside it"
+    )
+    context.draft.stall("BindSourceMissing", message, view.service.name, view.service.source("volumes"))
+    return lost[0]
 
 
 def _absent(context: Context, network: str) -> bool:

@@ -2,7 +2,8 @@
 
 Each case is a file in `cases/`: `rule` (what it locks), `before` (a spec converged first), `happens` (what somebody did
 since), `spec`, and `plan` (the text of the dry-run). `order` lists operations that come in that order, `hidden` texts
-that appear nowhere. Every plan that converges is carried out too, and must then leave nothing to do.
+that appear nowhere, `missing` paths that the engine's machine lacks. Every plan that converges is carried out too, and
+must then leave nothing to do.
 
 `UPDATE_PLANS=1 pytest tests/scenarios` writes the plans anew, to be read in the diff.
 """
@@ -56,6 +57,7 @@ def _set_the_scene(world: World, case: dict[str, Any]) -> None:
         known = (*IMAGES, *case["registry"])
         digests = {f"example/{name}": sha256(name.encode()).hexdigest() for name in known}
         world.engine.world.registry = {name: RegistryAnswer(f"sha256:{digest}") for name, digest in digests.items()}
+    world.engine.world.missing_paths = frozenset(case.get("missing", ()))
     if "before" in case:
         assert world.converge(world.project(case["before"])).succeeded
     for happening in case.get("happens", []):

@@ -6,7 +6,7 @@ It shares nothing with the real one but the protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -129,6 +129,10 @@ class SimulatedEngine:
         """What it wrote, in order of paths; 404 when it is gone."""
         call = Call("container_changes", (container,))
         return self._read(call, lambda: layers.changes(self.world, container))
+
+    def missing_paths(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those that its machine is said to lack."""
+        return self.world.missing_paths & set(paths)
 
     def list_networks(self) -> list[dict[str, Any]]:
         """All networks, the built-in ones included."""

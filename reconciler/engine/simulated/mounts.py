@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.state import Document, World, copied, find_container
+from reconciler.engine.simulated.state import BAD_REQUEST, Document, World, copied, find_container, refusal
 from reconciler.engine.simulated.volumes import anonymous_volume, create_volume
 
 _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
@@ -52,9 +52,17 @@ def _mount(world: World, mount: JSON) -> Document:
     if mount.get("Type") == "volume":
         return _volume_point(_mounted_volume(world, mount), target, mode="z", writable=writable)
     if mount.get("Type") == "bind":
+        _check_source(world, mount)
         propagation = (mount.get("BindOptions") or {}).get("Propagation") or "rprivate"
         return _point("bind", str(mount["Source"]), target, writable=writable, propagation=propagation)
     return _point(str(mount.get("Type")), str(mount.get("Source") or ""), target, writable=writable)
+
+
+def _check_source(world: World, mount: JSON) -> None:
+    made = (mount.get("BindOptions") or {}).get("CreateMountpoint") and world.info.supports("1.42")
+    if mount["Source"] in world.missing_paths and not made:
+        told = f'invalid mount config for type "bind": bind source path does not exist: {mount["Source"]}'
+        raise refusal(BAD_REQUEST, told)
 
 
 def _mounted_volume(world: World, mount: JSON) -> Document:

@@ -17,6 +17,7 @@ from reconciler.engine.times import ZERO_TIME, seconds, timestamp
 def fill(world: World, snapshot: Snapshot) -> None:
     """Put everything of the snapshot into an empty world."""
     _add_networks(world, snapshot)
+    world.missing_paths = snapshot.missing_paths
     world.volumes = {str(row["Name"]): copied(row) for row in snapshot.volumes}
     inspects = {str(document["Id"]): document for document in snapshot.image_inspects.values()}
     rows = {str(row["Id"]): row for row in reversed(snapshot.images)}

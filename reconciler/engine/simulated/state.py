@@ -113,7 +113,7 @@ class Picture:
 class World:
     """One simulated engine's whole state. Containers and images are kept oldest first.
 
-    `registry` None means that every reference exists, with a digest made of it.
+    `registry` None means that every reference exists, with a digest made of it. Every path exists but `missing_paths`.
     """
 
     info: EngineInfo
@@ -126,6 +126,7 @@ class World:
     volumes: dict[str, Document] = field(default_factory=dict)
     images: dict[str, Picture] = field(default_factory=dict)
     event_log: list[tuple[float, str, str]] = field(default_factory=list)
+    missing_paths: frozenset[str] = frozenset()
     made: int = 0
 
     def new_id(self, kind: str, name: str) -> str:

@@ -48,6 +48,22 @@ def test_what_is_external_is_never_made() -> None:
     assert step(wanted, present).conditions == ()
 
 
+def test_a_missing_bind_source_is_told_before_it_is_needed() -> None:
+    """Where the engine may not make it; a replica that is up has what it needs."""
+    mounts = (
+        {"Type": "bind", "Source": "/lost", "Target": "/a"},
+        {"Type": "bind", "Source": "/made", "Target": "/b", "BindOptions": {"CreateMountpoint": True}},
+        {"Type": "volume", "Source": "data", "Target": "/c"},
+    )
+    wanted = desired(service(container={"HostConfig": {"Mounts": mounts}}, sources={"volumes": "compose.yaml:4"}))
+    missing = frozenset({"/lost", "/made", "data"})
+    found = step(wanted, observed(missing_paths=missing))
+    assert (found.operations, reasons(found)) == ((), ["BindSourceMissing"])
+    assert (found.conditions[0].source, found.services[0].waiting) == ("compose.yaml:4", "/lost")
+    assert kinds(step(wanted, observed())) == ["container.create web/1"]
+    assert step(wanted, observed(current(wanted), missing_paths=missing)).empty
+
+
 def test_a_network_of_others_is_told() -> None:
     """It is not taken over."""
     found = step(desired(networks=(NET,)), observed(networks=(made_network(labels={}),)))

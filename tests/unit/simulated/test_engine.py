@@ -154,3 +154,14 @@ def test_an_unambiguous_beginning_of_an_id_is_enough(bench: Bench) -> None:
     shared = next(digit for digit in firsts if firsts.count(digit) > 1)
     with pytest.raises(EngineError, match="No such container"):
         bench.engine.inspect_container(shared)
+
+
+def test_a_bind_source_that_is_missing_fails_the_create(bench: Bench) -> None:
+    """Unless it is to be made, which engines can since API 1.42."""
+    bench.engine.world.missing_paths = frozenset({"/lost"})
+    mount = {"Type": "bind", "Source": "/lost", "Target": "/data"}
+    made = {**mount, "BindOptions": {"CreateMountpoint": True}}
+    for one in (mount, made):
+        with pytest.raises(EngineError, match="bind source path does not exist: /lost"):
+            bench.run("web", HostConfig={"Mounts": [one]})
+    assert bench.engine.missing_paths(["/lost", "/there"]) == {"/lost"}
