@@ -17,6 +17,7 @@ from reconciler.model.observed import Container, NetworkState, Observed, json_va
 from reconciler.model.operation import Difference
 from reconciler.model.project import JSON, Network, Service
 from reconciler.model.redaction import REDACTED, is_secret_name
+from reconciler.planner.engine_features import network_too_new
 from reconciler.planner.keys import container_key
 
 MADE_ANEW = "a network cannot be changed in place"
@@ -144,6 +145,9 @@ def _refusal(desired: Desired, observed: Observed, memory: Memory, changed: Chan
     A foreign container that is stopped is in the way too: it could not be started again.
     """
     name = changed.network.name
+    unknown = network_too_new(changed.network, observed.engine)
+    if unknown:
+        return unknown
     strangers = sorted(item.name for item in observed.foreign if name in item.networks)
     if strangers:
         return f"{', '.join(strangers)} is attached and not ours: `docker network disconnect {name} {strangers[0]}`"

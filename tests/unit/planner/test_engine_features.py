@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import labels
+from reconciler.model.observed import NetworkState
 from reconciler.model.project import Attachment, Network
 from reconciler.planner.engine_features import network_too_new, too_new
 from tests.support.planning import ENGINE, desired, observed, service, step
@@ -49,6 +51,16 @@ def test_an_ordinary_service_needs_nothing_new() -> None:
     """Nor does a plain mount."""
     assert too_new(service(), ENGINE) is None
     assert too_new(service(**(mount() | on(DriverOpts={"a": "b"}))), ENGINE) is None
+
+
+def test_a_network_is_not_made_anew_without_what_was_asked_for() -> None:
+    """It stays as it is, and the version is named."""
+    network = Network("n", "shop_n", definition={"EnableIPv4": False}, source="c.yaml:9")
+    ours = NetworkState("n1", "shop_n", {labels.PROJECT: "shop", labels.INSTANCE: "default", labels.SPEC_HASH: "old"})
+    wanted = desired(service(networks=(Attachment("n", "shop_n"),)), networks=(network,))
+    found = step(wanted, observed(networks=(ours,)))
+    assert "enable_ipv4 needs Engine API 1.48" in found.conditions[0].message
+    assert [operation.kind for operation in found.operations if operation.kind.startswith("network")] == []
 
 
 def test_a_network_may_need_a_newer_engine_too() -> None:
