@@ -43,6 +43,7 @@ class Options:
     prune: bool | None = None
     allow_empty: bool = False
     all_or_nothing: bool = False
+    adopt: bool = False
     instance: str = "default"
     state_dir: str | None = None
 
@@ -108,8 +109,8 @@ def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
     specs = _load(options)
     with _opened(options, specs.projects, read_only=True) as (session, store):
-        limit = options.max_unavailable
-        reports = [session.forecast(project, max_unavailable=limit).report for project in specs.projects]
+        limit, adopt = options.max_unavailable, options.adopt
+        reports = [session.forecast(item, max_unavailable=limit, adopt=adopt).report for item in specs.projects]
         specs = _with_notices(specs, store)
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
@@ -240,7 +241,13 @@ def _converge(
     stop: threading.Event,
 ) -> ProjectReport:
     return session.converge(
-        project, on_plan, on_activity, stop.is_set, options.timeout, max_unavailable=options.max_unavailable
+        project,
+        on_plan,
+        on_activity,
+        stop.is_set,
+        options.timeout,
+        max_unavailable=options.max_unavailable,
+        adopt=options.adopt,
     )
 
 

@@ -94,7 +94,14 @@ def simulate(
     executor = VirtualExecutor(engine)
     made = memory.made
     copy = Observer(
-        engine, engine.info(), desired.project, desired.instance, executor.gather, executor.now, lambda: made
+        engine,
+        engine.info(),
+        desired.project,
+        desired.instance,
+        executor.gather,
+        executor.now,
+        lambda: made,
+        memory.adopted,
     )
     if observer.looked_into:
         copy.resync()
@@ -109,7 +116,7 @@ def assumed_behaviours(projects: tuple[Project, ...]) -> Behaviours:
 
     def behave(_image: str, config: Mapping[str, Any]) -> Behaviour:
         found = config.get("Labels") or {}
-        is_job = (found.get(labels.PROJECT), found.get(labels.SERVICE)) in jobs
+        is_job = (found.get(labels.COMPOSE_PROJECT), found.get(labels.COMPOSE_SERVICE)) in jobs
         return Behaviour(exit_after=JOB_SECONDS) if is_job else Behaviour()
 
     return behave

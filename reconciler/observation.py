@@ -26,8 +26,11 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 _CHANGED = 0
 
 
-def container_from_inspect(raw: JSON, seen_at: float) -> Container:
-    """A container of ours from GET /containers/{id}/json, read at engine time `seen_at`."""
+def container_from_inspect(raw: JSON, seen_at: float, adopted: Mapping[str, str] = NOTHING) -> Container:
+    """A container of ours from GET /containers/{id}/json, read at engine time `seen_at`.
+
+    `adopted` are the labels that stand for ours on one that was taken over.
+    """
     state, config = raw.get("State") or {}, raw.get("Config") or {}
     environment = config.get("Env") or ()
     health = state.get("Health") or {}
@@ -36,7 +39,7 @@ def container_from_inspect(raw: JSON, seen_at: float) -> Container:
         id=raw["Id"],
         name=raw.get("Name", "").removeprefix("/"),
         status=state.get("Status", ""),
-        labels=config.get("Labels") or {},
+        labels={**(config.get("Labels") or {}), **adopted},
         image=config.get("Image", ""),
         image_id=raw.get("Image", ""),
         created_at=seconds(raw.get("Created") or ""),
@@ -68,6 +71,9 @@ def foreign_from_row(row: JSON, instance: str) -> Foreign:
         networks=tuple(sorted(_networks(row))),
         compose_project=found.get(labels.COMPOSE_PROJECT, ""),
         compose_service=found.get(labels.COMPOSE_SERVICE, ""),
+        one_off=found.get(labels.COMPOSE_ONEOFF) == "True",
+        working_dir=found.get(labels.COMPOSE_DIR, ""),
+        instance=found.get(labels.INSTANCE, ""),
         claims=found.get(labels.PROJECT, "") if found.get(labels.INSTANCE) == instance else "",
         replica=f"{found.get(labels.SERVICE, '')}/{found.get(labels.SLOT, '')}",
     )

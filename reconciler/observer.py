@@ -12,6 +12,7 @@ from reconciler.errors import EngineError
 from reconciler.model.observed import Container, EngineInfo, Observed, RegistryAnswer
 from reconciler.model.project import Project
 from reconciler.observation import (
+    NOTHING,
     container_from_inspect,
     foreign_from_row,
     image_from_row,
@@ -39,7 +40,8 @@ class Observer:
     """Keeps the last raw answers for one project and instance, and what of them is stale.
 
     `gather` calls a function of (engine, key) for every key, in parallel where the engine allows it. `made` tells the
-    containers that we are known to have made, by id: they are ours under any name.
+    containers that we are known to have made, by id: they are ours under any name. `adopted` are the labels that stand
+    for ours on containers that were taken over, by id (`Memory.adopted`).
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Observer:
         gather: Gather,
         clock: Callable[[], float],
         made: Callable[[], Mapping[str, str]] = dict,
+        adopted: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self._engine = engine
         self._info = info
@@ -59,6 +62,7 @@ class Observer:
         self._gather = gather
         self._clock = clock
         self._made = made
+        self._adopted = dict(adopted or {})
         self._rows: dict[str, dict[str, Any]] = {}
         self._inspects: dict[str, dict[str, Any]] = {}
         self._seen_at: dict[str, float] = {}
@@ -79,6 +83,7 @@ class Observer:
         """Read every list again and inspect the containers whose row changed."""
         rows = {row["Id"]: row for row in self._engine.list_containers()}
         ours = our_rows(rows.values(), self._project.name, self._instance, self._made())
+        ours |= {key: rows[key] for key in self._adopted.keys() & rows.keys()}
         found = self._look_at(key for key, row in ours.items() if self._changed(key, row))
         for gone in self._inspects.keys() - ours.keys():
             self._drop(gone)
@@ -89,6 +94,15 @@ class Observer:
     def refresh(self, containers: Iterable[str]) -> None:
         """Inspect again what an event named, or what time alone may have changed."""
         self._keep_all(self._look_at(containers))
+
+    def adopt(self, adopted: Mapping[str, Mapping[str, str]]) -> None:
+        """Take these containers for ours from now on, with the labels that stand for ours.
+
+        EngineError where one cannot be read; one that is gone by now is left out.
+        """
+        self._adopted |= adopted
+        self.refresh(adopted)
+        self._images = None
 
     def look_deep(self, containers: Iterable[str]) -> None:
         """Read what those of our containers have written to their writable layers; it stays known until they are gone.
@@ -164,12 +178,17 @@ class Observer:
         if inspected is None:
             self._drop(container)
             self._rows.pop(container, None)
-        elif not is_ours(inspected, self._project.name, self._instance, self._made()):
+        elif not self._is_ours(inspected):
             self._drop(inspected["Id"])
         else:
+            adopted = self._adopted.get(inspected["Id"], NOTHING)
             self._inspects[inspected["Id"]] = inspected
             self._seen_at[inspected["Id"]] = seen_at
-            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at)
+            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at, adopted)
+
+    def _is_ours(self, inspected: dict[str, Any]) -> bool:
+        adopted = inspected["Id"] in self._adopted
+        return adopted or is_ours(inspected, self._project.name, self._instance, self._made())
 
     def _drop(self, container: str) -> None:
         for kept in (self._inspects, self._seen_at, self._containers, self._changes):

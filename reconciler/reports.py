@@ -11,8 +11,8 @@ from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import Desired
 from reconciler.model.observed import Observed
 from reconciler.model.operation import Operation
-from reconciler.model.project import Project
-from reconciler.model.report import ProjectReport
+from reconciler.model.project import Notice, Project
+from reconciler.model.report import Adoption, ProjectReport
 from reconciler.model.step import Condition, Step
 
 GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed"}
@@ -44,6 +44,22 @@ def forecast_report(
         notices=tuple(dict.fromkeys((*first.notices, *outcome.step.notices))),
         source=desired.project.source,
     )
+
+
+def adoption_notices(project: Project, adoption: Adoption) -> tuple[Notice, ...]:
+    """One notice a container, network or volume that is taken over as it is."""
+    containers = (
+        Notice("Adopted", f"{service}/{slot}: {name} already runs as written and is kept", _source(project, service))
+        for service, slot, name in adoption.replicas
+    )
+    networks = (Notice("Adopted", f"network {name} is kept", project.source) for name in adoption.networks)
+    volumes = (Notice("Adopted", f"volume {name} is kept", project.source) for name in adoption.volumes)
+    return (*containers, *networks, *volumes)
+
+
+def _source(project: Project, name: str) -> str:
+    service = project.service(name)
+    return service.source() if service else project.source
 
 
 def _went_as_far_as_it_can(outcome: Outcome, quarantined: Collection[str]) -> bool:

@@ -19,15 +19,16 @@ from reconciler.model.desired import Desired
 from reconciler.model.history import Explanation, RolloutRecord, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
 from reconciler.model.observed import Observed, RegistryAnswer
-from reconciler.model.project import Project
+from reconciler.model.project import Notice, Project
 from reconciler.model.redaction import redact_text
-from reconciler.model.report import ProjectReport
+from reconciler.model.report import Adoption, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
+from reconciler.planner.adoption import adopted, candidates, moved, summary
 from reconciler.planner.images import registry_questions
 from reconciler.planner.plan import plan
 from reconciler.recorder import Recorder
-from reconciler.reports import forecast_report, outcome_report
+from reconciler.reports import adoption_notices, forecast_report, outcome_report
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
@@ -90,25 +91,30 @@ class Session:
         self._executor.close(wait=kind is not KeyboardInterrupt)
         self._engine.close()
 
-    def forecast(self, project: Project, *, max_unavailable: int | None = None, deep: bool = False) -> Forecast:
+    def forecast(
+        self, project: Project, *, max_unavailable: int | None = None, deep: bool = False, adopt: bool = False
+    ) -> Forecast:
         """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point.
 
-        `deep` looks at every writable layer, else only at those whose changes replace their replica.
+        `deep` looks at every writable layer, else only at those whose changes replace their replica. `adopt` takes over
+        what `docker compose` made of the project: in the forecast's memory, which nothing keeps yet.
         """
         now, memory = self._executor.now, self._remembered(project)
         observer = self._observe(project, memory, deep=deep)
-        observed = observer.observed()
-        memory = _without_the_gone(memory, observed)
-        registry = self._ask_registries(registry_questions(project, observed.images))
+        registry = self._ask_registries(registry_questions(project, observer.observed().images))
         desired = Desired(
             project, self._instance, self._info.id, registry, project.prune, max_unavailable=max_unavailable
         )
+        memory, adoption, notices = self._adopt(desired, observer, memory) if adopt else (memory, Adoption(), ())
+        observed = observer.observed()
+        memory = _without_the_gone(memory, observed)
         first = plan(desired, observed, memory, now())
         outcome, seconds = Outcome(first, memory), 0.0
         if not first.empty:
             outcome, seconds = _simulate(desired, observer, memory, registry, now())
         quarantined = {service for service, _ in memory.quarantined} | {item.service for item in first.failures}
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
+        report = replace(report, adoption=adoption, notices=(*notices, *report.notices))
         return Forecast(report, desired, observer, memory, first)
 
     def status(self, project: Project, *, deep: bool = False) -> ProjectReport:
@@ -124,10 +130,12 @@ class Session:
         should_stop: Callable[[], bool],
         timeout: float | None,
         max_unavailable: int | None = None,
+        *,
+        adopt: bool = False,
     ) -> ProjectReport:
-        """Forecast; where that converges, do it; report how it ended."""
+        """Forecast; where that converges, do it; report how it ended. `adopt` as in `forecast`."""
         with self._lock(self._info.id, project.name):
-            forecast = self.forecast(project, max_unavailable=max_unavailable)
+            forecast = self.forecast(project, max_unavailable=max_unavailable, adopt=adopt)
             on_plan(forecast.report)
             if not forecast.report.converges:
                 return replace(forecast.report, operations=())
@@ -246,6 +254,7 @@ class Session:
             self._executor.gather,
             self._executor.now,
             lambda: memory.made,
+            memory.adopted,
         )
         observer.resync()
         modes = {service.name: service.mutation.filesystem for service in project.services}
@@ -258,6 +267,18 @@ class Session:
         if chosen:
             observer.look_deep(chosen)
         return observer
+
+    def _adopt(
+        self, desired: Desired, observer: Observer, memory: Memory
+    ) -> tuple[Memory, Adoption, tuple[Notice, ...]]:
+        """The memory in which what `docker compose` made of the project is ours; the observer sees it so too."""
+        project, now = desired.project, self._executor.now()
+        chosen, warnings = candidates(project, observer.observed()), moved(project, observer.observed())
+        observer.adopt({key: {} for key in chosen})
+        memory = adopted(desired, observer.observed(), memory, now, chosen)
+        observer.adopt({key: memory.adopted[key] for key in chosen if key in memory.adopted})
+        adoption = summary(desired, observer.observed(), memory, chosen, now)
+        return memory, adoption, (*warnings, *adoption_notices(project, adoption))
 
     def _kept(self, project_name: str) -> ProjectStore:
         if project_name not in self._projects:
@@ -285,8 +306,10 @@ def _without_the_gone(memory: Memory, observed: Observed) -> Memory:
     if not present:
         services = {name: stable for name, stable in memory.stable.items() if not stable.service.job}
         memory = replace(memory, stable=services, restarts={}, attempted=frozenset())
-    known = memory.without_containers((memory.made.keys() | memory.baselines.keys()) - present.keys())
-    return replace(known, made={**present, **known.made})
+    remembered = memory.made.keys() | memory.baselines.keys() | memory.adopted.keys()
+    known = memory.without_containers(remembered - present.keys())
+    networks = known.adopted_networks & {item.id for item in observed.networks}
+    return replace(known, made={**present, **known.made}, adopted_networks=networks)
 
 
 def _numbered(kept: ProjectStore, stable: Stable) -> Stable:

@@ -70,7 +70,7 @@ def _carry_out(flags: Flags, carry_out: _CarryOut) -> int:
     with stop_on_signal(stop, terminal.say), following(_progress(flags)) as progress:
 
         def on_plan(project: ProjectReport) -> None:
-            if chosen == "text" and not project.in_sync:
+            if chosen == "text" and not (project.in_sync and project.adoption.empty):
                 _show_plan(project, progress, flags)
             progress.plan(project)
 
@@ -172,6 +172,7 @@ def _options(flags: Flags) -> app.Options:
         prune=flags.prune,
         allow_empty=flags.allow_empty,
         all_or_nothing=flags.all_or_nothing,
+        adopt=flags.adopt,
         instance=flags.instance,
         state_dir=flags.state_dir,
     )

@@ -10,6 +10,7 @@ import click
 from reconciler.cli.help import OUTPUT, GroupedGroup, GroupedOption
 from reconciler.cli.options import (
     Flags,
+    adopt_option,
     converge_options,
     deep_option,
     dry_run_option,
@@ -41,7 +42,7 @@ Exit codes:
   64  the command line is wrong
 """
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_SOLELY_ROOT = {"dry_run": "--dry-run", "exit_code": "--exit-code"}
+_SOLELY_ROOT = {"dry_run": "--dry-run", "exit_code": "--exit-code", "adopt": "--adopt"}
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
@@ -62,6 +63,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @spec_options()
 @engine_options()
 @dry_run_option()
+@adopt_option()
 @converge_options()
 @output_options("text", "json", "markdown")
 @exit_code_option()

@@ -32,6 +32,7 @@ class Flags:
     prune: bool | None = None
     allow_empty: bool = False
     all_or_nothing: bool = False
+    adopt: bool = False
     instance: str = "default"
     state_dir: str | None = None
     limit: int = 10
@@ -179,6 +180,17 @@ def converge_options() -> _Decorator:
 def dry_run_option() -> _Decorator:
     """For whoever wants to know first."""
     return _option("--dry-run", "dry_run", CONVERGING, "Print the plan and change nothing anywhere.", is_flag=True)
+
+
+def adopt_option() -> _Decorator:
+    """For whoever comes from `docker compose`."""
+    return _option(
+        "--adopt",
+        "adopt",
+        CONVERGING,
+        "Take over what docker compose made of the project; with --dry-run, show what that means.",
+        is_flag=True,
+    )
 
 
 def history_options() -> _Decorator:

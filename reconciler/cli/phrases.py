@@ -15,6 +15,7 @@ from reconciler.model.step import Condition, ServiceStatus
 
 WIDTH = 100
 RETRY = "reconcile retry"
+TOLD_BY_PLAN = "Adopted"
 _NAMED = 4
 
 
@@ -87,7 +88,7 @@ def gate_lines(service: ServiceStatus, width: int, palette: Palette) -> list[str
 def warning_lines(warnings: Iterable[Notice], width: int, palette: Palette) -> list[str]:
     """`warning: file:line: message`, one after the other."""
     lines: list[str] = []
-    for warning in warnings:
+    for warning in (item for item in warnings if item.code != TOLD_BY_PLAN):
         place = f"{warning.source}: " if warning.source else ""
         head, *rest = wrapped(f"{place}{warning.message}", width - 9, "")
         lines += [f"{palette.change('warning:')} {head}", *(f"         {line}" for line in rest)]

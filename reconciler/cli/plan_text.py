@@ -41,10 +41,11 @@ def render(report: Report, *, width: int = WIDTH, palette: Palette = PLAIN) -> s
 
 def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
     """One project's plan. A project in sync takes one line, so that the one which is not stands out."""
-    if project.in_sync and not troubles(project):
+    if project.in_sync and project.adoption.empty and not troubles(project):
         return in_sync_line(project) + "\n"
     found = changes(project)
-    body = [*_changes(project, found, width, palette), *_untouched(project, found, width, palette)]
+    body = [*_changes(project, found, width, palette), *_adopted(project, width, palette)]
+    body += _untouched(project, found, width, palette)
     body += _unknown(project, width, palette)
     lines = [_header(project, palette), *(["", *body] if body else [])]
     for condition in troubles(project):
@@ -54,7 +55,9 @@ def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palet
 
 def summary(project: ProjectReport, found: tuple[Change, ...]) -> str:
     """The plan in one line: how many objects of each verb, and whether the forecast ends with nothing left to do."""
-    counts = ", ".join(f"{number} to {verb}" for verb, number in tally(found).items())
+    adopted = len(project.adoption.replicas)
+    told = [f"{adopted} to adopt"] if adopted else []
+    counts = ", ".join([*told, *(f"{number} to {verb}" for verb, number in tally(found).items())])
     parts = [counts or "no changes", _end(project), _held(project)]
     return f"Plan: {'; '.join(part for part in parts if part)}."
 
@@ -64,6 +67,8 @@ def _end(project: ProjectReport) -> str:
         return "does not converge, so nothing is touched: see ! above"
     if not project.operations and quarantined(project):
         return ""
+    if not project.operations and not project.adoption.empty:
+        return "no container is touched"
     least = f", takes at least {span(project.expected_seconds)}" if project.expected_seconds >= 1 else ""
     return f"converges after {count(len(project.operations), 'operation')}{least} (forecast on a simulated engine)"
 
@@ -153,9 +158,24 @@ def _signed(change: Change, text: str, palette: Palette) -> str:
     return paint(f"{change.sign} {text}")
 
 
+def _adopted(project: ProjectReport, width: int, palette: Palette) -> Iterator[str]:
+    """What is taken over from docker compose as it is: replicas, networks, volumes."""
+    adoption = project.adoption
+    replicas = [f"{service}/{slot}" for service, slot, _ in adoption.replicas]
+    if replicas:
+        word = "adopted as it is" if len(replicas) == 1 else "adopted as they are"
+        told = f"{word} ({count(len(replicas), 'replica')})"
+        names = shorten(", ".join(replicas), width - 6 - len(told))
+        yield palette.faint(f"  = {names}  {told}")
+    kept = [*(f"network {name}" for name in adoption.networks), *(f"volume {name}" for name in adoption.volumes)]
+    if kept:
+        yield palette.faint(shorten(f"  = {clean(', '.join(kept))}  kept", width))
+
+
 def _untouched(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> Iterator[str]:
     touched = {change.service for change in found if change.resource == "container"}
     touched |= {condition.service for condition in troubles(project)}
+    touched |= {service for service, _, _ in project.adoption.replicas}
     others = [service for service in project.services if service.name not in touched]
     for sign, word, synced in (("=", "unchanged", True), (".", "not reached", False)):
         named = [service for service in others if (service.sync == "Synced") is synced]

@@ -179,11 +179,12 @@ def changed_fields(body: JSON, config: JSON, host_config: JSON, image_config: JS
         for field in sorted({*before, *after})
         if before.get(field) != after.get(field)
     }
-    certain = {field: pair for field, pair in found.items() if not _may_be_the_engines(field, *pair)}
+    certain = {field: pair for field, pair in found.items() if not may_be_the_engines(field, *pair)}
     return certain or found
 
 
-def _may_be_the_engines(field: str, before: Any, after: Any) -> bool:
+def may_be_the_engines(field: str, before: Any, after: Any) -> bool:
+    """Whether the engine may have chosen `before` by itself, where nothing is asked for now."""
     if after is not None:
         return False
     return field.startswith(ENGINES_CHOICE) or before == view.ANONYMOUS

@@ -29,6 +29,7 @@ COMPOSE_DIR = "com.docker.compose.project.working_dir"
 COMPOSE_VERSION = "com.docker.compose.version"
 COMPOSE_NETWORK = "com.docker.compose.network"
 COMPOSE_VOLUME = "com.docker.compose.volume"
+COMPOSE_REPLACE = "com.docker.compose.replace"
 
 
 def is_reserved(name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from reconciler.model import labels
 from reconciler.model.observed import Container, Probe
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import JSON, Service
@@ -92,6 +93,8 @@ class Memory:
       attempted: one of them that ended may have ended with its engine, and is tried once more.
     - `made`: the ids of containers that are ours, with the names they were given; `baselines`: by the id of a
       container that came up, the paths that it had changed by then.
+    - `adopted`: the labels that a container would have if we had made it, by the id of one that was taken over from
+      `docker compose`; `adopted_networks`: the ids of the networks that were.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
@@ -110,6 +113,8 @@ class Memory:
     earlier: frozenset[str] = frozenset()
     made: Mapping[str, str] = field(default_factory=dict)
     baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    adopted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    adopted_networks: frozenset[str] = frozenset()
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept, and ends what it was for."""
@@ -173,8 +178,10 @@ class Memory:
     ) -> Memory:
         """This memory without what it holds of the service's rollout under way."""
         own = re.compile(rf"{re.escape(project)}-{re.escape(service)}-\d+-[0-9a-f]{{8}}")
-        ours = {name for name in self.attempted if name == literal or own.fullmatch(name)}
         ids = {key for key, name in self.made.items() if name == literal or own.fullmatch(name)}
+        ids |= {key for key, found in self.adopted.items() if found.get(labels.SERVICE) == service}
+        names = {self.made[key] for key in ids & self.made.keys()}
+        ours = {name for name in self.attempted if name in names or name == literal or own.fullmatch(name)}
         return replace(
             self,
             attempted=self.attempted - ours,
@@ -198,6 +205,7 @@ class Memory:
             self,
             made={key: name for key, name in self.made.items() if key not in gone},
             baselines={key: paths for key, paths in self.baselines.items() if key not in gone},
+            adopted={key: found for key, found in self.adopted.items() if key not in gone},
         )
 
 

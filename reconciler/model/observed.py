@@ -109,8 +109,9 @@ class Foreign:
     """A container that is not ours, from its row in GET /containers/json: only what can be in our way.
 
     `compose_project` and `compose_service` are Compose's labels, so that a project made by `docker compose` is
-    recognised; `claims` is our own project label on an object that is nevertheless not ours, `replica` the replica
-    (`web/1`) that it claims to be.
+    recognised; `one_off` that it was made by `docker compose run`, `working_dir` the folder that Compose ran in.
+    `claims` is our own project label on an object that is nevertheless not ours, `replica` the replica (`web/1`) that it
+    claims to be, `instance` the instance that it says made it.
     """
 
     id: str
@@ -120,6 +121,9 @@ class Foreign:
     networks: tuple[str, ...] = ()
     compose_project: str = ""
     compose_service: str = ""
+    one_off: bool = False
+    working_dir: str = ""
+    instance: str = ""
     claims: str = ""
     replica: str = ""
 

@@ -13,6 +13,20 @@ from reconciler.model.step import Condition, ServiceStatus
 
 
 @dataclass(frozen=True)
+class Adoption:
+    """What is taken over from `docker compose` as it is: replicas (service, slot, container), networks and volumes."""
+
+    replicas: tuple[tuple[str, int, str], ...] = ()
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is."""
+        return not (self.replicas or self.networks)
+
+
+@dataclass(frozen=True)
 class ProjectReport:
     """One project on one engine.
 
@@ -22,7 +36,7 @@ class ProjectReport:
     true of what needs nothing); `in_sync` that there is nothing to do. `succeeded` is the verdict of a converge (and
     equals `converges` in a plan). `unknown` names per service what only the pull or build will tell.
     `logs` holds the last lines of failed containers, by container name. `expected_seconds` is how long the forecast's
-    gates, delays and drains take at least, pulls and builds not counted.
+    gates, delays and drains take at least, pulls and builds not counted. `adoption` is what a run with `--adopt` keeps.
     """
 
     name: str
@@ -42,6 +56,7 @@ class ProjectReport:
     notices: tuple[Notice, ...] = ()
     source: str = ""
     expected_seconds: float = 0.0
+    adoption: Adoption = Adoption()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.model.redaction import redact
+from reconciler.planner.composed import is_leftover
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import left_behind
 from reconciler.planner.rollback import BUILT_IN
@@ -41,13 +42,20 @@ def _present_cause(context: Context, view: View, slot: Slot) -> tuple[Difference
         return (Difference("rollback", None, None, view.service.source(), view.failure.message),)
     if previous is None:
         return (_new_replica(view, slot),)
+    if is_leftover(previous):
+        return (_left_behind(view, previous),)
+    return visible_differences(context, view, previous, slot.number) or (_hidden_difference(view, previous),)
+
+
+def visible_differences(context: Context, view: View, previous: Container, slot: int) -> tuple[Difference, ...]:
+    """What inspection shows of the difference between a container and what this slot is to run."""
     found = [*_name_difference(view, previous), *_image_difference(view, previous)]
     found += _field_differences(view, previous, context.observed)
     found += _content_differences(context, view, previous)
-    found += _network_differences(view, previous, context.project, slot.number)
+    found += _network_differences(view, previous, context.project, slot)
     found += _share_differences(view, previous)
     found += view.gate.networks.cause(left_behind(view.gate, previous))
-    return tuple(found) or (_hidden_difference(view, previous),)
+    return tuple(found)
 
 
 def _drift(view: View, slot: Slot, previous: Container) -> tuple[Difference, ...]:
@@ -71,12 +79,19 @@ def _removed(view: View, slot: Slot) -> Difference:
     return Difference("state", "removed", "running", service.source(), f"{service.name}/{slot.number} {REMOVED}")
 
 
-def surplus_cause(view: View) -> tuple[Difference, ...]:
-    """Why a replica beyond the wanted number goes."""
+def surplus_cause(view: View, container: Container) -> tuple[Difference, ...]:
+    """Why a replica beyond the wanted number goes, or what never became one."""
+    if is_leftover(container):
+        return (_left_behind(view, container),)
     before = len(view.slots) + len({container.labels.get(labels.SLOT) for container in view.surplus})
     return (
         Difference("deploy.replicas", before, view.service.replicas, _replicas_source(view.service), "scaled down"),
     )
+
+
+def _left_behind(view: View, container: Container) -> Difference:
+    reason = f"{container.name} was left behind by docker compose and never ran"
+    return Difference("state", "created", None, view.service.source(), reason)
 
 
 def _new_replica(view: View, slot: Slot) -> Difference:
@@ -146,9 +161,9 @@ def _network_differences(view: View, previous: Container, project: str, slot: in
     for network in sorted({*wanted, *previous.networks} - BUILT_IN):
         before = _names_on(previous, network)
         item = wanted.get(network)
-        after: Any = sorted(item.aliases) if item else None
-        own = {service.name, f"{project}-{service.name}-{slot}"}
-        before = sorted(set(before) - own - {previous.id[:12], previous.name}) if before is not None else None
+        own = {service.name, f"{project}-{service.name}-{slot}", previous.id[:12], previous.name}
+        after: Any = sorted(set(item.aliases) - own) if item else None
+        before = sorted(set(before) - own) if before is not None else None
         if before != after:
             field = f"networks.{item.key}" if item else "networks"
             found.append(Difference(field, _shown(network, before), _shown(network, after), service.source(field)))

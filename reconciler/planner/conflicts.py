@@ -5,25 +5,23 @@ from __future__ import annotations
 from reconciler.model import labels
 from reconciler.model.observed import Container, Foreign
 from reconciler.model.project import HostPort, Service
+from reconciler.planner.composed import is_adoptable, others_of_project
 from reconciler.planner.context import Context, View
 from reconciler.planner.engine_features import too_new
 from reconciler.planner.gates import State
 from reconciler.planner.order import describe_port
 
 BUSY = {"running", "paused", "restarting"}
+TAKE_OVER = "`--adopt` takes them over, and `--dry-run --adopt` shows what that means"
+OTHER_NAME = "remove them, or choose another name with -p"
 
 
 def foreign_project(context: Context) -> None:
     """Stall where `docker compose` or a person runs a project of this name: it is not ours to converge."""
-    found = sorted(
-        item.name for item in context.observed.foreign if item.compose_project == context.project and not item.claims
-    )
+    found = sorted(others_of_project(context.desired.project, context.observed.foreign), key=lambda item: item.name)
     if found:
-        message = (
-            f"{found[0]} and whatever else runs under the name {context.project} was made by docker compose or by "
-            f"another instance: not touched; `docker compose -p {context.project} down` it, "
-            f"or choose another name with -p"
-        )
+        adoptable = all(is_adoptable(item) for item in found)
+        message = f"{_named(found)}: not touched; {TAKE_OVER if adoptable else OTHER_NAME}"
         context.draft.stall("NotOurs", message, source=context.desired.project.source)
     for item in context.observed.foreign:
         if item.claims == context.project:
@@ -32,6 +30,12 @@ def foreign_project(context: Context) -> None:
                 f"(copied or renamed by hand): left alone"
             )
             context.draft.notice("CopiedLabels", message, item.name)
+
+
+def _named(found: list[Foreign]) -> str:
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    who = "docker compose" if all(is_adoptable(item) for item in found) else "docker compose or by another instance"
+    return f"{found[0].name}{more} of project {found[0].compose_project} {'were' if more else 'was'} made by {who}"
 
 
 def in_the_way(context: Context, view: View) -> str:

@@ -85,17 +85,18 @@ class Networks:
 def judge_networks(desired: Desired, observed: Observed, memory: Memory) -> Networks:
     """Compare the project's networks with the engine's."""
     wanted = {network.name: network for network in desired.project.networks}
-    changed = {item.network.name: item for item in _changed(desired, observed)}
+    changed = {item.network.name: item for item in _changed(desired, observed, memory)}
     refused = {name: words for name, item in changed.items() if (words := _refused(desired, observed, memory, item))}
     renewed = {name: item for name, item in changed.items() if name not in refused}
     ids = {name: frozenset() if name in renewed else _ids(observed, name) for name in wanted}
     return Networks(wanted, ids, renewed, refused)
 
 
-def is_ours(desired: Desired, network: NetworkState) -> bool:
-    """Whether this project, by this instance, made the network."""
+def is_ours(desired: Desired, memory: Memory, network: NetworkState) -> bool:
+    """Whether this project, by this instance, made the network or took it over."""
     found = network.labels
-    return found.get(labels.PROJECT) == desired.project.name and found.get(labels.INSTANCE) == desired.instance
+    made = found.get(labels.PROJECT) == desired.project.name and found.get(labels.INSTANCE) == desired.instance
+    return made or network.id in memory.adopted_networks
 
 
 def network_hash(desired: Desired, network: Network) -> str:
@@ -118,15 +119,19 @@ def _ids(observed: Observed, name: str) -> frozenset[str]:
     return frozenset(network.id for network in observed.networks if network.name == name)
 
 
-def _changed(desired: Desired, observed: Observed) -> Iterator[Changed]:
+def _changed(desired: Desired, observed: Observed, memory: Memory) -> Iterator[Changed]:
+    """By the label that says what a network was made of; one that was taken over is judged by what it shows."""
     for network in desired.project.networks:
         existing = observed.network(network.name)
-        if existing is None or network.external or not is_ours(desired, existing):
+        if existing is None or network.external or not is_ours(desired, memory, existing):
             continue
         known = {network_hash(desired, network), keyed_hash(desired.hash_key, network.definition)}
-        if existing.labels.get(labels.SPEC_HASH) not in known:
-            found = tuple(_differences(network, existing)) or (_hidden(desired, network, existing),)
-            yield Changed(network, existing, found)
+        made_of = existing.labels.get(labels.SPEC_HASH)
+        if made_of in known:
+            continue
+        found = tuple(_differences(network, existing))
+        if found or made_of is not None:
+            yield Changed(network, existing, found or (_hidden(desired, network, existing),))
 
 
 def _refused(desired: Desired, observed: Observed, memory: Memory, changed: Changed) -> str:

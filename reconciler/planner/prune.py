@@ -49,7 +49,7 @@ def _remove_service(context: Context, name: str, *, settled: bool) -> None:
 def _remove_networks(context: Context) -> None:
     wanted = {network.name for network in context.desired.project.networks}
     for network in context.observed.networks:
-        if network.name in wanted or not is_ours(context.desired, network):
+        if network.name in wanted or not is_ours(context.desired, context.memory, network):
             continue
         attached: tuple[Foreign | Container, ...] = (*context.observed.foreign, *context.observed.containers)
         users = sorted(item.name for item in attached if network.name in item.networks)

@@ -7,9 +7,10 @@ from typing import Literal
 
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
-from reconciler.model.observed import NetworkState, json_value
+from reconciler.model.observed import NetworkState, VolumeState, json_value
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import Network, Service, Volume
+from reconciler.planner.composed import made_by_compose
 from reconciler.planner.context import Context, View
 from reconciler.planner.engine_features import network_too_new
 from reconciler.planner.networks import is_ours, network_hash
@@ -34,7 +35,7 @@ def plan_volumes(context: Context) -> None:
         existing = context.observed.volume(volume.name)
         if existing is None:
             _missing_volume(context, volume)
-        elif not volume.external and existing.labels.get(labels.PROJECT) != context.project:
+        elif not volume.external and context.project not in _owners(existing):
             message = f"volume {volume.name} exists and was not made by this project: it is used as it is"
             context.draft.notice("VolumeNotOurs", message, volume.source)
 
@@ -115,13 +116,24 @@ def _attached(context: Context, network: Network, existing: NetworkState) -> boo
 
 
 def _check_network(context: Context, network: Network, existing: NetworkState) -> None:
-    if not is_ours(context.desired, existing):
-        message = f"network {network.name} exists and is not ours; rename it in the spec or declare it `external: true`"
+    if not is_ours(context.desired, context.memory, existing):
+        message = f"network {network.name} exists and is not ours; {_way_out(context, existing)}"
         context.draft.stall("NetworkNotOurs", message, source=network.source)
     elif network.name in context.networks.refused:
         context.draft.stall("Blocked", context.networks.refused[network.name], source=network.source)
     elif network.keeps_addresses and network.name not in context.networks.changed:
         _ask_for_subnet(context, network, existing)
+
+
+def _way_out(context: Context, existing: NetworkState) -> str:
+    if made_by_compose(context.project, existing):
+        return "docker compose made it for this project: `--adopt` takes it over"
+    return "rename it in the spec or declare it `external: true`"
+
+
+def _owners(volume: VolumeState) -> tuple[str | None, ...]:
+    """The projects that made it or, by Compose's label, had it made: it is used as it is either way."""
+    return volume.labels.get(labels.PROJECT), volume.labels.get(labels.COMPOSE_PROJECT)
 
 
 def _missing_volume(context: Context, volume: Volume) -> None:

@@ -45,7 +45,7 @@ def roll(context: Context, view: View, blocked: str) -> str:
 
 def _retire_surplus(context: Context, view: View) -> None:
     for container in view.surplus:
-        cause = surplus_cause(view)
+        cause = surplus_cause(view, container)
         if container.occupied:
             message = leave(context, view, container, "none", cause)
         else:
