@@ -277,7 +277,7 @@ class Session:
         observer.adopt({key: {} for key in chosen})
         memory = adopted(desired, observer.observed(), memory, now, chosen)
         observer.adopt({key: memory.adopted[key] for key in chosen if key in memory.adopted})
-        adoption = summary(desired, observer.observed(), memory, chosen, now)
+        adoption = summary(desired, observer.observed(), memory, chosen)
         return memory, adoption, (*warnings, *adoption_notices(project, adoption))
 
     def _kept(self, project_name: str) -> ProjectStore:

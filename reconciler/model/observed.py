@@ -110,8 +110,8 @@ class Foreign:
 
     `compose_project` and `compose_service` are Compose's labels, so that a project made by `docker compose` is
     recognised; `one_off` that it was made by `docker compose run`, `working_dir` the folder that Compose ran in.
-    `claims` is our own project label on an object that is nevertheless not ours, `replica` the replica (`web/1`) that it
-    claims to be, `instance` the instance that it says made it.
+    `claims` is our own project label on an object that is nevertheless not ours, `replica` the replica (`web/1`) that
+    it claims to be, `instance` the instance that it says made it.
     """
 
     id: str

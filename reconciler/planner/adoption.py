@@ -27,8 +27,9 @@ from reconciler.planner.composed import (
     made_by_compose,
     others_of_project,
 )
-from reconciler.planner.context import Context
+from reconciler.planner.context import Context, View
 from reconciler.planner.inspection import shows_what_is_asked
+from reconciler.planner.payload import spec_hash
 from reconciler.planner.slots import slot_number
 
 Overlays = Mapping[str, Mapping[str, str]]
@@ -55,7 +56,7 @@ def moved(project: Project, observed: Observed) -> tuple[Notice, ...]:
 def adopted(desired: Desired, observed: Observed, memory: Memory, now: float, chosen: Collection[str]) -> Memory:
     """The memory in which the chosen containers, inspected in `observed`, and the project's networks are ours.
 
-    What shares a namespace has a desired hash only when its owner is known to be kept: hence once more for each.
+    What shares a namespace is judged once its owner is known to be kept: hence once more for each service.
     """
     project = desired.project
     wanted = {network.name for network in project.networks if not network.external}
@@ -64,19 +65,17 @@ def adopted(desired: Desired, observed: Observed, memory: Memory, now: float, ch
     own = _own_labels(desired, observed, chosen)
     found: Overlays = own
     for _ in range(len(project.services) + 1):
-        kept = _kept_hashes(Context(desired, _labelled(observed, found), memory, now), own)
+        kept = _kept_labels(Context(desired, _labelled(observed, found), memory, now), found)
         found = {key: {**mine, **kept.get(key, {})} for key, mine in own.items()}
     return replace(memory, adopted={**memory.adopted, **found})
 
 
-def summary(desired: Desired, observed: Observed, memory: Memory, chosen: Collection[str], now: float) -> Adoption:
+def summary(desired: Desired, observed: Observed, memory: Memory, chosen: Collection[str]) -> Adoption:
     """What of the chosen containers, of networks and of volumes is kept as it is."""
-    context = Context(desired, observed, memory, now)
-    hashes = {view.service.name: view.desired_hash for view in context.views if view.desired_hash}
     replicas = sorted(
         (item.labels[labels.SERVICE], slot_number(item), item.name)
         for item in observed.containers
-        if item.id in chosen and item.labels[labels.SPEC_HASH] == hashes.get(item.labels[labels.SERVICE])
+        if item.id in chosen and _is_kept(item.labels)
     )
     networks = tuple(sorted(item.name for item in observed.networks if item.id in memory.adopted_networks))
     names = {volume.name for volume in desired.project.volumes}
@@ -127,15 +126,36 @@ def _made_of(container: Container) -> str:
     return hashlib.sha256(made_of.encode()).hexdigest()
 
 
-def _kept_hashes(context: Context, own: Overlays) -> dict[str, dict[str, str]]:
+def _is_kept(found: Mapping[str, str]) -> bool:
+    return labels.DIGEST in found
+
+
+def _kept_labels(context: Context, found: Overlays) -> dict[str, dict[str, str]]:
     """The labels that say what the containers run which show what their services ask for."""
-    views = {view.service.name: view for view in context.views}
-    found = {}
+    views = {view.service.name: _joined(context, view, found) for view in context.views}
+    kept = {}
     for item in context.observed.containers:
         view = views.get(item.labels.get(labels.SERVICE, ""))
-        if item.id in own and view and not is_leftover(item) and shows_what_is_asked(context, view, item):
-            found[item.id] = {labels.SPEC_HASH: view.desired_hash, labels.DIGEST: view.image.digest}
-    return found
+        if item.id in found and view and not is_leftover(item) and shows_what_is_asked(context, view, item):
+            kept[item.id] = {labels.SPEC_HASH: view.desired_hash, labels.DIGEST: view.image.digest}
+    return kept
+
+
+def _joined(context: Context, view: View, found: Overlays) -> View:
+    """The view in which namespaces are shared with the owners that are kept, whether they are up by now or not."""
+    service = view.service
+    if not service.shares or view.desired_hash or view.image.state != "ready":
+        return view
+    owners = {
+        item.labels[labels.SERVICE]: item.id
+        for item in context.observed.containers
+        if item.id in found and _is_kept(item.labels) and slot_number(item) == 1
+    }
+    joined = {field: owners[name] for field, name in service.shares if name in owners}
+    if len(joined) < len(service.shares):
+        return view
+    desired_hash = spec_hash(context.desired, service, view.image, joined)
+    return replace(view, gate=replace(view.gate, spec_hash=desired_hash, joined=joined))
 
 
 def _labelled(observed: Observed, found: Overlays) -> Observed:

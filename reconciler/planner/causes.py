@@ -10,13 +10,16 @@ from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.model.redaction import redact
-from reconciler.planner.composed import is_leftover
+from reconciler.planner.composed import is_leftover, was_adopted
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import left_behind
 from reconciler.planner.rollback import BUILT_IN
 from reconciler.planner.slots import Slot
+from reconciler.planner.unlisted import unlisted_differences
 
 REMOVED = "was removed by hand"
+CHANGED_UNSEEN = "the definition changed in a way that the running container does not show"
+TAKEN_OVER = "docker compose made it, and it does not show whether it is what the spec asks for"
 SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ipc"}
 
 
@@ -55,7 +58,7 @@ def visible_differences(context: Context, view: View, previous: Container, slot:
     found += _network_differences(view, previous, context.project, slot)
     found += _share_differences(view, previous)
     found += view.gate.networks.cause(left_behind(view.gate, previous))
-    return tuple(found)
+    return (*found, *unlisted_differences(view, previous)) if was_adopted(previous) else tuple(found)
 
 
 def _drift(view: View, slot: Slot, previous: Container) -> tuple[Difference, ...]:
@@ -198,5 +201,5 @@ def _shown(network: str, aliases: list[str] | None) -> str | None:
 
 def _hidden_difference(view: View, previous: Container) -> Difference:
     before = previous.labels.get(labels.SPEC_HASH, "")[:8]
-    reason = "the definition changed in a way that the running container does not show"
+    reason = TAKEN_OVER if was_adopted(previous) else CHANGED_UNSEEN
     return Difference("spec-hash", before, view.desired_hash[:8], view.service.source(), reason)

@@ -48,6 +48,11 @@ def is_leftover(container: Container) -> bool:
     return replaces and container.status == "created" and LEFTOVER.fullmatch(container.name) is not None
 
 
+def was_adopted(container: Container) -> bool:
+    """Whether a container of ours was taken over: it has no rollout of ours behind it."""
+    return labels.ROLLOUT not in container.labels
+
+
 def literal_name(project: str, service: str, container: Container) -> str | None:
     """The `container_name` that it was made with; None where the name is one that Compose gives by itself."""
     given = rf"(?:[0-9a-f]{{12}}_)?{re.escape(project)}[-_]{re.escape(service)}[-_]\d+"

@@ -89,3 +89,9 @@ def test_a_binding_of_a_port_that_is_not_exposed_is_ignored(lab: Lab, port: str)
     body["HostConfig"]["PortBindings"] = {"81/tcp": [{"HostPort": port}]}
     container = lab.run("one", **body)
     assert "81/tcp" not in lab.inspect(container)["NetworkSettings"]["Ports"]
+
+
+def test_an_exposed_range_has_no_number(lab: Lab) -> None:
+    """`expose: ["90-92"]` goes to the engine as written; the list shows it as port 0."""
+    container = lab.run("one", ExposedPorts={"90-92": {}}, HostConfig={"NetworkMode": "bridge"})
+    assert {"PrivatePort": 0, "Type": "tcp"} in lab.row(container)["Ports"]

@@ -30,13 +30,11 @@ def bind_all(world: World, box: Box) -> None:
 
 
 def rows(box: Box) -> list[Document]:
-    """The `Ports` of a row of GET /containers/json."""
+    """The `Ports` of a row of GET /containers/json; a range that is only exposed is port 0 there."""
     found: list[Document] = []
     for port, bindings in (box.document["NetworkSettings"].get("Ports") or {}).items():
         number, _, protocol = port.partition("/")
-        if not number.isdecimal():
-            continue
-        private = {"PrivatePort": int(number), "Type": protocol or "tcp"}
+        private = {"PrivatePort": int(number) if number.isdecimal() else 0, "Type": protocol or "tcp"}
         found += [{"IP": one["HostIp"], "PublicPort": int(one["HostPort"]), **private} for one in bindings or []]
         found += [] if bindings else [private]
     return found
