@@ -102,7 +102,7 @@ class Observer:
         """
         self._adopted |= adopted
         self.refresh(adopted)
-        self._images = None
+        self.forget("image")
 
     def look_deep(self, containers: Iterable[str]) -> None:
         """Read what those of our containers have written to their writable layers; it stays known until they are gone.

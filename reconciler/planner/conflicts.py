@@ -12,8 +12,10 @@ from reconciler.planner.gates import State
 from reconciler.planner.order import describe_port
 
 BUSY = {"running", "paused", "restarting"}
-TAKE_OVER = "`--adopt` takes them over, and `--dry-run --adopt` shows what that means"
 OTHER_NAME = "remove them, or choose another name with -p"
+TAKE_OVER = (
+    "`--adopt` takes over what it made, and `--dry-run --adopt` shows what that means; or choose another name with -p"
+)
 
 
 def foreign_project(context: Context) -> None:

@@ -199,16 +199,24 @@ def _secret(found: Difference) -> Difference:
 
 
 def _ipam(network: Network, raw: JSON) -> Iterator[Difference]:
-    """What was asked for and is not there; that a subnet is not asked for any more does not show."""
+    """What was asked for and is not there; that a subnet is not asked for any more does not show.
+
+    Where none of an IP version is asked for, the engine chose one.
+    """
     driver = json_value(network.definition, "IPAM", "Driver") or "default"
     if driver != (json_value(raw, "IPAM", "Driver") or "default"):
         yield _difference(network, "ipam.driver", json_value(raw, "IPAM", "Driver") or "default", driver)
     asked: list[JSON] = json_value(network.definition, "IPAM", "Config") or []
-    found: list[JSON] = json_value(raw, "IPAM", "Config") or []
+    versions = {_is_ipv6(pool) for pool in asked}
+    found = [pool for pool in json_value(raw, "IPAM", "Config") or () if _is_ipv6(pool) in versions]
     fields = {key for pool in asked for key in pool}
     before, after = [_pool(pool, fields) for pool in found], [_pool(pool, fields) for pool in asked]
     if asked and before != after:
         yield _difference(network, "ipam.config", before, after)
+
+
+def _is_ipv6(pool: JSON) -> bool:
+    return ":" in (pool.get("Subnet") or "")
 
 
 def _pool(pool: JSON, fields: set[str]) -> str:

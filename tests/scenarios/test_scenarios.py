@@ -1,9 +1,9 @@
 """Golden plans: a spec, what ran before, what happened since, and the plan as a user reads it.
 
 Each case is a file in `cases/`: `rule` (what it locks), `before` (a spec converged first), `happens` (what somebody did
-since), `spec`, and `plan` (the text of the dry-run). `order` lists operations that come in that order, `hidden` texts
-that appear nowhere, `missing` paths that the engine's machine lacks. Every plan that converges is carried out too, and
-must then leave nothing to do.
+since), `spec`, and `plan` (the text of the dry-run). `composed` is a spec that `docker compose` has up, and `adopt` says
+that it is taken over. `order` lists operations that come in that order, `hidden` texts that appear nowhere, `missing`
+paths that the engine's machine lacks. Every plan that converges is carried out too, and must then leave nothing to do.
 
 `UPDATE_PLANS=1 pytest tests/scenarios` writes the plans anew, to be read in the diff.
 """
@@ -22,6 +22,7 @@ from reconciler.cli import plan_json, plan_text
 from reconciler.engine.simulated import outside
 from reconciler.model.observed import RegistryAnswer
 from reconciler.model.report import ProjectReport, Report
+from tests.support import composed
 from tests.support.world import World
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
@@ -36,7 +37,8 @@ def test_plan(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     world = World(tmp_path)
     _set_the_scene(world, case)
     project = world.project(case["spec"])
-    report = world.plan(project)
+    adopt = bool(case.get("adopt"))
+    report = world.plan(project, adopt=adopt)
     text = plan_text.render(Report("plan", (report,), warnings=report.notices))
     if os.environ.get("UPDATE_PLANS"):
         _record(path, text)
@@ -45,7 +47,7 @@ def test_plan(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     _check_hidden(case, text, report)
     _check_order(case.get("order", []), report)
     before = world.states()
-    assert world.converge(project).succeeded == report.converges
+    assert world.converge(project, adopt=adopt).succeeded == report.converges
     if report.converges:
         assert world.plan(project).operations == ()
     else:
@@ -60,6 +62,8 @@ def _set_the_scene(world: World, case: dict[str, Any]) -> None:
     world.engine.world.missing_paths = frozenset(case.get("missing", ()))
     if "before" in case:
         assert world.converge(world.project(case["before"])).succeeded
+    if "composed" in case:
+        composed.compose_up(world, case["composed"])
     for happening in case.get("happens", []):
         _happen(world, *happening.split())
 
@@ -73,8 +77,9 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         outside.disconnect(world.engine, port, world.container(name))
     elif verb == "rename":
         outside.rename(world.engine, world.container(name), port)
-    elif verb == "attach":
-        outside.connect(world.engine, port, world.foreign(name, {"Image": "example/web:1.0"}))
+since), `spec`, and `plan` (the text of the dry-run). `composed` is a spec that `docker compose` has up, and `adopt` says
+that it is taken over. `order` lists operations that come in that order, `hidden` texts that appear nowhere, `missing`
+paths that the engine's machine lacks. Every plan that converges is carried out too, and must then leave nothing to do.
     elif verb == "compose":
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}
         world.foreign(f"{name}-web-1", {"Image": "example/web:1.0", "Labels": labels})

@@ -68,14 +68,14 @@ class World:
         loaded = load(Request(files=(str(path),), project_name=name), environment)
         return _with_build_keys(lower(loaded), with_key)
 
-    def plan(self, project: Project) -> ProjectReport:
+    def plan(self, project: Project, *, adopt: bool = False) -> ProjectReport:
         """What a dry-run says."""
-        return self._session(project).forecast(project).report
+        return self._session(project).forecast(project, adopt=adopt).report
 
-    def converge(self, project: Project, timeout: float | None = None) -> ProjectReport:
+    def converge(self, project: Project, timeout: float | None = None, *, adopt: bool = False) -> ProjectReport:
         """What a converge does."""
-        session = self._session(project)
-        return session.converge(project, lambda _report: None, self.activities.append, lambda: False, timeout)
+        session, see = self._session(project), self.activities.append
+        return session.converge(project, lambda _report: None, see, lambda: False, timeout, adopt=adopt)
 
     def _session(self, project: Project) -> Session:
         self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))

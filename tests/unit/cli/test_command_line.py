@@ -81,6 +81,7 @@ def test_version_is_one_line() -> None:
         (("--timeout", "soon"), "'soon' is not a duration"),
         (("--timeout", "0"), "'0' is no time at all."),
         (("--dry-run", "status"), "--dry-run does not go with 'status'"),
+        (("--adopt", "status"), "--adopt does not go with 'status'"),
         (("--log-level", "loud"), "'loud' is not one of"),
         (("validate", "specs"), "Got unexpected extra argument (specs)"),
         (("serve",), "No such command 'serve'."),

@@ -9,7 +9,8 @@ from inline_snapshot import snapshot
 from reconciler.cli.palette import Palette
 from reconciler.cli.plan_text import render, render_project
 from reconciler.model.operation import Difference
-from reconciler.model.report import ProjectReport, Report
+from reconciler.model.project import Notice
+from reconciler.model.report import Adoption, ProjectReport, Report
 from tests.unit.cli.reports import DIGEST_A, EDGE, HELD, HELLO, PLAN, SHOP, operation, replacement, service
 
 if TYPE_CHECKING:
@@ -46,6 +47,30 @@ Plan: 3 to create, 5 to replace, 1 to remove, 1 to pull; converges after 27 oper
 def test_a_project_in_sync_takes_one_line() -> None:
     """What needs nothing must not hide what needs something."""
     assert render_project(HELLO) == "hello: in sync, nothing to do (1 service, 2 replicas).\n"
+
+
+def test_what_is_taken_over_as_it_is_is_named() -> None:
+    """A project that needs nothing else says what it adopts, and not in a warning beside it."""
+    adoption = Adoption((("hello", 1, "hello-hello-1"), ("hello", 2, "hello-hello-2")), ("hello_default",), ("hello_data",))
+    project = replace(HELLO, adoption=adoption, source="compose.yaml")
+    report = Report("plan", (project,), warnings=(Notice("Adopted", "hello/1: hello-hello-1 is kept"),))
+    assert render(report) == snapshot("""\
+hello on lab-1 (engine 28.3.1, API 1.51)  compose.yaml
+
+  = hello/1, hello/2  adopted as they are (2 replicas)
+  = network hello_default, volume hello_data  kept
+
+Plan: 2 to adopt; no container is touched.
+""")
+
+
+def test_one_replica_is_taken_over_beside_changes() -> None:
+    """The sum counts it with what is done to the others."""
+    adoption = Adoption((("cache", 1, "shop-cache-1"),))
+    text = render_project(replace(SHOP, adoption=adoption))
+    assert "  = cache/1  adopted as it is (1 replica)\n" in text
+    assert "cache  unchanged" not in text
+    assert "\nPlan: 1 to adopt, " in text
 
 
 def test_a_blocked_project_says_what_blocks_it_and_that_it_does_not_converge() -> None:
