@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import count
 
 from reconciler.model import labels
 from reconciler.model.observed import Container, Foreign, NetworkState
@@ -65,24 +66,30 @@ def given_slots(containers: Collection[Container], replicas: int, taken: Collect
     A container keeps its number where that is wanted and free; else it fills a gap, and what is too many comes after
     the last. A leftover is nobody's replica: 0, or its number where nothing else could tell what that slot was.
     """
+    in_order = sorted(containers, key=_in_order)
+    whole = [item for item in in_order if not is_leftover(item)]
     found: dict[str, int] = {}
-    used = set(taken)
-    whole = [item for item in sorted(containers, key=_in_order) if not is_leftover(item)]
     for group in ([item for item in whole if item.occupied], [item for item in whole if not item.occupied]):
-        for item in group:
-            if 1 <= _number(item) <= replicas and _number(item) not in used:
-                found[item.id] = _number(item)
-                used.add(_number(item))
-        for item in group:
-            if item.id not in found:
-                found[item.id] = next(slot for slot in range(1, len(used) + 2) if slot not in used)
-                used.add(found[item.id])
-    for item in sorted(containers, key=_in_order):
+        found |= _placed(group, replicas, {*taken, *found.values()})
+    for item in in_order:
         if item.id not in found:
-            alone = 1 <= _number(item) <= replicas and _number(item) not in used
+            alone = _is_free(item, replicas, {*taken, *found.values()})
             found[item.id] = _number(item) if alone else 0
-            used.add(found[item.id])
     return found
+
+
+def _placed(group: Iterable[Container], replicas: int, used: set[int]) -> dict[str, int]:
+    kept: dict[str, int] = {}
+    for item in group:
+        if _is_free(item, replicas, used):
+            kept[item.id] = _number(item)
+            used.add(_number(item))
+    free = (slot for slot in count(1) if slot not in used)
+    return {item.id: kept.get(item.id) or next(free) for item in group}
+
+
+def _is_free(container: Container, replicas: int, used: Collection[int]) -> bool:
+    return 1 <= _number(container) <= replicas and _number(container) not in used
 
 
 def _in_order(container: Container) -> tuple[int, float, str]:
