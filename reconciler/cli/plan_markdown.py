@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from reconciler.cli.cause_text import reason_text
 from reconciler.cli.changes import PAST, Change, changes, tally
 from reconciler.cli.moments import span
-from reconciler.cli.phrases import RETRY, count, engine_text, in_sync_line, targets_text, way_out_of_quarantine
+from reconciler.cli.phrases import (
+    RETRY,
+    TOLD_BY_PLAN,
+    count,
+    engine_text,
+    in_sync_line,
+    targets_text,
+    way_out_of_quarantine,
+)
 from reconciler.cli.values import clean, name_of, shorten, show
 from reconciler.cli.verdicts import failures, is_held, quarantined, troubles, untold
 from reconciler.model.operation import Difference
@@ -27,7 +35,8 @@ def render(report: Report) -> str:
     """The document, ending in a line break. Rows that do not fit are counted, never silently dropped."""
     head = [f"## reconcile {report.command}: {_headline(report)}", ""]
     head += _notices("Refused or failed", report.errors)
-    head += _notices("Warnings", report.warnings)
+    head += _notices("Adopted", tuple(item for item in report.warnings if item.code == TOLD_BY_PLAN))
+    head += _notices("Warnings", tuple(item for item in report.warnings if item.code != TOLD_BY_PLAN))
     budget = LIMIT - _RESERVE - _size(head)
     body: list[str] = []
     for index, project in enumerate(report.projects):

@@ -54,20 +54,13 @@ def moved(project: Project, observed: Observed) -> tuple[Notice, ...]:
 
 
 def adopted(desired: Desired, observed: Observed, memory: Memory, now: float, chosen: Collection[str]) -> Memory:
-    """The memory in which the chosen containers, inspected in `observed`, and the project's networks are ours.
-
-    What shares a namespace is judged once its owner is known to be kept: hence once more for each service.
-    """
+    """The memory in which the chosen containers, inspected in `observed`, and the project's networks are ours."""
     project = desired.project
     wanted = {network.name for network in project.networks if not network.external}
     made = {item.id for item in observed.networks if item.name in wanted and made_by_compose(project.name, item)}
     memory = replace(memory, adopted_networks=memory.adopted_networks | made)
     own = _own_labels(desired, observed, chosen)
-    found: Overlays = own
-    for _ in range(len(project.services) + 1):
-        kept = _kept_labels(Context(desired, _labelled(observed, found), memory, now), found)
-        found = {key: {**mine, **kept.get(key, {})} for key, mine in own.items()}
-    return replace(memory, adopted={**memory.adopted, **found})
+    return replace(memory, adopted={**memory.adopted, **_judged(desired, observed, memory, now, own)})
 
 
 def summary(desired: Desired, observed: Observed, memory: Memory, chosen: Collection[str]) -> Adoption:
@@ -83,6 +76,20 @@ def summary(desired: Desired, observed: Observed, memory: Memory, chosen: Collec
     volumes = (item for item in observed.volumes if item.name in names and labels.INSTANCE not in item.labels)
     mine = tuple(sorted(item.name for item in volumes if item.labels.get(labels.COMPOSE_PROJECT) == project))
     return Adoption(tuple(replicas), networks, mine)
+
+
+def _judged(desired: Desired, observed: Observed, memory: Memory, now: float, own: Overlays) -> Overlays:
+    """The labels of each container, those of what is kept included.
+
+    What shares a namespace can be judged only when its owner is known to be kept: so until nothing more is found.
+    """
+    found: Overlays = own
+    while True:
+        kept = _kept_labels(Context(desired, _labelled(observed, found), memory, now), found)
+        judged = {key: {**mine, **kept.get(key, {})} for key, mine in own.items()}
+        if judged == found:
+            return found
+        found = judged
 
 
 def _own_labels(desired: Desired, observed: Observed, chosen: Collection[str]) -> dict[str, dict[str, str]]:

@@ -1,8 +1,8 @@
 """Golden plans: a spec, what ran before, what happened since, and the plan as a user reads it.
 
 Each case is a file in `cases/`: `rule` (what it locks), `before` (a spec converged first), `happens` (what somebody did
-since), `spec`, and `plan` (the text of the dry-run). `composed` is a spec that `docker compose` has up, and `adopt` says
-that it is taken over. `order` lists operations that come in that order, `hidden` texts that appear nowhere, `missing`
+since), `spec`, and `plan` (the text of the dry-run). `composed` is a spec that `docker compose` has up, `adopt` tells
+the run to take it over. `order` lists operations that come in that order, `hidden` texts that appear nowhere, `missing`
 paths that the engine's machine lacks. Every plan that converges is carried out too, and must then leave nothing to do.
 
 `UPDATE_PLANS=1 pytest tests/scenarios` writes the plans anew, to be read in the diff.

@@ -142,3 +142,12 @@ def test_markup_from_a_spec_has_no_effect() -> None:
     assert "<script" not in text
     assert "@team" not in text
     assert "\n# head" not in text
+
+
+def test_what_is_adopted_is_no_warning() -> None:
+    """It stands under a title of its own."""
+    text = render(
+        Report("plan", (HELLO,), warnings=(Notice("Adopted", "web/1: shop-web-1 is kept", "compose.yaml:2"),))
+    )
+    assert "**Adopted**\n\n- `compose.yaml:2` web/1: shop-web-1 is kept" in text
+    assert "Warnings" not in text

@@ -51,7 +51,8 @@ def test_a_project_in_sync_takes_one_line() -> None:
 
 def test_what_is_taken_over_as_it_is_is_named() -> None:
     """A project that needs nothing else says what it adopts, and not in a warning beside it."""
-    adoption = Adoption((("hello", 1, "hello-hello-1"), ("hello", 2, "hello-hello-2")), ("hello_default",), ("hello_data",))
+    replicas = (("hello", 1, "hello-hello-1"), ("hello", 2, "hello-hello-2"))
+    adoption = Adoption(replicas, ("hello_default",), ("hello_data",))
     project = replace(HELLO, adoption=adoption, source="compose.yaml")
     report = Report("plan", (project,), warnings=(Notice("Adopted", "hello/1: hello-hello-1 is kept"),))
     assert render(report) == snapshot("""\

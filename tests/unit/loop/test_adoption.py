@@ -248,3 +248,12 @@ def test_a_job_that_completed_is_not_run_again(world: World) -> None:
     compose_up(world, text)
     assert world.converge(world.project(text), adopt=True).operations == ()
     assert world.converge(world.project(text)).operations == ()
+
+
+def test_a_chain_of_shared_namespaces_is_kept(world: World) -> None:
+    """Each is judged by the one before it."""
+    text = VPN + '  last: {image: "example/app:1.0", network_mode: "service:vpn", ipc: "service:app"}\n'
+    compose_up(world, text.replace("app: {", "app: {ipc: shareable, "))
+    report = world.converge(world.project(text.replace("app: {", "app: {ipc: shareable, ")), adopt=True)
+    assert [item[0] for item in report.adoption.replicas] == ["app", "last", "vpn"]
+    assert report.operations == ()
