@@ -142,7 +142,7 @@ def _stop(context: Context, users: list[Container]) -> None:
 
 def _cause(context: Context, view: View, container: Container) -> tuple[Difference, ...]:
     slot = next((slot for slot in view.slots if slot.number == slot_number(container)), None)
-    return slot_cause(context, view, slot) if slot else surplus_cause(view)
+    return slot_cause(context, view, slot) if slot else surplus_cause(view, container)
 
 
 def _removal(context: Context, changed: Changed) -> Operation:

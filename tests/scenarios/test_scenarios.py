@@ -77,9 +77,12 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         outside.disconnect(world.engine, port, world.container(name))
     elif verb == "rename":
         outside.rename(world.engine, world.container(name), port)
-since), `spec`, and `plan` (the text of the dry-run). `composed` is a spec that `docker compose` has up, and `adopt` says
-that it is taken over. `order` lists operations that come in that order, `hidden` texts that appear nowhere, `missing`
-paths that the engine's machine lacks. Every plan that converges is carried out too, and must then leave nothing to do.
+    elif verb == "attach":
+        outside.connect(world.engine, port, world.foreign(name, {"Image": "example/web:1.0"}))
+    elif verb == "one-off":
+        composed.one_off(world, name)
+    elif verb == "leftover":
+        composed.leftover(world, name, int(port))
     elif verb == "compose":
         labels = {"com.docker.compose.project": name, "com.docker.compose.service": "web"}
         world.foreign(f"{name}-web-1", {"Image": "example/web:1.0", "Labels": labels})

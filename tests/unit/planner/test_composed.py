@@ -1,4 +1,4 @@
-"""What docker compose made: which replica each container is, what is nobody's replica, which networks match."""
+"""What docker compose made: which replica each container is, what is nobody's replica."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
-from reconciler.model.observed import Container, NetworkState
-from reconciler.model.project import Network
-from reconciler.planner.composed import given_slots, is_leftover, literal_name, network_matches
+from reconciler.model.observed import Container
+from reconciler.planner.composed import given_slots, is_leftover, literal_name
 from tests.support.planning import container
 
 
@@ -88,48 +87,3 @@ def test_what_compose_recreated_is_no_leftover() -> None:
 def test_a_literal_name_is_one_that_compose_does_not_give(name: str, literal: str | None) -> None:
     """Both spellings of Compose's own names are known."""
     assert literal_name("shop", "web", made(name=name)) == literal
-
-
-def network(**shown: Any) -> NetworkState:
-    """A network as GET /networks shows it."""
-    raw = {"Internal": False, "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.9.0.0/24"}]}, **shown}
-    return NetworkState("id", "shop_default", driver="bridge", raw=raw)
-
-
-@pytest.mark.parametrize(
-    ("definition", "shown"),
-    [
-        ({}, {}),
-        ({"Driver": "bridge", "Internal": True}, {"Internal": True}),
-        ({}, {"Options": {"com.docker.network.enable_ipv6": "false"}, "EnableIPv4": True}),
-        ({"IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}]}}, {}),
-        (
-            {"IPAM": {"Config": [{"Subnet": "fd00::/64"}]}},
-            {"IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}, {"Subnet": "fd00::/64", "Gateway": "fd00::1"}]}},
-        ),
-        ({"Labels": {"team": "a"}}, {"Labels": {"team": "a", labels.COMPOSE_NETWORK: "default"}}),
-    ],
-)
-def test_a_network_that_shows_what_is_asked_matches(definition: dict[str, Any], shown: dict[str, Any]) -> None:
-    """What the engine chose where nothing was asked, and Compose's own labels, count as asked."""
-    assert network_matches(Network("default", "shop_default", definition=definition), network(**shown))
-
-
-@pytest.mark.parametrize(
-    ("definition", "shown"),
-    [
-        ({"Driver": "macvlan"}, {}),
-        ({"Internal": True}, {}),
-        ({}, {"Attachable": True}),
-        ({"EnableIPv6": True}, {}),
-        ({"Options": {"com.docker.network.driver.mtu": "1400"}}, {}),
-        ({}, {"Options": {"com.docker.network.driver.mtu": "1400"}}),
-        ({"Labels": {"team": "a"}}, {}),
-        ({"IPAM": {"Driver": "special"}}, {}),
-        ({"IPAM": {"Config": [{"Subnet": "10.8.0.0/24"}]}}, {}),
-        ({"IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}, {"Subnet": "10.8.0.0/24"}]}}, {}),
-    ],
-)
-def test_a_network_that_shows_something_else_does_not(definition: dict[str, Any], shown: dict[str, Any]) -> None:
-    """Driver, switches, options, the user's labels, address pools."""
-    assert not network_matches(Network("default", "shop_default", definition=definition), network(**shown))
