@@ -69,7 +69,7 @@ class Assembly:
         work = Interpolation(self.environment)
         values: Table = interpolate_values(source.table, work)
         _fail_on(work.errors)
-        self.notices.extend(notice for notice in work.notices if notice not in self.notices)
+        self.notices.extend(work.notices)
         return values
 
     def _include(self, document: Table, inclusion: Inclusion, source: Source) -> None:
@@ -128,7 +128,7 @@ class Assembly:
     def _family(self, document: Table, source: Source, folder: str) -> Family:
         services = document.get("services")
         table = services if isinstance(services, Table) else Table()
-        return Family(table, source.document.resets, source.file, folder)
+        return Family(table, source.document.resets, source.file, folder, os.path.realpath(source.path))
 
 
 def _fail_on(errors: list[SpecError]) -> None:

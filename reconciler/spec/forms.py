@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from reconciler.errors import SpecError
@@ -200,6 +201,8 @@ def number(value: Any, _: Spot) -> Any:
         if len(value) > _LONGEST_NUMBER or not _NUMBER.fullmatch(value):
             raise MalformedError(f"must be a number, not {shown(value)}")
         value = float(value)
+    if isinstance(value, float) and not isfinite(value):
+        raise MalformedError(f"must be a number, not {number_text(value)}")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
