@@ -113,8 +113,6 @@ class Assembly:
 
     def _fresh_family(self, path: str, named_at: str) -> Family:
         found = self.sources.read(path, named_at)
-        if not found:
-            raise SpecError(f"the file {self.sources.shown(path)} is empty", source=named_at)
         folder, merged = posixpath.dirname(path), Table()
         scope = replace(self.scope, folder=folder)
         for source in found:

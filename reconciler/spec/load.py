@@ -30,7 +30,7 @@ from reconciler.spec.profiles import enabled_profiles, split_by_profile
 from reconciler.spec.references import admit_references
 from reconciler.spec.rollouts import check_rollouts, rollout_notices
 from reconciler.spec.schema.extension import ProjectRules
-from reconciler.spec.sources import NO_SERVICES_HINT, Source, Sources
+from reconciler.spec.sources import Source, Sources
 
 MAX_NOTICES = 200
 
@@ -142,8 +142,6 @@ class _Load:
             except SpecError as error:
                 errors.append(error)
         self._fail_on(errors)
-        if not sources:
-            self._fail_on([SpecError("the file is empty", source=self._shown(self.files[0]), hint=NO_SERVICES_HINT)])
         return sources
 
     def _name(self, sources: list[Source], environment: dict[str, str]) -> tuple[str, dict[str, str]]:

@@ -42,7 +42,7 @@ class Sources:
         return display_path(path, self._cwd)
 
     def read(self, path: str, named_at: str = "") -> list[Source]:
-        """The documents of a file that are not empty. SpecError, at `named_at` where the file cannot be read.
+        """The documents of a file. SpecError where it is empty or malformed, at `named_at` where it cannot be read.
 
         SpecErrors, which ends the load, where the project reads more than it may.
         """
@@ -55,7 +55,9 @@ class Sources:
         documents = read_documents(data, file)
         self._nodes += sum(one.size for one in documents)
         self._check_totals(named_at or file)
-        return [self._source(one, file, path) for one in documents if one.value is not None]
+        if not documents:
+            raise SpecError(f"{what} is empty", source=named_at or file, hint=NO_SERVICES_HINT)
+        return [self._source(one, file, path) for one in documents]
 
     def _check_totals(self, place: str) -> None:
         if self._files > MAX_FILES or self._bytes > MAX_TOTAL or self._nodes > MAX_TOTAL_NODES:
@@ -63,9 +65,11 @@ class Sources:
             raise SpecErrors([SpecError(f"the project reads more than {limit} of spec", source=place)])
 
     def _source(self, document: Document, file: str, path: str) -> Source:
+        place = f"{file}:{document.line}"
+        if document.value is None:
+            raise SpecError("the document that begins here is empty", source=place, hint="remove it, or write {}")
         if not isinstance(document.value, Table):
-            message = f"a spec is a mapping, not {kind_of(document.value)}"
-            raise SpecError(message, source=f"{file}:1", hint=NO_SERVICES_HINT)
+            raise SpecError(f"a spec is a mapping, not {kind_of(document.value)}", source=place, hint=NO_SERVICES_HINT)
         return Source(document, document.value, file, path)
 
 

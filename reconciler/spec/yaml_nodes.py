@@ -34,6 +34,7 @@ MAX_DOCUMENTS = 100
 MAX_NODES = 250_000
 _RESET, _OVERRIDE = "!reset", "!override"
 _MERGE = "<<"
+_VERSION = (1, 1)  # as go-yaml, which refuses others
 _MARKUP_HINT = "a spec is YAML text in UTF-8"
 _BOMB_HINT = "aliases (*name) and merge keys (<<) may not multiply a file beyond that"
 
@@ -42,12 +43,13 @@ _BOMB_HINT = "aliases (*name) and merge keys (<<) may not multiply a file beyond
 class Document:
     """One YAML document: its value, and the paths whose value from files before this one is to be forgotten.
 
-    `size` counts its nodes with every alias expanded.
+    `size` counts its nodes with every alias expanded; it begins at `line`.
     """
 
     value: Any
     resets: tuple[Path, ...] = ()
     size: int = 1
+    line: int = 1
 
 
 def read_documents(data: bytes, file: str) -> list[Document]:
@@ -106,7 +108,7 @@ class _Reader:
         self._resets: list[Path] = []
         self._marks: dict[int, Mark] = {}
         self._root: Any = None
-        self._size = 1
+        self._size = self._line = 1
 
     def documents(self) -> list[Document]:
         found: list[Document] = []
@@ -122,14 +124,21 @@ class _Reader:
             elif kind is AliasEvent:
                 self._alias(event)
             elif kind is DocumentStartEvent:
-                self._anchors, self._resets, self._root = {}, [], None
+                self._begin(event)
             elif kind is yaml.DocumentEndEvent:
-                found.append(Document(self._root, tuple(self._resets), self._size))
+                found.append(Document(self._root, tuple(self._resets), self._size, self._line))
                 if len(found) > MAX_DOCUMENTS:
                     raise self._error(f"more than {MAX_DOCUMENTS} documents in one file", event.start_mark.line)
             elif kind is StreamEndEvent:
                 break
         return found
+
+    def _begin(self, event: Any) -> None:
+        self._anchors, self._resets, self._root = {}, [], None
+        self._line = event.start_mark.line + 1
+        if event.version not in (None, _VERSION):
+            version = ".".join(map(str, event.version))
+            raise self._error(f"%YAML {version} is not what a spec is read as", event.start_mark.line, "remove the line")
 
     def _scalar(self, event: Any) -> None:
         line = event.start_mark.line

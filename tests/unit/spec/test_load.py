@@ -207,6 +207,7 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
             ),
         ),
         ("shm_size: '-1'", "compose.yaml:4: services.web.shm_size: size '-1' is negative"),
+        ("shm_size: -1", "compose.yaml:4: services.web.shm_size: size -1 is negative"),
         ("init: maybe", "compose.yaml:4: services.web.init: must be true or false, not 'maybe'"),
         ("init: 1", "compose.yaml:4: services.web.init: must be true or false, not a number"),
         (
@@ -392,7 +393,7 @@ def test_every_file_is_parsed_before_any_is_judged(refusal: Refusal) -> None:
     [
         ("name: Web_Shop\n", "web_shop"),
         ("name: ${N:-abc}\n", "abc"),
-        ("---\n---\n", "shop"),
+        ("{}\n---\n", "shop"),
         ("name: '!'\n", "shop"),
         ("", "shop"),
     ],
@@ -564,17 +565,18 @@ def test_env_files_are_bounded_over_the_project(refusal: Refusal) -> None:
 
 
 def test_profiles_take_services_out(loader: Loader) -> None:
-    """Only enabled services are in the document; the others are named; flag and COMPOSE_PROFILES add up."""
+    """Only enabled services are in the document; the others are named; a flag wins over COMPOSE_PROFILES."""
     text = (
         "services:\n  a: {image: x}\n  b: {image: x, profiles: [p]}\n  c: {image: x, profiles: "
         "[q], env_file: gone.env}\n"
     )
     none, both = (
         loader(text),
-        loader(text.replace(", env_file: gone.env", ""), {"COMPOSE_PROFILES": "q, "}, profiles=("p",)),
+        loader(text.replace(", env_file: gone.env", ""), {"COMPOSE_PROFILES": "q, ,p"}),
     )
     assert (sorted(none.document["services"]), sorted(none.disabled)) == (["a"], ["b", "c"])
     assert (sorted(both.document["services"]), sorted(both.disabled)) == (["a", "b", "c"], [])
+    assert loader(text, {"COMPOSE_PROFILES": "q"}, profiles=("p",)).disabled == {"c"}
 
 
 def test_what_is_accepted_without_effect_is_said(loader: Loader) -> None:
