@@ -347,7 +347,7 @@ def _documents(options: Options, *, choosing: bool = False) -> tuple[list[Loaded
         except SpecError as error:
             errors.append(error)
     duplicates = duplicate_names(loaded)
-    notices = [*found.notices, *parts_of_others(found.requests, loaded)]
+    notices = [*found.notices, *parts_of_others(found.requests, loaded, str(Path.cwd()))]
     if chosen:
         loaded = [item for item in loaded if item.name == chosen]
     return ([] if duplicates else loaded), notices, errors + duplicates

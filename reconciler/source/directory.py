@@ -77,17 +77,18 @@ def _twice(name: str, first: Loaded, other: Loaded) -> SpecError:
     return SpecError(f"{here} and {there} are both project {name!r}", source=source, hint="give each its own name:")
 
 
-def parts_of_others(requests: Sequence[Request], loaded: Sequence[Loaded]) -> list[Notice]:
+def parts_of_others(requests: Sequence[Request], loaded: Sequence[Loaded], cwd: str) -> list[Notice]:
     """One notice for each lone file that is a project of its own here, and that another project includes or extends."""
     readers: dict[str, Loaded] = {}
     for project in loaded:
         readers |= {path: project for path in project.read if path not in project.files}
-    return [_part(path, readers[path]) for request in requests for path in request.files if path in readers]
+    parts = [path for request in requests for path in request.files if path in readers]
+    return [_part(display_path(path, cwd), readers[path]) for path in parts]
 
 
-def _part(path: str, reader: Loaded) -> Notice:
+def _part(shown: str, reader: Loaded) -> Notice:
     message = f"project {reader.name} includes or extends this file, which is also a project of its own here"
-    return Notice("PartOfAnother", f"{message}: keep it in a folder of its own if it is not meant to be one", path)
+    return Notice("PartOfAnother", f"{message}: keep it in a folder of its own if it is not meant to be one", shown)
 
 
 def _default(cwd: str, shell: Mapping[str, str], env_files: tuple[str, ...]) -> Discovery:

@@ -138,7 +138,9 @@ class _Reader:
         self._line = event.start_mark.line + 1
         if event.version not in (None, _VERSION):
             version = ".".join(map(str, event.version))
-            raise self._error(f"%YAML {version} is not what a spec is read as", event.start_mark.line, "remove the line")
+            raise self._error(
+                f"%YAML {version} is not what a spec is read as", event.start_mark.line, "remove the line"
+            )
 
     def _scalar(self, event: Any) -> None:
         line = event.start_mark.line

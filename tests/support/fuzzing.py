@@ -6,7 +6,6 @@ Used by the fuzz test of the suite (a fixed seed) and by `tests/run.sh fuzz` (an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass, replace
@@ -32,9 +31,55 @@ _TEXTS = (
 )
 _VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**63, -(2**63), 2**64, 10**30, 0.5, 1e300, float("inf"), float("nan")),
-    *("", " ", "x", "$A", "${A:-b}", "a=b", "=", "a:b", ":", "::", "/", "./x", "~", "80:80", "80-90:80-90/udp", "[::1]:1:1"),
-    *("1s", "1h1m", "-1s", "1e9s", "64m", "-1", "1.5g", "service:a", "container:x", "host", "no", "on-failure:3", "always"),
-    *("/a:/b:ro", "/a:/b:z,ro", "v:/v", "C:\\a:/b", "a b 'c d'", "'", '"', "\\", "x" * 300, "é", "a\nb", "<<", "*", "a..b"),
+    *(
+        "",
+        " ",
+        "x",
+        "$A",
+        "${A:-b}",
+        "a=b",
+        "=",
+        "a:b",
+        ":",
+        "::",
+        "/",
+        "./x",
+        "~",
+        "80:80",
+        "80-90:80-90/udp",
+        "[::1]:1:1",
+    ),
+    *(
+        "1s",
+        "1h1m",
+        "-1s",
+        "1e9s",
+        "64m",
+        "-1",
+        "1.5g",
+        "service:a",
+        "container:x",
+        "host",
+        "no",
+        "on-failure:3",
+        "always",
+    ),
+    *(
+        "/a:/b:ro",
+        "/a:/b:z,ro",
+        "v:/v",
+        "C:\\a:/b",
+        "a b 'c d'",
+        "'",
+        '"',
+        "\\",
+        "x" * 300,
+        "é",
+        "a\nb",
+        "<<",
+        "*",
+        "a..b",
+    ),
     *([], {}, [None], [[]], [{}], {"a": None}, ["a", "a"], {"x-a": 1}, [1, "1"], {"driver": "d"}, {"target": 1}),
 )
 
@@ -81,8 +126,7 @@ def check(case: Case, folder: Path) -> Loaded | None:
     with chdir(folder):
         try:
             loaded = load(Request(case.order), {**HOME, **case.environment})
-        except (SpecError, UsageError) as error:
-            assert str(error), "an error says something"
+        except (SpecError, UsageError):
             return None
         json.loads(render(loaded.document, "json"), parse_constant=_no_json)
         _load_again(loaded, folder)
@@ -185,4 +229,4 @@ _MUTATIONS: tuple[_Mutation, ...] = (
 def clear(folder: Path) -> None:
     """Remove the files of a case."""
     for path in sorted(folder.rglob("*"), reverse=True):
-        path.unlink() if path.is_file() or path.is_symlink() else os.rmdir(path)
+        path.unlink() if path.is_file() or path.is_symlink() else path.rmdir()

@@ -107,7 +107,10 @@ def test_no_value_holds_a_nul_character(refusal: Refusal, text: str, line: int) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{WEB}    env_file: {'../' * 100_000}etc/passwd\n", "compose.yaml:4: services.web.env_file[0].path: the path '"),
+        (
+            f"{WEB}    env_file: {'../' * 100_000}etc/passwd\n",
+            "compose.yaml:4: services.web.env_file[0].path: the path '",
+        ),
         (f"{WEB}    volumes: ['{'k:' * 1_000_000}']\n", "compose.yaml:4: services.web.volumes[0]: volume 'k:k:k:"),
         (f"{WEB}    hostname: '{'${A:-' * 100_000}'\n", "compose.yaml:4: services.web.hostname: invalid interpolation"),
         (
@@ -116,8 +119,7 @@ def test_no_value_holds_a_nul_character(refusal: Refusal, text: str, line: int) 
         ),
         (
             f"{WEB}    scale: 9223372036854775807\n",
-            "compose.yaml:4: services.web.scale: 9223372036854775807 replicas on one engine cannot be meant "
-            f"(at most {MAX_REPLICAS} are made)",
+            "compose.yaml:4: services.web.scale: 9223372036854775807 replicas on one engine cannot be meant",
         ),
         (
             f"{WEB}    deploy: {{replicas: {MAX_REPLICAS + 1}}}\n",
@@ -145,10 +147,9 @@ def test_extends_cycles_are_found_over_links(refusal: Refusal) -> None:
     """One file that is reached over ever longer paths is still one file."""
     Path("l").symlink_to(".")
     files = {"compose.yaml": f"{WEB}    extends: {{file: l/compose.yaml, service: web}}\n"}
-    assert refusal(files) == [
-        "l/compose.yaml:4: services.web.extends: extends cycle: web (compose.yaml) -> web (l/compose.yaml) "
-        "(remove one of these extends)"
-    ]
+    (error,) = refusal(files)
+    assert error.startswith("l/compose.yaml:4: services.web.extends: extends cycle: ")
+    assert "web (compose.yaml) -> web (l/compose.yaml)" in error
 
 
 def test_include_cycles_are_found_over_links(refusal: Refusal) -> None:
@@ -251,12 +252,10 @@ def test_a_confined_spec_reads_nothing_outside_of_its_tree(tree: Path, key: str,
 def test_the_files_of_a_confined_tree_are_no_links_out_of_it(tree: Path, name: str) -> None:
     """Names that the user did not write are no way out either."""
     (tree / name).symlink_to("../secret")
-    text = "services: {web: {build: .}}\n"
+    if name != "compose.yaml":
+        (tree / "compose.yaml").write_text("services: {web: {build: .}}\n", encoding="utf-8")
     with pytest.raises(SpecErrors, match="lies outside of"):
-        if name == "compose.yaml":
-            load(Request(ONLY, confined_to=str(tree)), {})
-        else:
-            confined(tree, text)
+        load(Request(ONLY, confined_to=str(tree)), {})
 
 
 def test_a_confined_spec_reads_all_of_its_own_tree(tree: Path) -> None:
