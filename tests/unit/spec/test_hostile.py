@@ -11,10 +11,14 @@ import pytest
 from reconciler.errors import SpecError, SpecErrors
 from reconciler.spec import load as loading
 from reconciler.spec.consistency import MAX_REPLICAS
+from reconciler.spec.files import Files, read_bytes
 from reconciler.spec.load import Loaded, Request, load
 from reconciler.spec.lower_security import MAX_OPTIONS, MAX_PROFILE
 from reconciler.spec.lowering import lower
+from reconciler.spec.merge import merge
+from reconciler.spec.references import admit_references
 from reconciler.spec.sources import MAX_TOTAL_NODES
+from reconciler.spec.yaml_nodes import read_documents
 
 Loader = Callable[..., Loaded]
 Refusal = Callable[..., list[str]]
@@ -293,3 +297,47 @@ def test_everything_the_result_depends_on_is_named(tree: Path) -> None:
     assert loaded.files == (f"{tree}/compose.yaml",)
     names = [".env", "compose.yaml", "inside.yaml", "base.yaml", "gone", "app", "app/.dockerignore", "app/D"]
     assert loaded.read == tuple(f"{tree}/{name}" for name in (*names, "app/D.dockerignore", "p.json"))
+
+
+def test_what_is_no_path_is_said(tmp_path: Path) -> None:
+    """A NUL that comes from elsewhere than YAML is refused too, as a path and by a confinement."""
+    with pytest.raises(SpecError, match=r"f:1: it is not a path"):
+        read_bytes("a\0b", 1, what="it", source="f:1")
+    with pytest.raises(SpecError, match=r"f:1: it lies outside of"):
+        Files(str(tmp_path)).admit("a\0b", what="it", source="f:1")
+
+
+def test_contents_of_configs_and_secrets_are_confined(tmp_path: Path) -> None:
+    """Their `file:` is one more way to name a file; an entry without one names none."""
+    document = read_documents(
+        b"services: {}\nconfigs:\n  in: {file: /TREE/a}\n  out: {file: /x/a}\n  text: {content: a}\n"
+        b"secrets:\n  none:\n  s: {file: /x/b}\n".replace(b"/TREE", str(tmp_path).encode()),
+        "f",
+    )[0].value
+    files = Files(str(tmp_path))
+    errors = admit_references(document, str(tmp_path), files)
+    assert [str(error).partition(" lies")[0] for error in errors] == ["f:4: configs.out.file", "f:8: secrets.s.file"]
+    assert files.named == (f"{tmp_path}/a", "/x/a", "/x/b")
+
+
+@pytest.mark.parametrize("text", ["labels: ['']", "environment: ['=x']", "ports: [[1]]"])
+def test_lists_name_what_they_hold(refusal: Refusal, text: str) -> None:
+    """An item without a name, and one that is no port, are told; in an override too."""
+    assert refusal(f"{WEB}    {text}\n")[0].startswith(f"compose.yaml:4: services.web.{text.partition(':')[0]}[0]: ")
+    assert refusal({"compose.yaml": WEB, "over.yaml": f"services:\n  web:\n    {text}\n"})[0].startswith(
+        "over.yaml:3: "
+    )
+
+
+@pytest.mark.parametrize("text", ["labels: {'': x}", "environment: {'': x}"])
+def test_mappings_name_what_they_hold(refusal: Refusal, text: str) -> None:
+    """No name may be empty."""
+    assert refusal(f"{WEB}    {text}\n")[0].endswith("a name may not be empty")
+
+
+def test_items_of_any_shape_can_be_merged() -> None:
+    """The merge comes before the schema: whatever stands in a list of ports or mounts has an identity."""
+    texts = (b"services: {a: {ports: [1, {target: [1]}], volumes: [{target: {a: b}}, 2]}}",) * 2
+    base, over = (read_documents(text, "f")[0].value for text in texts)
+    service = merge(base, over)["services"]["a"]
+    assert service == {"ports": [1, {"target": [1]}], "volumes": [{"target": {"a": "b"}}, 2]}
