@@ -344,10 +344,10 @@ def _load(options: Options, *, choosing: bool = False) -> Specs:
 
 
 def _documents(options: Options, *, choosing: bool = False) -> tuple[list[Loaded], list[Notice], list[SpecError]]:
-    from reconciler.source.directory import discover, duplicate_names
+    from reconciler.source.directory import discover, duplicate_names, parts_of_others
     from reconciler.spec.load import load
 
-    found = discover(options.files, str(Path.cwd()))
+    found = discover(options.files, str(Path.cwd()), os.environ, options.env_files)
     choosing = choosing and len(found.requests) > 1
     chosen = options.project_name if choosing else None
     loaded, errors = [], []
@@ -363,9 +363,10 @@ def _documents(options: Options, *, choosing: bool = False) -> tuple[list[Loaded
         except SpecError as error:
             errors.append(error)
     duplicates = duplicate_names(loaded)
+    notices = [*found.notices, *parts_of_others(found.requests, loaded, str(Path.cwd()))]
     if chosen:
         loaded = [item for item in loaded if item.name == chosen]
-    return ([] if duplicates else loaded), list(found.notices), errors + duplicates
+    return ([] if duplicates else loaded), notices, errors + duplicates
 
 
 def _with_options(project: Project, options: Options) -> Project:

@@ -8,6 +8,7 @@
 #   contract    one suite over the simulated and the real engine
 #   engine      the real engine: the gallery, faults, safety
 #   demo        deploy/demo.sh
+#   fuzz        damaged compose files; FUZZ_SECONDS (60), FUZZ_SEED (a new one, printed)    no engine needed (not part of all)
 #   bench       the figures, against raw API calls and docker compose; BENCH_ONLY=load needs no engine (not part of all)
 #   traffic     requests lost behind a proxy while versions roll out, against docker compose; 15 minutes (not part of all)
 #   proof       kill -9 and bad images, on the real engine; ten minutes (not part of all)
@@ -52,6 +53,7 @@ suite_fast() { # and which lines and branches of the pure core all three togethe
 suite_contract() { tests tests/contract; }
 suite_engine() { tests -n 4 --dist loadfile tests/engine; } # they wait more than they work
 suite_demo() { bash deploy/demo.sh; }
+suite_fuzz() { "$BIN/python" -m tests.fuzz; }
 suite_bench() { "$BIN/python" -m tests.bench; }
 suite_proof() { "$BIN/python" -m tests.proof; }
 suite_traffic() { "$BIN/python" -m tests.traffic; }
@@ -86,8 +88,8 @@ chosen() { # SUITE... with "all" spelled out; refuses what is none
   for suite in "$@"; do
     case $suite in
       all) echo lint fast contract engine demo ;;
-      lint | unit | scenarios | simulation | fast | contract | engine | demo | bench | proof | traffic) echo "$suite" ;;
-      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, contract, engine, demo, bench, proof, traffic or all" ;;
+      lint | unit | scenarios | simulation | fast | contract | engine | demo | fuzz | bench | proof | traffic) echo "$suite" ;;
+      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, contract, engine, demo, fuzz, bench, proof, traffic or all" ;;
     esac
   done
 }

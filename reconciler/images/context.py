@@ -6,6 +6,7 @@ are fixed (sorted, 0, 0); names, contents, mode bits and link targets are kept; 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -20,6 +21,7 @@ from reconciler.errors import SpecError
 from reconciler.images.dockerignore import Ignore, Verdict, parse_ignore
 from reconciler.model.project import Build
 
+MAX_TEXT = 1024 * 1024
 _MODE_BITS = 0o7777
 _IGNORE_FILE = ".dockerignore"
 _TYPES = {
@@ -115,7 +117,7 @@ def _dockerfile(build: Build) -> bytes:
     if build.dockerfile_inline is not None:
         return build.dockerfile_inline.encode()
     try:
-        return Path(build.dockerfile).read_bytes()
+        return _text_file(build.dockerfile)
     except FileNotFoundError as error:
         message = f"there is no Dockerfile {build.dockerfile}"
         raise SpecError(
@@ -126,14 +128,29 @@ def _dockerfile(build: Build) -> bytes:
         raise SpecError(message, hint="it must be a readable file", code="DockerfileMissing") from error
 
 
+def _text_file(path: str) -> bytes:
+    """The content of a file of instructions; OSError where it is a pipe, a device, a folder or far too large."""
+    status = Path(path).stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    with Path(path).open("rb") as file:
+        content = file.read(MAX_TEXT + 1)
+    if len(content) > MAX_TEXT:
+        raise OSError(errno.EFBIG, f"it is larger than {MAX_TEXT // 1024 // 1024} MB")
+    return content
+
+
 def _ignore(build: Build, root: Path) -> Ignore:
     candidates = [root / _IGNORE_FILE]
     if build.dockerfile_inline is None:
         candidates.insert(0, Path(f"{build.dockerfile}{_IGNORE_FILE}"))
     for path in candidates:
         try:
-            if path.is_file():
-                return parse_ignore(path.read_bytes(), str(path))
+            return parse_ignore(_text_file(str(path)), str(path))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
         except OSError as error:
             raise _unreadable(str(path), error) from error
     return Ignore()

@@ -11,10 +11,14 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from reconciler.errors import SpecError
+from reconciler.images.wildcards import FOLDERS, NAME, REST, WILDCARDS, Walk
 
 _BOM = b"\xef\xbb\xbf"
+MAX_PATTERNS = 5000
+_MOST_WILDCARDS = 2
 _SPECIAL = re.compile(r"[*?\[\]\\]")
 
 
@@ -24,7 +28,7 @@ class Pattern:
 
     text: str
     keeps: bool
-    expression: re.Pattern[str]
+    expression: re.Pattern[str] | Walk
 
     def may_match_below(self, folder: str) -> bool:
         """Whether anything inside `folder` could match; wrong only in the direction of True."""
@@ -75,12 +79,18 @@ class Ignore:
 
 
 def parse_ignore(content: bytes, source: str) -> Ignore:
-    """The patterns of an ignore file. SpecError with `source:line` for one that the Docker builders refuse."""
+    """The patterns of an ignore file. SpecError with `source:line` for one that the Docker builders refuse.
+
+    More than MAX_PATTERNS are refused too.
+    """
     lines = content.removeprefix(_BOM).decode(errors="surrogateescape").split("\n")
     patterns = (
         _pattern(line, f"{source}:{number}") for number, line in enumerate(lines, 1) if not line.startswith("#")
     )
-    return Ignore(tuple(pattern for pattern in patterns if pattern))
+    found = tuple(islice((pattern for pattern in patterns if pattern), MAX_PATTERNS + 1))
+    if len(found) > MAX_PATTERNS:
+        raise SpecError(f"more than {MAX_PATTERNS} patterns", source=source, hint="leave out whole folders")
+    return Ignore(found)
 
 
 def _pattern(line: str, place: str) -> Pattern | None:
@@ -93,7 +103,7 @@ def _pattern(line: str, place: str) -> Pattern | None:
     cleaned = _clean(body)
     if cleaned.startswith("!") and not keeps:  # `./!name` and `/!name` become a `!` pattern when they are cleaned
         keeps, cleaned = True, cleaned[1:]
-    return Pattern(cleaned, keeps, re.compile(_expression(cleaned, place), re.DOTALL))
+    return Pattern(cleaned, keeps, _expression(cleaned, place))
 
 
 def _clean(path: str) -> str:
@@ -102,10 +112,13 @@ def _clean(path: str) -> str:
     return cleaned[1:] if len(cleaned) > 1 and cleaned.startswith("/") else cleaned
 
 
-def _expression(pattern: str, place: str) -> str:
+def _expression(pattern: str, place: str) -> re.Pattern[str] | Walk:
     if pattern.startswith("**") and not _SPECIAL.search(pattern[2:]):
-        return _ends_with(pattern[2:])
-    return "".join(_tokens(pattern, place)) + r"\Z"
+        return re.compile(_ends_with(pattern[2:]), re.DOTALL)
+    tokens = list(_tokens(pattern, place))
+    if sum(token in WILDCARDS for token in tokens) > _MOST_WILDCARDS:
+        return Walk(tokens)
+    return re.compile("".join(tokens) + r"\Z", re.DOTALL)
 
 
 def _ends_with(ending: str) -> str:
@@ -126,9 +139,9 @@ def _token(pattern: str, position: int, place: str) -> tuple[str, int]:
     if pattern.startswith("**", position):
         after = position + 2
         after += pattern.startswith("/", after)
-        return ("(?:.*/)?" if after < len(pattern) else ".*"), after
+        return (FOLDERS if after < len(pattern) else REST), after
     if character == "*":
-        return "[^/]*", position + 1
+        return NAME, position + 1
     if character == "?":
         return "[^/]", position + 1
     if character == "[":

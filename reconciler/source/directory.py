@@ -10,12 +10,14 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import SpecError, UsageError
 from reconciler.model.project import Notice
-from reconciler.spec.files import display_path, file_mode, may_be_file, read_bytes
+from reconciler.spec.compose_variables import compose_files, folder_environment
+from reconciler.spec.environment import EnvFiles
+from reconciler.spec.files import Files, display_path, file_mode, may_be_file, read_bytes
 from reconciler.spec.load import Loaded, Request
 from reconciler.spec.nodes import Table
 from reconciler.spec.yaml_nodes import MAX_BYTES, read_documents
@@ -36,14 +38,17 @@ class Discovery:
     notices: tuple[Notice, ...] = ()
 
 
-def discover(paths: Sequence[str], cwd: str) -> Discovery:
-    """The projects that these `-f` values mean; without any, those of `specs/`, else of this folder's compose file.
+def discover(
+    paths: Sequence[str], cwd: str, shell: Mapping[str, str] | None = None, env_files: tuple[str, ...] = ()
+) -> Discovery:
+    """The projects that these `-f` values mean; without any: COMPOSE_FILE, `specs/`, or this folder's compose file.
 
+    COMPOSE_FILE is looked for in `shell`; where there is no `specs/`, also in `env_files` or this folder's `.env`.
     Raises SpecError where a path does not exist or a folder holds no spec, and UsageError where files and folders are
     mixed or there is no default.
     """
     if not paths:
-        return _default(cwd)
+        return _default(cwd, shell or {}, env_files)
     found = [os.path.join(cwd, path) for path in paths]  # noqa: PTH118  keeps the path as the user typed it
     folders = [path for path in found if _is_folder(path)]
     missing = next((typed for typed, path in zip(paths, found, strict=True) if file_mode(path) == 0), None)
@@ -72,10 +77,28 @@ def _twice(name: str, first: Loaded, other: Loaded) -> SpecError:
     return SpecError(f"{here} and {there} are both project {name!r}", source=source, hint="give each its own name:")
 
 
-def _default(cwd: str) -> Discovery:
+def parts_of_others(requests: Sequence[Request], loaded: Sequence[Loaded], cwd: str) -> list[Notice]:
+    """One notice for each lone file that is a project of its own here, and that another project includes or extends."""
+    readers: dict[str, Loaded] = {}
+    for project in loaded:
+        readers |= {path: project for path in project.read if path not in project.files}
+    parts = [path for request in requests for path in request.files if path in readers]
+    return [_part(display_path(path, cwd), readers[path]) for path in parts]
+
+
+def _part(shown: str, reader: Loaded) -> Notice:
+    message = f"project {reader.name} includes or extends this file, which is also a project of its own here"
+    return Notice("PartOfAnother", f"{message}: keep it in a folder of its own if it is not meant to be one", shown)
+
+
+def _default(cwd: str, shell: Mapping[str, str], env_files: tuple[str, ...]) -> Discovery:
+    files = compose_files(shell, cwd)
     folder = os.path.join(cwd, DEFAULT_FOLDER)  # noqa: PTH118
-    if _is_folder(folder):
+    if not files and _is_folder(folder):
         return _scan(folder, cwd)
+    files = files or compose_files(folder_environment(cwd, env_files, shell, cwd, EnvFiles(cwd, Files())), cwd)
+    if files:
+        return Discovery((Request(files, env_folder=cwd),))
     files = _compose_files(cwd)
     if not files:
         message = f"there is no spec: neither {DEFAULT_FOLDER}/ nor a {COMPOSE_FILES[0]} in {cwd}"

@@ -82,7 +82,7 @@ class Assembly:
         work = Interpolation(self.environment)
         values: Table = interpolate_values(source.table, work)
         _fail_on(work.errors)
-        self.notices.extend(notice for notice in work.notices if notice not in self.notices)
+        self.notices.extend(work.notices)
         return values
 
     def _include(self, document: Table, inclusion: Inclusion, source: Source) -> None:
@@ -126,8 +126,6 @@ class Assembly:
 
     def _fresh_family(self, path: str, named_at: str) -> Family:
         found = self.sources.read(path, named_at)
-        if not found:
-            raise SpecError(f"the file {self.sources.shown(path)} is empty", source=named_at)
         folder, merged = posixpath.dirname(path), Table()
         scope = replace(self.scope, folder=folder)
         for source in found:
@@ -141,7 +139,7 @@ class Assembly:
     def _family(self, document: Table, source: Source, folder: str) -> Family:
         services = document.get("services")
         table = services if isinstance(services, Table) else Table()
-        return Family(table, source.document.resets, source.file, folder)
+        return Family(table, source.document.resets, source.file, folder, os.path.realpath(source.path))
 
 
 def _fail_on(errors: list[SpecError]) -> None:

@@ -50,8 +50,10 @@ def build(ulimit: Rule, hosts: Rule) -> Rule:
 
 
 def context(value: Any, spot: Spot) -> str:
-    """An absolute path, or what is not on this machine as it is; "" where nothing is said."""
-    if not need_text(value) or value.startswith(REMOTE_CONTEXTS):
+    """An absolute path, or what is not on this machine as it is."""
+    if not need_text(value):
+        raise MalformedError("names no folder", "write . for the project's own")
+    if value.startswith(REMOTE_CONTEXTS):
         return str(value)
     return resolve_path(value, spot.scope.folder, spot.scope.home)
 

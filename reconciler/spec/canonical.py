@@ -284,12 +284,12 @@ _MOUNT = section(
         "read_only": forms.boolean,
         "bind": section({"create_host_path": forms.boolean}),
         "volume": section({"nocopy": forms.boolean, "labels": forms.labels}),
-        "tmpfs": section({"size": forms.size, "mode": lambda value, _: value}),
+        "tmpfs": section({"size": forms.natural_size, "mode": lambda value, _: value}),
     }
 )
 _ULIMIT = section({"soft": forms.whole, "hard": forms.whole})
 _GPU = section({"count": device_count, "options": forms.labels})
-_RATES = listing(section({"rate": forms.size}))
+_RATES = listing(section({"rate": forms.natural_size}))
 _BLKIO = section(
     dict.fromkeys(("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"), _RATES)
 )
@@ -358,7 +358,8 @@ _SERVICE = section(
             ),
             forms.whole,
         ),
-        **dict.fromkeys(("shm_size", "mem_limit", "mem_reservation", "memswap_limit"), forms.size),
+        **dict.fromkeys(("mem_limit", "memswap_limit"), forms.size),
+        **dict.fromkeys(("shm_size", "mem_reservation"), forms.natural_size),
         **dict.fromkeys(("dns", "dns_search"), _addresses),
         **dict.fromkeys(("annotations", "labels", "sysctls"), forms.labels),
         "blkio_config": _BLKIO,

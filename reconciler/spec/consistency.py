@@ -24,6 +24,8 @@ _TWICE_WRITTEN = (
     ("mem_reservation", ("resources", "reservations", "memory")),
 )
 
+MAX_REPLICAS = 1000  # the bridge of a Docker network has 1023 ports
+
 _NO_LIMIT = (None, 0, "0")
 
 _UNSHARED = ("private", "none")
@@ -167,6 +169,10 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 def _replicas_fit(site: _Site) -> Iterator[SpecError]:
     count = replicas(site.service)
     if count <= 1:
+        return
+    if count > MAX_REPLICAS:
+        key = "scale" if "scale" in site.service else "deploy"
+        yield site.error(key, f"{count} replicas on one engine cannot be meant", f"at most {MAX_REPLICAS} are made")
         return
     if site.service.get("container_name"):
         hint = "remove container_name, or run one replica"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from reconciler.errors import SpecError, SpecErrors
 from reconciler.model.project import Notice
 from reconciler.spec.dotenv import MAX_BYTES, EnvFileError, parse_env_file, parse_raw_file
-from reconciler.spec.files import display_path, file_mode, may_be_file, read_bytes
+from reconciler.spec.files import Files, decode_text, display_path, file_mode, may_be_file, read_bytes
 from reconciler.spec.forms import Spot
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table, source_text
 
@@ -18,26 +18,40 @@ Variables = dict[str, str]
 
 MAX_TOTAL = 8 * 1024 * 1024
 MAX_VARIABLES = 300_000
+MAX_LINES = 200_000
+MAX_TAKEN = 32 * 1024 * 1024
 
 
 class EnvFiles:
     """Reads the env files of one load, and keeps what there is to say about them."""
 
-    def __init__(self, cwd: str) -> None:
+    def __init__(self, cwd: str, files: Files) -> None:
+        self.files = files
         self._cwd = cwd
         self._known: dict[tuple[str, bool], Variables] = {}
         self._read = 0
+        self._lines = 0
         self._variables = 0
-        self.notices: list[Notice] = []
+        self._taken = 0
+        self._unset: dict[tuple[str, str], Notice] = {}
 
     def read(self, path: str, inherited: Mapping[str, str], *, named_at: str = "", raw: bool = False) -> Variables:
         """The variables of one file; SpecError at `named_at` if it is missing, at its own line if it is malformed."""
         name = display_path(path, self._cwd)
-        text = self._text(path, name, named_at or name)
+        self.files.admit(path, what=f"env file {name}", source=named_at or name)
+        return self._parsed(path, inherited, named_at or name, raw=raw)
+
+    def read_trusted(self, path: str, inherited: Mapping[str, str]) -> Variables:
+        """The variables of a file that the command line names: it may lie outside of a confined spec's tree."""
+        return self._parsed(path, inherited, display_path(path, self._cwd), raw=False)
+
+    def _parsed(self, path: str, inherited: Mapping[str, str], named_at: str, *, raw: bool) -> Variables:
+        name = display_path(path, self._cwd)
+        text = self._text(path, name, named_at)
         try:
             if raw:
                 return parse_raw_file(text, inherited)
-            return parse_env_file(text, inherited, lambda key: self._unset(key, name))
+            return parse_env_file(text, inherited, lambda key: self._note_unset(key, name))
         except EnvFileError as error:
             raise SpecError(str(error), source=f"{name}:{error.line}", hint=error.hint) from None
 
@@ -48,6 +62,11 @@ class EnvFiles:
             self._known[key] = self.read(path, inherited, named_at=named_at, raw=raw)
         return self._known[key]
 
+    def is_missing(self, path: str, named_at: str) -> bool:
+        """Whether an optional file is not there; SpecError at `named_at` for one that may not be looked at."""
+        self.files.admit(path, what=f"env file {display_path(path, self._cwd)}", source=named_at)
+        return file_mode(path) == 0
+
     def _text(self, path: str, name: str, named_at: str) -> str:
         what = f"env file {name}"
         data = read_bytes(path, MAX_BYTES, what=what, source=named_at, hint="create it, or correct the path")
@@ -56,21 +75,29 @@ class EnvFiles:
             raise SpecError(f"{what} is larger than {MAX_BYTES // 1024 // 1024} MB", source=named_at)
         if self._read > MAX_TOTAL:
             raise _too_much(f"{MAX_TOTAL // 1024 // 1024} MB", named_at)
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            raise SpecError("an env file must be UTF-8", source=name) from None
+        self._lines += data.count(b"\n")
+        if self._lines > MAX_LINES:
+            raise _too_much(f"{MAX_LINES} lines", named_at)
+        return decode_text(data, name, "an env file is text in UTF-8")
 
-    def count(self, variables: int, named_at: str) -> None:
-        """Add to the variables that services took from env files; SpecErrors where they are too many to be meant."""
-        self._variables += variables
+    def count(self, variables: Variables, named_at: str) -> None:
+        """Add to what services took from env files; SpecErrors where it is too much to be meant."""
+        self._variables += len(variables)
         if self._variables > MAX_VARIABLES:
             raise _too_much(f"{MAX_VARIABLES} variables", named_at)
+        self._taken += sum(map(len, variables.values()))
+        if self._taken > MAX_TAKEN:
+            message = f"services take more than {MAX_TAKEN // 1024 // 1024} MB from env files"
+            raise SpecErrors([SpecError(message, source=named_at)])
 
-    def _unset(self, key: str, name: str) -> None:
-        notice = Notice("VariableUnset", f'variable {key} is not set: it becomes ""', name)
-        if notice not in self.notices:
-            self.notices.append(notice)
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """One for each variable that a file needed and that had no value."""
+        return tuple(self._unset.values())
+
+    def _note_unset(self, key: str, name: str) -> None:
+        message = f'variable {key} is not set: it becomes ""'
+        self._unset.setdefault((key, name), Notice("VariableUnset", message, name))
 
 
 def _too_much(limit: str, named_at: str) -> SpecErrors:
@@ -80,11 +107,21 @@ def _too_much(limit: str, named_at: str) -> SpecErrors:
 def project_environment(
     folder: str, env_files: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles, named_at: str = ""
 ) -> dict[str, str]:
-    """The variables that a project is interpolated with: env files (default `.env`, if it exists), then the shell."""
-    paths = env_files or ((f"{folder}/.env",) if may_be_file(f"{folder}/.env") else ())
+    """The variables of a project's env files (default: the folder's `.env`, if there is one), then the shell's."""
+    default = f"{folder}/.env"
+    reader.files.note(default)
+    paths = env_files or ((default,) if may_be_file(default) else ())
     variables: Variables = {}
     for path in paths:
         variables |= reader.read(path, {**variables, **shell}, named_at=named_at)
+    return {**variables, **shell}
+
+
+def chosen_environment(paths: tuple[str, ...], shell: Mapping[str, str], reader: EnvFiles) -> dict[str, str]:
+    """The variables of the env files that the command line names, then the shell's."""
+    variables: Variables = {}
+    for path in paths:
+        variables |= reader.read_trusted(path, {**variables, **shell})
     return {**variables, **shell}
 
 
@@ -114,7 +151,7 @@ def resolve_labels(service: Table, spot: Spot, reader: EnvFiles) -> None:
     for path, mark in (service.get("label_file") or Items()).marked():
         try:
             fresh = reader.read(path, dict(merged), named_at=source_text(mark))
-            reader.count(len(fresh), source_text(mark))
+            reader.count(fresh, source_text(mark))
         except SpecErrors:
             raise
         except SpecError as error:
@@ -139,14 +176,14 @@ def _from_files(
     marks: dict[str, Mark] = {}
     for entry, mark in files.marked():
         path, required, raw = entry["path"], entry.get("required", True), entry.get("format") == "raw"
-        if not required and file_mode(path) == 0:
-            continue
         try:
+            if not required and reader.is_missing(path, source_text(mark)):
+                continue
             if found:
                 fresh = reader.read(path, {**found, **environment}, named_at=source_text(mark), raw=raw)
             else:
                 fresh = reader.read_first(path, environment, named_at=source_text(mark), raw=raw)
-            reader.count(len(fresh), source_text(mark))
+            reader.count(fresh, source_text(mark))
         except SpecErrors:
             raise
         except SpecError as error:

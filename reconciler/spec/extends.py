@@ -23,15 +23,20 @@ MAX_COPIED = 250_000
 
 @dataclass(frozen=True)
 class Family:
-    """The services of one file. `folder` is where the paths of its `extends` begin; `file` is its name in errors."""
+    """The services of one file. `folder` is where the paths of its `extends` begin; `file` is its name in errors.
+
+    `path` is absolute, symbolic links resolved: the same for one file that is reached over several ways.
+    """
 
     services: Table
     resets: tuple[Path, ...]
     file: str
     folder: str
+    path: str
 
 
 ReadFamily = Callable[[str, str], Family]
+Step = tuple[str, str, str]  # a file's path, one of its services, the file as errors call it
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,14 @@ class _Resolver:
         self._read = read
         self._copied = 0
 
-    def resolve(self, family: Family, name: str, trail: tuple[tuple[str, str], ...]) -> Table | None:
+    def resolve(self, family: Family, name: str, trail: tuple[Step, ...]) -> Table | None:
         """The service, complete; None for one with nothing in it. `trail` are the services that extend this one."""
         service = family.services[name]
         if not isinstance(service, Table) or "extends" not in service:
             return service if isinstance(service, Table) else None
         mark = service.mark("extends")
         spot = Spot(("services", name, "extends"), mark, self._scope)
-        self._check_trail(trail, (family.file, name), spot)
+        self._check_trail(trail, (family.path, name, family.file), spot)
         try:
             reference = _reference(service["extends"])
             base_family = self._family(family, reference, mark)
@@ -82,15 +87,16 @@ class _Resolver:
         if reference.service not in base_family.services:
             message = f"there is no service {shown(reference.service)} in {base_family.file}"
             raise _error(spot, message, "extends finds services of its own file, or of the one that file: names")
-        base = self.resolve(base_family, reference.service, (*trail, (family.file, name)))
+        base = self.resolve(base_family, reference.service, (*trail, (family.path, name, family.file)))
         own = _without_extends(service)
         merged = own if base is None else merge_service(name, self._copy(base, spot), own, family.resets)
         family.services[name] = merged
         return merged
 
-    def _check_trail(self, trail: tuple[tuple[str, str], ...], step: tuple[str, str], spot: Spot) -> None:
-        if step in trail:
-            cycle = " -> ".join(f"{name} ({file})" for file, name in (*trail[trail.index(step) :], step))
+    def _check_trail(self, trail: tuple[Step, ...], step: Step, spot: Spot) -> None:
+        places = [place for place, known in enumerate(trail) if known[:2] == step[:2]]
+        if places:
+            cycle = " -> ".join(f"{name} ({file})" for _, name, file in (*trail[places[0] :], step))
             raise _error(spot, f"extends cycle: {cycle}", "remove one of these extends")
         if len(trail) >= MAX_CHAIN:
             raise _error(spot, f"services extend each other over more than {MAX_CHAIN} steps")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from reconciler.errors import SpecError
@@ -75,6 +76,7 @@ FAILED = object()
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_NUMBER = 100
+_NAMELESS = "a name may not be empty"
 TRUE, FALSE = ("true", "y", "yes", "on"), ("false", "n", "no", "off")
 
 
@@ -200,6 +202,8 @@ def number(value: Any, _: Spot) -> Any:
         if len(value) > _LONGEST_NUMBER or not _NUMBER.fullmatch(value):
             raise MalformedError(f"must be a number, not {shown(value)}")
         value = float(value)
+    if isinstance(value, float) and not isfinite(value):
+        raise MalformedError(f"must be a number, not {number_text(value)}")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -212,6 +216,13 @@ def size(value: Any, _: Spot) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value if value <= LARGEST else parse_bytes(str(value)))
     return size_text(value, _)
+
+
+def natural_size(value: Any, spot: Spot) -> Any:
+    """As `size`; less than nothing is refused as a number too."""
+    if isinstance(value, int) and value < 0:
+        raise MalformedError(f"size {value} is negative")
+    return size(value, spot)
 
 
 def size_text(value: Any, _: Spot) -> str:
@@ -253,15 +264,22 @@ def pairs(value: Any, spot: Spot) -> Table:
     """`list_or_dict`: a mapping of text; a key without a value has None."""
     if not isinstance(value, Items):
         if "" in need_table(value):
-            raise MalformedError("a name may not be empty")
+            raise MalformedError(_NAMELESS)
         return mapping(plain_text)(value, spot)  # type: ignore[no-any-return]
     table = Table()
     for index, (item, mark) in enumerate(value.marked()):
-        line = convert(text, item, spot.child(index, mark))
+        line = convert(_pair, item, spot.child(index, mark))
         if line is not FAILED:
             key, equals, rest = line.partition("=")
             table.put(key, rest if equals else None, mark)
     return table
+
+
+def _pair(value: Any, _: Spot) -> str:
+    """`NAME` or `NAME=VALUE`; what has no name is refused by engines."""
+    if need_text(value).partition("=")[0] == "":
+        raise MalformedError(_NAMELESS)
+    return str(value)
 
 
 def labels(value: Any, spot: Spot) -> Table:

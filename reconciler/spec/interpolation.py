@@ -145,6 +145,8 @@ class Interpolation:
 
     def text(self, text: str, path: Path, mark: Mark) -> str:
         """The interpolated string; an error is kept, with its place, and gives ""."""
+        if self._output > MAX_OUTPUT:
+            return ""
         try:
             return self._counted(interpolate(text, self.environment.get, lambda name: self._unset(name, mark)))
         except MalformedError as error:

@@ -8,7 +8,7 @@ whole: profiles, consistency, env files, defaults.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,24 @@ from typing import Any
 from reconciler.errors import SpecError, SpecErrors
 from reconciler.model.project import Notice
 from reconciler.spec.assembly import Assembly
+from reconciler.spec.compose_variables import folder_environment
 from reconciler.spec.consistency import check_consistency
 from reconciler.spec.defaults import apply_service_defaults, complete_definitions, used_networks, used_volumes
-from reconciler.spec.environment import EnvFiles, project_environment, resolve_environment, resolve_labels
+from reconciler.spec.environment import EnvFiles, resolve_environment, resolve_labels
 from reconciler.spec.file_references import SECTIONS, used_references
-from reconciler.spec.files import display_path
+from reconciler.spec.files import Files, display_path
 from reconciler.spec.forms import Scope, Spot
 from reconciler.spec.interpolation import Interpolation
 from reconciler.spec.names import chosen_name, default_name, normalise_name
 from reconciler.spec.nodes import MAX_ERRORS, Table
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
+from reconciler.spec.references import admit_references
 from reconciler.spec.rollouts import check_rollouts, rollout_notices
 from reconciler.spec.schema.extension import ProjectRules
-from reconciler.spec.sources import NO_SERVICES_HINT, Source, Sources
+from reconciler.spec.sources import Source, Sources
+
+MAX_NOTICES = 200
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Request:
     """What to load as one project: its files, merged in order, and the command line's say in it.
 
     `project_dir` is where relative paths begin (default: the folder of the first file); `env_files` replace
-    `<project_dir>/.env`. `services` is reserved.
+    `<project_dir>/.env`, and the `.env` of `env_folder` wins over it. `services` is reserved. `confined_to` is a folder
+    that the project may read nothing outside of, symbolic links resolved, for specs of people who may not read this
+    machine: all but the `env_files` of the command line, and the sources of bind mounts.
     """
 
     files: tuple[str, ...]
@@ -46,6 +52,8 @@ class Request:
     profiles: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    env_folder: str | None = None
+    confined_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Loaded:
     `variables` are the values, None where unset, of the variables that configs and secrets take their content from, by
     `configs.NAME`.
     `disabled` names the services of profiles that are not enabled. `reconcile` is the whole top-level `x-reconcile`.
+    `files` are those of the request, as `docker compose` lists them in its label; `read` are the absolute paths of
+    all files and folders that the result depends on, optional ones that are not there among them.
     """
 
     name: str
@@ -68,6 +78,7 @@ class Loaded:
     notices: tuple[Notice, ...]
     reconcile: dict[str, Any]
     variables: Mapping[str, str | None] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
 
 
 def load(request: Request, environment: Mapping[str, str]) -> Loaded:
@@ -89,8 +100,9 @@ class _Load:
         self.files = tuple(os.path.abspath(file) for file in request.files)  # noqa: PTH100  keeps symlinks, unlike resolve()
         self.folder = os.path.abspath(request.project_dir or Path(self.files[0]).parent)  # noqa: PTH100
         self.scope = Scope(self.folder, shell.get("HOME") or "/")
-        self.sources = Sources(self.cwd)
-        self.env_files = EnvFiles(self.cwd)
+        self.on_disk = Files(request.confined_to)
+        self.sources = Sources(self.cwd, self.on_disk)
+        self.env_files = EnvFiles(self.cwd, self.on_disk)
         self.notices: list[Notice] = []
         self.variables: dict[str, str | None] = {}
 
@@ -111,15 +123,19 @@ class _Load:
             disabled=disabled,
             working_dir=self.folder,
             files=self.files,
-            notices=(*self.env_files.notices, *self.notices, *self.scope.notices),
+            notices=_bounded((*self.env_files.notices, *self.notices, *self.scope.notices)),
             reconcile=rules.model_dump(),
             variables=self.variables,
+            read=self.on_disk.named,
         )
 
     def _environment(self) -> dict[str, str]:
-        paths = tuple(os.path.abspath(path) for path in self.request.env_files)  # noqa: PTH100
+        shell, flags = self.shell, self.request.env_files
+        outer = self.request.env_folder
         try:
-            return project_environment(self.folder, paths, self.shell, self.env_files)
+            if outer is not None and outer != self.folder:
+                shell = folder_environment(outer, flags, shell, self.cwd, self.env_files)
+            return folder_environment(self.folder, flags, shell, self.cwd, self.env_files)
         except SpecError as error:
             raise SpecErrors([error]) from None
 
@@ -132,8 +148,6 @@ class _Load:
             except SpecError as error:
                 errors.append(error)
         self._fail_on(errors)
-        if not sources:
-            self._fail_on([SpecError("the file is empty", source=self._shown(self.files[0]), hint=NO_SERVICES_HINT)])
         return sources
 
     def _name(self, sources: list[Source], environment: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -174,6 +188,7 @@ class _Load:
                 break
             apply_service_defaults(service, self.folder, environment)
         self._fail_on(self.scope.errors)
+        self._fail_on(admit_references(document, self.folder, self.on_disk))
         complete_definitions(document, "networks", name, used_networks(services))
         complete_definitions(document, "volumes", name, used_volumes(services))
         for kind in SECTIONS:
@@ -190,6 +205,15 @@ class _Load:
 
     def _shown(self, path: str) -> str:
         return display_path(path, self.cwd)
+
+
+def _bounded(notices: Iterable[Notice]) -> tuple[Notice, ...]:
+    """The first of the notices, each once, and how many more there are."""
+    distinct = tuple(dict.fromkeys(notices))
+    more = len(distinct) - MAX_NOTICES
+    if more <= 0:
+        return distinct
+    return (*distinct[:MAX_NOTICES], Notice("MoreNotices", f"and {more} more of this kind", distinct[-1].source))
 
 
 def _place(error: SpecError, order: dict[str, int]) -> tuple[int, int]:

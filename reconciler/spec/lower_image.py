@@ -43,12 +43,8 @@ def _pull_policy(scope: Scope) -> PullPolicy:
 
 def _refuse_remote(scope: Scope, build: Mapping[str, Any]) -> None:
     context = build.get("context") or ""
-    if build and (not context or context.startswith(REMOTE_CONTEXTS)):
-        message = (
-            f"a build context on another machine ({context!r}) is not supported yet"
-            if context
-            else "build has no context"
-        )
+    if context.startswith(REMOTE_CONTEXTS):
+        message = f"a build context on another machine ({context!r}) is not supported yet"
         raise scope.refuse("build.context", message, "clone it, and write the folder")
 
 

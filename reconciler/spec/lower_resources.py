@@ -10,6 +10,7 @@ from reconciler.spec.lower_scope import Scope, compact
 from reconciler.spec.sizes import parse_bytes
 
 NANO = 1e9
+MAX_CPUS = 1_000_000
 MAX_SWAPPINESS = 100
 PERCENT = 100  # the engine counts hundredths of a percent
 
@@ -42,7 +43,7 @@ def resources(scope: Scope) -> dict[str, Any]:
             "MemoryReservation": _bytes(reservations.get("memory") or spec.get("mem_reservation")),
             "MemorySwap": _bytes(spec.get("memswap_limit")),
             "MemorySwappiness": _bytes(spec.get("mem_swappiness")),
-            "NanoCpus": nano_cpus(limits.get("cpus") or spec.get("cpus") or 0),
+            "NanoCpus": nano_cpus(_cpus(scope, limits.get("cpus") or spec.get("cpus") or 0)),
             "PidsLimit": limits.get("pids") or spec.get("pids_limit"),
             "Ulimits": [_ulimit(name, limit) for name, limit in sorted((spec.get("ulimits") or {}).items())],
         }
@@ -65,6 +66,15 @@ def _refuse_contradictions(scope: Scope, found: Mapping[str, Any]) -> None:
     if found.get("NanoCpus") and both:
         key = "cpu_quota" if "CpuQuota" in both else "cpu_period"
         raise scope.refuse(key, f"{key} cannot stand together with a limit of CPUs", "remove one of the two")
+
+
+def _cpus(scope: Scope, asked: float) -> float:
+    if asked > MAX_CPUS:
+        message = f"a limit of {asked:g} CPUs is more than any machine has"
+        raise scope.refuse(
+            "cpus" if "cpus" in scope.spec else "deploy.resources.limits.cpus", message, "write a number such as 0.5"
+        )
+    return asked
 
 
 def nano_cpus(cpus: float | str) -> int:

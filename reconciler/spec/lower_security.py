@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import posixpath
+import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
+from reconciler.spec.files import read_bytes
 from reconciler.spec.lower_scope import Scope, compact
 
 UNCONFINED_PATHS = "systempaths=unconfined"
 WITHOUT_VALUE = "no-new-privileges"
+MAX_PROFILE = 256 * 1024
+MAX_OPTIONS = 100
 
 
 def capabilities(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +29,8 @@ def security(scope: Scope) -> dict[str, Any]:
     and for a profile that cannot be read.
     """
     asked = scope.spec.get("security_opt") or ()
+    if len(asked) > MAX_OPTIONS:
+        raise scope.refuse("security_opt", f"security_opt has more than {MAX_OPTIONS} options")
     options = [_option(scope, option) for option in asked if option != UNCONFINED_PATHS]
     unmasked: dict[str, Any] = {"MaskedPaths": [], "ReadonlyPaths": []} if UNCONFINED_PATHS in asked else {}
     return compact({"SecurityOpt": options}) | unmasked
@@ -44,16 +50,19 @@ def _option(scope: Scope, option: str) -> str:
     if not found and name != WITHOUT_VALUE:
         raise scope.refuse("security_opt", f"security_opt {option!r} has no value", "write it as name:value")
     if name == "seccomp" and value != "unconfined":
-        return f"seccomp={_profile(scope, value)}"
+        return sys.intern(f"seccomp={_profile(scope, value)}")  # one string for all services of one profile
     return option
 
 
 def _profile(scope: Scope, path: str) -> str:
+    place, what = scope.source("security_opt"), f"services.{scope.name}: the seccomp profile {path}"
+    hint = "the path is relative to the project's folder"
+    data = read_bytes(posixpath.join(scope.working_dir, path), MAX_PROFILE, what=what, source=place, hint=hint)
+    if len(data) > MAX_PROFILE:
+        raise scope.refuse("security_opt", f"the seccomp profile {path} is larger than {MAX_PROFILE // 1024} KB")
     try:
-        profile = json.loads((Path(scope.working_dir) / path).read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"cannot read the seccomp profile {path}: {error.strerror}"
-        raise scope.refuse("security_opt", message, "the path is relative to the project's folder") from error
-    except ValueError as error:
-        raise scope.refuse("security_opt", f"the seccomp profile {path} is not JSON: {error}") from error
+        profile = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).split(";")[0]
+        raise scope.refuse("security_opt", f"the seccomp profile {path} is not JSON: {reason}") from error
     return json.dumps(profile, separators=(",", ":"), ensure_ascii=False)

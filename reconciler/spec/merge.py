@@ -47,11 +47,14 @@ _NULL_IS_A_VALUE: frozenset[Pattern] = frozenset({("services", "*", "environment
 
 
 def _port_identity(port: Any) -> Hashable:
-    return (port.get("host_ip", ""), port.get("published", ""), port.get("target"), port.get("protocol", "tcp"))
+    """As text: the schema has yet to say what else than strings and numbers the values are."""
+    if not isinstance(port, Table):
+        return repr(port)
+    return repr((port.get("host_ip", ""), port.get("published", ""), port.get("target"), port.get("protocol", "tcp")))
 
 
 def _key(name: str) -> Identity:
-    return lambda item: item.get(name) if isinstance(item, Table) and name in item else repr(item)
+    return lambda item: repr(item[name]) if isinstance(item, Table) and name in item else repr(item)
 
 
 _UNIQUE: dict[Pattern, Identity] = {
@@ -98,6 +101,11 @@ def _alone(name: str, service: Table) -> Table:
 
 
 def _forget(table: Table, path: Path) -> None:
+    """Take away what stands at the path; with an empty one, everything."""
+    if not path:
+        for key in list(table):
+            table.drop(key)
+        return
     *parents, last = path
     value: Any = table
     for step in parents:

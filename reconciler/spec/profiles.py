@@ -8,9 +8,9 @@ from reconciler.spec.nodes import NOWHERE, Table
 
 
 def enabled_profiles(flags: tuple[str, ...], environment: Mapping[str, str]) -> frozenset[str]:
-    """The profiles of `--profile` and of COMPOSE_PROFILES (comma-separated)."""
+    """The profiles of `--profile`; where there are none, of COMPOSE_PROFILES (comma-separated)."""
     listed = (name.strip() for name in environment.get("COMPOSE_PROFILES", "").split(","))
-    return frozenset((*flags, *(name for name in listed if name)))
+    return frozenset(flags or (name for name in listed if name))
 
 
 def split_by_profile(document: Table, profiles: Iterable[str]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from reconciler.spec.scalars import resolve
 
 _EXTENDED = ("services", "networks", "volumes")
 _KEPT_EXTENSION = "x-reconcile"
-_SIGNED = ("mem_limit", "memswap_limit")
+_SIGNED = ("mem_limit", "memswap_limit", "mem_swappiness")
 _BATCHES = ("update_config", "rollback_config")
 
 

@@ -12,8 +12,10 @@ from typing import Any
 from reconciler.spec.nodes import MalformedError, shown
 
 _DRIVE = re.compile(r"[A-Za-z]:\\")
+_LONGEST_PATH = 4096
 _PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 _SHORTEST_WITH_OPTIONS = 2
+_MOST_COLONS = 4  # SOURCE:TARGET:OPTIONS, both paths with a drive
 _HINT = 'write "name:/path", "./folder:/path:ro" or the long form'
 
 
@@ -45,7 +47,12 @@ def clean(target: str) -> str:
 
 
 def resolve_path(path: str, folder: str, home: str) -> str:
-    """The absolute path on the host: `~` is `home`, and a relative one begins at `folder`."""
+    """The absolute path on the host: `~` is `home`, and a relative one begins at `folder`.
+
+    MalformedError for one that is longer than any system takes.
+    """
+    if len(path) > _LONGEST_PATH:
+        raise MalformedError(f"the path {shown(path)} is longer than {_LONGEST_PATH} characters")
     if path.startswith("~"):
         return posixpath.normpath(posixpath.join(home, path[1:].lstrip("/")))
     if path.startswith(("/", "\\\\")) or _DRIVE.match(path):
@@ -54,7 +61,7 @@ def resolve_path(path: str, folder: str, home: str) -> str:
 
 
 def _sections(text: str) -> tuple[str, str, str]:
-    parts = _split(text)
+    parts = _split(text) if text.count(":") <= _MOST_COLONS else text.split(":")
     if not all(parts):
         raise MalformedError(f"volume {shown(text)} has an empty section between colons", _HINT)
     if len(parts) == 1:

@@ -24,6 +24,7 @@ from yaml import (
 )
 
 from reconciler.errors import SpecError
+from reconciler.spec.files import decode_text
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Path, Table, kind_of
 from reconciler.spec.scalars import resolve, tagged
 
@@ -33,16 +34,22 @@ MAX_DOCUMENTS = 100
 MAX_NODES = 250_000
 _RESET, _OVERRIDE = "!reset", "!override"
 _MERGE = "<<"
+_VERSION = (1, 1)  # as go-yaml, which refuses others
 _MARKUP_HINT = "a spec is YAML text in UTF-8"
 _BOMB_HINT = "aliases (*name) and merge keys (<<) may not multiply a file beyond that"
 
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document: its value, and the paths whose value from files before this one is to be forgotten."""
+    """One YAML document: its value, and the paths whose value from files before this one is to be forgotten.
+
+    `size` counts its nodes with every alias expanded; it begins at `line`.
+    """
 
     value: Any
     resets: tuple[Path, ...] = ()
+    size: int = 1
+    line: int = 1
 
 
 def read_documents(data: bytes, file: str) -> list[Document]:
@@ -61,19 +68,7 @@ def _check_text(data: bytes, file: str) -> None:
     if len(data) > MAX_BYTES:
         limit = MAX_BYTES // 1024 // 1024
         raise SpecError(f"the file is larger than {limit} MB", source=file, hint="split the project into several files")
-    nul = data.find(b"\0")
-    if nul >= 0:
-        raise SpecError("the file holds a NUL byte: it is not text", source=_line(data, nul, file), hint=_MARKUP_HINT)
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        where = _line(data, error.start, file)
-        raise SpecError(f"invalid UTF-8 (byte 0x{data[error.start]:02x})", source=where, hint=_MARKUP_HINT) from None
-
-
-def _line(data: bytes, at: int, file: str) -> str:
-    line = data.count(b"\n", 0, at) + 1
-    return f"{file}:{line}"
+    decode_text(data, file, _MARKUP_HINT)
 
 
 def _syntax_error(error: yaml.YAMLError, file: str) -> SpecError:
@@ -111,8 +106,9 @@ class _Reader:
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._resets: list[Path] = []
-        self._marks: list[Mark] = []
+        self._marks: dict[int, Mark] = {}
         self._root: Any = None
+        self._size = self._line = 1
 
     def documents(self) -> list[Document]:
         found: list[Document] = []
@@ -128,18 +124,29 @@ class _Reader:
             elif kind is AliasEvent:
                 self._alias(event)
             elif kind is DocumentStartEvent:
-                self._anchors, self._resets, self._root = {}, [], None
+                self._begin(event)
             elif kind is yaml.DocumentEndEvent:
-                found.append(Document(self._root, tuple(self._resets)))
+                found.append(Document(self._root, tuple(self._resets), self._size, self._line))
                 if len(found) > MAX_DOCUMENTS:
                     raise self._error(f"more than {MAX_DOCUMENTS} documents in one file", event.start_mark.line)
             elif kind is StreamEndEvent:
                 break
         return found
 
+    def _begin(self, event: Any) -> None:
+        self._anchors, self._resets, self._root = {}, [], None
+        self._line = event.start_mark.line + 1
+        if event.version not in (None, _VERSION):
+            version = ".".join(map(str, event.version))
+            raise self._error(
+                f"%YAML {version} is not what a spec is read as", event.start_mark.line, "remove the line"
+            )
+
     def _scalar(self, event: Any) -> None:
         line = event.start_mark.line
         tag, text = event.tag, event.value
+        if "\0" in text:
+            raise self._error("a NUL character can be in no value", line, "remove the \\0")
         if tag in (_RESET, _OVERRIDE):
             self._reset(line)
             value: Any = _DROPPED if tag == _RESET else resolve(text)
@@ -194,7 +201,7 @@ class _Reader:
     def _deliver(self, value: Any, size: int, line: int) -> None:
         """Put a finished node where it belongs: as root, key, value or item."""
         if not self._stack:
-            self._root = None if value is _DROPPED else value
+            self._root, self._size = None if value is _DROPPED else value, size
             return
         frame = self._stack[-1]
         frame.size += size
@@ -252,9 +259,8 @@ class _Reader:
         self._resets.append(tuple(steps))
 
     def _mark(self, line: int) -> Mark:
-        while len(self._marks) <= line:
-            self._marks.append((self._file, len(self._marks) + 1))
-        return self._marks[line]
+        """The place of a line (from 0), one object for all that stands on it."""
+        return self._marks.setdefault(line, (self._file, line + 1))
 
     def _error(self, message: str, line: int, hint: str | None = None) -> SpecError:
         return SpecError(message, source=f"{self._file}:{line + 1}", hint=hint)

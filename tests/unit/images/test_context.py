@@ -135,6 +135,21 @@ def test_sockets_are_left_out(tmp_path: Path) -> None:
         assert paths(read_context(build(tmp_path))) == ["Dockerfile"]
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
+def test_instructions_are_small_regular_files(tmp_path: Path, name: str) -> None:
+    """A pipe would block for ever, a device never end, and a file of 100 MB holds no instructions."""
+    folder(tmp_path, {"Dockerfile": ""})
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SpecError, match=f"{name}.* cannot be read: it is not a regular file"):
+        read_context(build(tmp_path))
+    (tmp_path / name).unlink()
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, 100_000_000)
+    with pytest.raises(SpecError, match=f"{name}.* cannot be read: it is larger than 1 MB"):
+        read_context(build(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [

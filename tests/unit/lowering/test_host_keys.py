@@ -87,6 +87,7 @@ def test_the_engine_is_asked_as_by_compose(spec: dict[str, Any], body: dict[str,
     ("spec", "said"),
     [
         ({"memswap_limit": "5"}, "memswap_limit needs a limit of memory"),
+        ({"cpus": 1e38}, "a limit of 1e+38 CPUs is more than any machine has"),
         ({"mem_limit": "6", "memswap_limit": "5"}, "memswap_limit is below the limit of memory"),
         ({"mem_swappiness": "101"}, "mem_swappiness is a percentage"),
         ({"cpus": 1, "cpu_quota": 5}, "cpu_quota cannot stand together"),

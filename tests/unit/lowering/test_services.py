@@ -279,8 +279,9 @@ def test_start_interval_without_period_is_refused() -> None:
 def test_a_missing_seccomp_profile_is_refused() -> None:
     """The profile's text goes into the body, so a file that cannot be read is an error of the spec, with its place."""
     error = refusal({"services.web": "compose.yaml:2"}, security_opt=["seccomp:absent.json"])
-    assert str(error).startswith(
-        "compose.yaml:2: services.web: cannot read the seccomp profile absent.json: No such file"
+    assert str(error) == (
+        "compose.yaml:2: services.web: the seccomp profile absent.json does not exist "
+        "(the path is relative to the project's folder)"
     )
 
 

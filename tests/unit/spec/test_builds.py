@@ -51,14 +51,6 @@ def test_a_secret_of_a_build_is_used(loader: Loader) -> None:
     assert document["secrets"] == {"s": {"name": "shop_s", "file": "/s"}}
 
 
-def test_an_empty_context_says_nothing(loader: Loader) -> None:
-    """As Compose prints it; nothing can be built of it."""
-    loaded = loader("services: {web: {build: ''}}\n")
-    assert loaded.document["services"]["web"]["build"] == {"dockerfile": "Dockerfile"}
-    with pytest.raises(SpecError, match="build has no context"):
-        lower(loaded)
-
-
 def test_files_are_merged(loader: Loader) -> None:
     """Tags and hosts once, ulimits replaced, the rest appended."""
     over = "services: {web: {build: {tags: [a, b], cache_from: [a], ulimits: {n: {soft: 2, hard: 3}}}}}\n"
@@ -67,6 +59,13 @@ def test_files_are_merged(loader: Loader) -> None:
     assert build["tags"] == ["a", "b"]
     assert build["cache_from"] == ["a", "a"]
     assert build["ulimits"] == {"n": {"soft": 2, "hard": 3}}
+
+
+def test_an_empty_context_is_refused(refusal: Refusal) -> None:
+    """Compose builds nothing of it either."""
+    assert refusal("services:\n  web: {build: ''}\n") == [
+        "compose.yaml:2: services.web.build.context: names no folder (write . for the project's own)"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,16 @@ def test_the_gallery_has_projects() -> None:
 
 
 def test_whatever_compose_takes_is_valid() -> None:
-    """Short and long forms, as recorded from Compose itself: an editor must not underline what loads."""
+    """Short and long forms, as recorded from Compose itself: an editor must not underline what loads.
+
+    Override files aside: there a null stands for nothing at all, and an editor may say so.
+    """
     taken = [
         (case["case"], name, text)
         for case in ANSWERS
         if case["model"] is not None
         for name, text in case["files"].items()
-        if name.endswith((".yaml", ".yml"))
+        if name.endswith((".yaml", ".yml")) and name not in case["order"][1:]
     ]
     wrong = {(case, name): lines for case, name, text in taken if (lines := found(text))}
     assert len(taken) > 300

@@ -206,6 +206,7 @@ def test_files_are_named_as_typed(refusal: Refusal, monkeypatch: pytest.MonkeyPa
             ),
         ),
         ("shm_size: '-1'", "compose.yaml:4: services.web.shm_size: size '-1' is negative"),
+        ("shm_size: -1", "compose.yaml:4: services.web.shm_size: size -1 is negative"),
         ("init: maybe", "compose.yaml:4: services.web.init: must be true or false, not 'maybe'"),
         ("init: 1", "compose.yaml:4: services.web.init: must be true or false, not a number"),
         (
@@ -370,7 +371,6 @@ def test_files_that_cannot_be_read_are_named(refusal: Refusal) -> None:
         "pipe.yaml: the file is not a regular file",
         "loop.yaml: the file cannot be read: Too many levels of symbolic links",
     ]
-    assert refusal(web('env_file: "a\\0b"'))[0].endswith("is not a path (create it, or correct the path)")
 
 
 def test_every_file_is_parsed_before_any_is_judged(refusal: Refusal) -> None:
@@ -384,7 +384,7 @@ def test_every_file_is_parsed_before_any_is_judged(refusal: Refusal) -> None:
     [
         ("name: Web_Shop\n", "web_shop"),
         ("name: ${N:-abc}\n", "abc"),
-        ("---\n---\n", "shop"),
+        ("{}\n---\n", "shop"),
         ("name: '!'\n", "shop"),
         ("", "shop"),
     ],
@@ -531,7 +531,9 @@ def test_env_files_of_a_service_must_be_readable(refusal: Refusal) -> None:
         "bad.env:2: services.web.env_file: 'A B=1' is not a variable (write it as NAME=value)",
     ]
     Path("latin.env").write_bytes(b"A=\xff")
-    assert refusal(web("env_file: latin.env")) == ["latin.env: services.web.env_file: an env file must be UTF-8"]
+    assert refusal(web("env_file: latin.env")) == [
+        "latin.env:1: services.web.env_file: invalid UTF-8 (byte 0xff) (an env file is text in UTF-8)"
+    ]
     assert refusal({"compose.yaml": web("env_file: big.env"), "big.env": "A=" + "x" * 1024 * 1024}) == [
         "compose.yaml:4: services.web.env_file: env file big.env is larger than 1 MB"
     ]
@@ -542,24 +544,30 @@ def test_env_files_are_bounded_over_the_project(refusal: Refusal) -> None:
     services = "services:\n" + "".join(f"  s{n}: {{image: x, env_file: [a.env, b.env]}}\n" for n in range(100))
     many = "".join(f"V{n}=1\n" for n in range(40_000))
     (line,) = refusal({"compose.yaml": services, "a.env": "A=1\n", "b.env": many})
+    assert line == "compose.yaml:6: the env files of the project hold more than 200000 lines"
+    one = services.replace("a.env, b.env", "b.env")
+    (line,) = refusal({"compose.yaml": one, "b.env": many})
     assert line == "compose.yaml:9: the env files of the project hold more than 300000 variables"
+    (line,) = refusal({"compose.yaml": one, "b.env": "B=" + "x" * 1_000_000})
+    assert line == "compose.yaml:35: services take more than 32 MB from env files"
     (line,) = refusal({"compose.yaml": services, "a.env": "A=1\n", "b.env": "B=" + "x" * 1_000_000})
     assert line == "compose.yaml:10: the env files of the project hold more than 8 MB"
     assert len(refusal({"compose.yaml": services.replace("b.env", "c.env"), "a.env": "A=1\n"})) == 100
 
 
 def test_profiles_take_services_out(loader: Loader) -> None:
-    """Only enabled services are in the document; the others are named; flag and COMPOSE_PROFILES add up."""
+    """Only enabled services are in the document; the others are named; a flag wins over COMPOSE_PROFILES."""
     text = (
         "services:\n  a: {image: x}\n  b: {image: x, profiles: [p]}\n  c: {image: x, profiles: "
         "[q], env_file: gone.env}\n"
     )
     none, both = (
         loader(text),
-        loader(text.replace(", env_file: gone.env", ""), {"COMPOSE_PROFILES": "q, "}, profiles=("p",)),
+        loader(text.replace(", env_file: gone.env", ""), {"COMPOSE_PROFILES": "q, ,p"}),
     )
     assert (sorted(none.document["services"]), sorted(none.disabled)) == (["a"], ["b", "c"])
     assert (sorted(both.document["services"]), sorted(both.disabled)) == (["a", "b", "c"], [])
+    assert loader(text, {"COMPOSE_PROFILES": "q"}, profiles=("p",)).disabled == {"c"}
 
 
 def test_what_is_accepted_without_effect_is_said(loader: Loader) -> None:

@@ -157,3 +157,9 @@ def test_each_step_must_be_valid(refusal: Callable[..., list[str]]) -> None:
     assert refusal({"a.yaml": service("image: x\nuser: 1"), "b.yaml": service("user: '1'")}) == [
         "a.yaml:4: services.web.user: must be a string, not a number (quote it)"
     ]
+
+
+def test_a_whole_file_can_take_the_place_of_the_earlier_ones(loader: Loader) -> None:
+    """`!override` before everything else."""
+    over = "!override\nservices: {b: {image: y}}\n"
+    assert list(loader({"a.yaml": "services: {a: {image: x}}\n", "b.yaml": over}).document["services"]) == ["b"]

@@ -86,6 +86,7 @@ def test_reset_and_override_become_paths() -> None:
         (b"a: &x [*x]", "f.yaml:1: alias *x contains itself"),
         (b"a:\n  <<: 1", "f.yaml:2: << takes a mapping or a list of mappings"),
         (b"a: !!int x", "f.yaml:1: 'x' is not a whole number"),
+        (b"%YAML 1.2\n---\na: 1", "f.yaml:1: %YAML 1.2 is not what a spec is read as (remove the line)"),
         (b"- !reset a", "f.yaml:1: !reset and !override stand on the value of a key"),
         (b"a: b: c", "f.yaml:1: invalid YAML: mapping values are not allowed"),
         (b"a: \x01", "f.yaml: invalid YAML: control characters are not allowed"),
