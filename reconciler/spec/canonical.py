@@ -152,6 +152,8 @@ def _extra_hosts(value: Any, spot: Spot) -> Items:
         return listing(_extra_host)(value, spot)  # type: ignore[no-any-return]
     items = Items()
     for host, addresses in need_table(value).items():
+        if not host:
+            raise MalformedError("a host has no name")
         child = spot.child(host, value.marks[host])
         for address in addresses if isinstance(addresses, Items) else [addresses]:
             line = forms.convert(forms.text, address, child)
@@ -163,13 +165,14 @@ def _extra_hosts(value: Any, spot: Spot) -> Items:
 def _extra_host(value: Any, _: Spot) -> str:
     line = need_text(value)
     host, found, address = line.partition("=" if "=" in line else ":")
-    if not found or not host or not address:
+    if not found or not host:
         raise MalformedError(f"{shown(line)} is not HOST=ADDRESS")
     return f"{host}={_unbracketed(address)}"
 
 
 def _unbracketed(address: str) -> str:
-    return address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    inside = address[1:-1]
+    return inside if inside and address == f"[{inside}]" else address
 
 
 def _addresses(value: Any, spot: Spot) -> Items:

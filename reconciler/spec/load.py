@@ -175,8 +175,7 @@ class _Load:
         try:
             return assembly.assemble(sources)
         except SpecErrors as error:
-            self._fail_on(error.errors)
-            raise
+            raise self._in_order(error.errors) from None
 
     def _complete(self, document: Table, name: str, environment: dict[str, str]) -> None:
         services = document["services"]
@@ -199,9 +198,12 @@ class _Load:
 
     def _fail_on(self, errors: list[SpecError]) -> None:
         if errors:
-            order = {self._shown(file): index for index, file in enumerate(self.files)}
-            distinct = {str(error): error for error in errors}.values()
-            raise SpecErrors(sorted(distinct, key=lambda error: _place(error, order))[:MAX_ERRORS])
+            raise self._in_order(errors)
+
+    def _in_order(self, errors: Iterable[SpecError]) -> SpecErrors:
+        order = {self._shown(file): index for index, file in enumerate(self.files)}
+        distinct = {str(error): error for error in errors}.values()
+        return SpecErrors(sorted(distinct, key=lambda error: _place(error, order))[:MAX_ERRORS])
 
     def _shown(self, path: str) -> str:
         return display_path(path, self.cwd)

@@ -88,7 +88,7 @@ def host_config(scope: Scope) -> dict[str, Any]:
         {
             "PortBindings": port_bindings(spec),
             "Tmpfs": tmpfs(spec),
-            "ExtraHosts": [entry.replace("=", ":", 1) for entry in spec.get("extra_hosts") or ()],
+            "ExtraHosts": _hosts(scope),
             "RestartPolicy": restart_policy(spec),
             "LogConfig": _logging(spec.get("logging") or {}),
             "ShmSize": parse_bytes(spec["shm_size"]) if spec.get("shm_size") else 0,
@@ -107,6 +107,14 @@ def _zero_matters(scope: Scope) -> dict[str, Any]:
     if scope.spec.get("stop_grace_period") is not None:
         body["StopTimeout"] = parse_duration(scope.spec["stop_grace_period"]) // SECOND
     return body
+
+
+def _hosts(scope: Scope) -> list[str]:
+    """`HOST:ADDRESS`; SpecError for a host without an address, which no engine takes."""
+    for entry in scope.spec.get("extra_hosts") or ():
+        if entry.endswith("="):
+            raise scope.refuse("extra_hosts", f"extra_hosts: {entry.rstrip('=')} has no address", "write HOST=ADDRESS")
+    return [entry.replace("=", ":", 1) for entry in scope.spec.get("extra_hosts") or ()]
 
 
 def _logging(spec: dict[str, Any]) -> dict[str, Any]:

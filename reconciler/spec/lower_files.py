@@ -12,10 +12,12 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from reconciler.model.project import Content, CopiedFile, Notice
 from reconciler.spec.file_references import SECRETS_FOLDER, SECTIONS
+from reconciler.spec.files import file_mode
 from reconciler.spec.lower_rollout import lower_mutation
 from reconciler.spec.lower_scope import Scope
 
@@ -163,7 +165,7 @@ def _bind_contents(scope: Scope) -> Iterator[Content]:
             continue
         read_only = bool(entry.get("read_only"))
         if not read_only and (
-            any(_at_or_below(target, folder) for folder in allowed) or _size(path) > LARGEST_WRITABLE
+            any(_at_or_below(target, folder) for folder in allowed) or Path(path).stat().st_size > LARGEST_WRITABLE
         ):
             continue
         place = scope.source(f"volumes[{index}]")
@@ -175,17 +177,7 @@ def _at_or_below(path: str, folder: str) -> bool:
 
 
 def _is_file(path: str) -> bool:
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
-    except OSError:
-        return False
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116
-    except OSError:
-        return 0
+    return stat.S_ISREG(file_mode(path) or 0)
 
 
 def _file_digest(path: str) -> str:

@@ -207,11 +207,14 @@ def test_a_project_from_another_folder_is_told(world: World) -> None:
     assert "/srv/other" in report.notices[0].message
 
 
-def test_a_network_that_was_made_differently_is_told(world: World) -> None:
-    """It is ours then, and treated as any network of ours whose definition changed."""
+def test_a_network_that_was_made_differently_is_made_anew(world: World) -> None:
+    """It is ours then, as any network of ours whose definition changed, and so are the replicas on it."""
     compose_up(world, WEB)
-    changed = WEB + "networks: {default: {internal: true}}\n"
-    assert reasons(world.plan(world.project(changed), adopt=True)) == ["NetworkChanged"]
+    before = names(world)
+    changed = world.project(WEB + "networks: {default: {internal: true}}\n")
+    assert world.converge(changed, adopt=True).succeeded
+    assert not set(before) & set(names(world))
+    assert world.plan(changed).operations == ()
 
 
 def test_a_network_alone_is_taken_over(world: World) -> None:

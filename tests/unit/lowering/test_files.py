@@ -122,11 +122,11 @@ def test_what_is_data_does_not_count(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder in place of a file, and what is too large: neither replaces anything."""
+    """A folder in place of a file, what is too large, what fails to be read: none of it replaces anything."""
     monkeypatch.setattr(lower_files, "LARGEST", 3)
     path = tmp_path / "large"
     path.write_text("four")
-    for spec in (secret(path), secret(tmp_path)):
+    for spec in (secret(path), secret(tmp_path), secret(Path("/proc/self/mem"))):
         found = project(tmp_path, sources={"secrets.s.file": "compose.yaml:9"}, **spec)
         assert found.services[0].contents[0].digest == ""
         assert [(notice.code, notice.source) for notice in found.notices] == [("ContentUnknown", "compose.yaml:9")]

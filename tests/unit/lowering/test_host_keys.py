@@ -87,6 +87,8 @@ def test_the_engine_is_asked_as_by_compose(spec: dict[str, Any], body: dict[str,
     ("spec", "said"),
     [
         ({"memswap_limit": "5"}, "memswap_limit needs a limit of memory"),
+        ({"extra_hosts": ["a=1.2.3.4", "c="]}, "extra_hosts: c has no address"),
+        ({"volumes": [{"type": "npipe", "target": "/p"}]}, "a mount of type npipe exists on Windows only"),
         ({"cpus": 1e38}, "a limit of 1e+38 CPUs is more than any machine has"),
         ({"mem_limit": "6", "memswap_limit": "5"}, "memswap_limit is below the limit of memory"),
         ({"mem_swappiness": "101"}, "mem_swappiness is a percentage"),
