@@ -23,6 +23,7 @@ RUNNING = {
     "hello": {"web": 1},
     "shop": {"web": 3, "api": 1, "db": 1},
     "build": {"page": 1},
+    "files": {"web": 2},
     "edge": {"edge": 1, "web": 2},
 }
 
@@ -147,3 +148,27 @@ def test_a_changed_file_is_a_new_image(gallery: Gallery) -> None:
     (after,) = gallery.containers().values()
     assert after["Image"] != before["Image"]
     assert gallery.page("page", "http://127.0.0.1:8080/") == "<p>Changed.</p>"
+
+
+@pytest.mark.parametrize("gallery", ["files"], indirect=True)
+def test_a_changed_content_replaces(gallery: Gallery) -> None:
+    """A mounted file and a config; the cause is the line that names it, and no content is shown or kept in labels."""
+    assert gallery.reconcile().returncode == 0
+    before = gallery.containers()
+    terms, spec = gallery.spec / "terms.html", gallery.spec / "compose.yaml"
+    os.utime(terms, (0, 0))
+    assert gallery.reconcile("--dry-run", "--exit-code").returncode == 0
+    terms.write_text("<p>Refunds on Mondays.</p>\n")
+    spec.write_text(spec.read_text().replace("Closed on", "Open on"))
+    plan = gallery.reconcile("--dry-run", "--exit-code")
+    assert plan.returncode == 2
+    assert "the content of ./terms.html changed" in plan.stdout
+    assert "the content of configs.notice changed" in plan.stdout
+    assert gallery.reconcile().returncode == 0
+    after = gallery.containers()
+    assert not before.keys() & after.keys()
+    assert gallery.page("web", "http://127.0.0.1:8080/notice.html") == "<p>Open on Sundays.</p>"
+    assert gallery.page("web", "http://127.0.0.1:8080/terms.html") == "<p>Refunds on Mondays.</p>"
+    said = "".join(gallery.said) + json.dumps(list(after.values()))
+    assert "only-to-be-tried" not in said
+    assert "Open on Sundays" not in said
