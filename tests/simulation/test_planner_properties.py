@@ -31,7 +31,7 @@ from tests.support.world import START, World
 NETWORK = Network("default", "shop_default")
 CONDITIONS: tuple[DependencyState, ...] = ("service_started", "service_healthy")
 READS = ("list", "inspect", "registry", "container_logs", "container_changes")
-SEVERAL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SEVERAL = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -192,7 +192,7 @@ def test_a_crash_anywhere_loses_nothing(first: Project, second: Project, at: int
     assert world.plan(second).operations == ()
 
 
-@settings(SEVERAL, max_examples=30)
+@settings(SEVERAL, max_examples=15)
 @given(projects(), st.integers(0, 40), st.sampled_from(["before", "after"]))
 def test_a_crash_in_a_failing_rollout_loses_nothing(project: Project, at: int, moment: Moment) -> None:
     """Cut off while a definition fails, the next run brings it up where nobody saw it fail yet, else when asked to."""

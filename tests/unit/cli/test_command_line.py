@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -184,11 +183,13 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not terminal.result_palette(no_color=False).enabled
 
 
-def test_help_is_fast() -> None:
-    """At most 150 ms on a quiet machine; a loaded one is given three times that, best of three."""
-    times = []
-    for _ in range(3):
-        began = time.monotonic()
-        run("--help")
-        times.append(time.monotonic() - began)
-    assert min(times) < 0.45
+def test_help_imports_nothing_that_takes_time() -> None:
+    """Neither the docker SDK nor what reads specs."""
+    code = (
+        "import runpy, sys\nsys.argv = ['reconcile', '--help']\n"
+        "try:\n    runpy.run_module('reconciler', run_name='__main__')\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'docker', 'pydantic', 'requests', 'rich', 'sqlite3', 'structlog', 'yaml'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
