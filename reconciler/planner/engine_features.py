@@ -51,6 +51,9 @@ def _asked(service: Service) -> Iterator[tuple[str, str, str]]:
             yield f"networks.{item.key}", f"gw_priority of network {item.key}", "1.48"
         if INTERFACE_NAME in (item.endpoint.get("DriverOpts") or {}):
             yield f"networks.{item.key}", f"interface_name of network {item.key}", "1.48"
+    for item in service.networks[1:]:
+        if item.endpoint.get("MacAddress"):
+            yield f"networks.{item.key}", f"mac_address of network {item.key}, not the service's first,", "1.44"
 
 
 def _of_mount(mount: JSON) -> Iterator[tuple[str, str, str]]:

@@ -24,6 +24,12 @@ def on(**endpoint: Any) -> dict[str, Any]:
     return {"networks": (Attachment("n", "shop_n", (), endpoint),)}
 
 
+def with_mac(network: str) -> dict[str, Any]:
+    """Places on networks `n` and `o`, in this order, with a MAC address on one of them."""
+    mac = {"MacAddress": "02:42:ac:11:65:43"}
+    return {"networks": tuple(Attachment(key, f"shop_{key}", (), mac if key == network else {}) for key in "no")}
+
+
 @pytest.mark.parametrize(
     ("asked", "what", "api"),
     [
@@ -35,6 +41,7 @@ def on(**endpoint: Any) -> dict[str, Any]:
         (mount(Type="image"), "the image mount at /v", "1.48"),
         (on(GwPriority=5), "gw_priority of network n", "1.48"),
         (on(DriverOpts={"com.docker.network.endpoint.ifname": "eth9"}), "interface_name of network n", "1.48"),
+        (with_mac("o"), "mac_address of network o, not the service's first,", "1.44"),
     ],
 )
 def test_the_needed_version_is_named(asked: dict[str, Any], what: str, api: str) -> None:
@@ -48,8 +55,9 @@ def test_the_needed_version_is_named(asked: dict[str, Any], what: str, api: str)
 
 
 def test_an_ordinary_service_needs_nothing_new() -> None:
-    """Nor does a plain mount."""
+    """Nor does a plain mount, or a MAC address on the first network."""
     assert too_new(service(), ENGINE) is None
+    assert too_new(service(**with_mac("n")), ENGINE) is None
     assert too_new(service(**(mount() | on(DriverOpts={"a": "b"}))), ENGINE) is None
 
 
