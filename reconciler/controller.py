@@ -120,7 +120,7 @@ class Loop:
 
     def _plan(self, outcome: Outcome) -> Step:
         """The step that knows of every failure there is: one that a step finds out changes what is to be done."""
-        observed = self._observer.with_inflight(frozenset(self._inflight))
+        observed = self._observer.with_inflight(self._inflight)
         while True:
             step = plan(self._desired, observed, outcome.memory, self._executor.now())
             known = outcome.memory.failures

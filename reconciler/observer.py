@@ -10,6 +10,7 @@ from reconciler.engine.protocol import Engine
 from reconciler.engine.snapshot import Snapshot
 from reconciler.errors import EngineError
 from reconciler.model.observed import Container, EngineInfo, Observed, RegistryAnswer
+from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.observation import (
     NOTHING,
@@ -140,9 +141,10 @@ class Observer:
             self._parsed = self._parse()
         return self._parsed
 
-    def with_inflight(self, inflight: frozenset[str]) -> Observed:
-        """The observed state together with the operations that are under way."""
-        return replace(self.observed(), inflight=inflight)
+    def with_inflight(self, inflight: Mapping[str, Operation]) -> Observed:
+        """The observed state together with the operations that are under way, by their ids."""
+        claimed = frozenset(address for operation in inflight.values() for address in operation.addresses)
+        return replace(self.observed(), inflight=frozenset(inflight), claimed=claimed)
 
     def snapshot(self, registry: Mapping[str, RegistryAnswer]) -> Snapshot:
         """The raw answers, to seed a simulated engine with."""

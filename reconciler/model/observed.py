@@ -168,6 +168,7 @@ class ImageState:
 class Observed:
     """The whole of what was read in one pass. `inflight` are ids of operations submitted and not yet answered.
 
+    `claimed` are the fixed addresses that those ask for, as (network, address): taken, although nothing has them yet.
     `mutations` are the paths that differ from a container's image, by container id (GET /containers/{id}/changes), of
     those that were looked at. `missing_paths` are those that a service has to find on the
     engine's machine and does not.
@@ -180,6 +181,7 @@ class Observed:
     volumes: tuple[VolumeState, ...] = ()
     images: tuple[ImageState, ...] = ()
     inflight: frozenset[str] = frozenset()
+    claimed: frozenset[tuple[str, str]] = frozenset()
     mutations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing_paths: frozenset[str] = frozenset()
 

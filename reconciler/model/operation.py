@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from reconciler.model.project import JSON
 
+IPV4, IPV6 = "IPv4Address", "IPv6Address"
 Impact = Literal["none", "rolling", "gap", "recreate"]
 Kind = Literal[
     "image.pull",
@@ -59,3 +60,15 @@ class Operation:
     impact: Impact = "none"
     cause: tuple[Difference, ...] = ()
     payload: JSON = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> frozenset[tuple[str, str]]:
+        """The fixed addresses that it asks for, as (network, address): IPAMConfig (Engine API, EndpointSettings)."""
+        body: JSON = self.payload.get("body") or {}
+        endpoints = dict((body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {})
+        if "endpoint" in self.payload:
+            endpoints[self.payload["network"]] = self.payload["endpoint"]
+        asked = {network: (endpoint or {}).get("IPAMConfig") or {} for network, endpoint in endpoints.items()}
+        return frozenset(
+            (network, ipam[key]) for network, ipam in asked.items() for key in (IPV4, IPV6) if ipam.get(key)
+        )

@@ -12,10 +12,10 @@ from ipaddress import ip_address, ip_network
 
 from reconciler.model import labels
 from reconciler.model.observed import Container, NetworkState, json_value
+from reconciler.model.operation import IPV4, IPV6
 from reconciler.model.project import JSON, Service
 from reconciler.planner.context import Context
 
-IPV4, IPV6 = "IPv4Address", "IPv6Address"
 SEARCHED = 4096
 
 
@@ -110,4 +110,5 @@ def _taken(context: Context, network: str) -> Iterator[str]:
     existing = context.observed.network(network)
     for item in ((existing.raw.get("Containers") or {}) if existing else {}).values():
         yield from ((item.get(field) or "").partition("/")[0] for field in (IPV4, IPV6))
-    yield from (address for name, address in context.draft.addresses if name == network)
+    given_away = context.draft.addresses | context.observed.claimed
+    yield from (address for name, address in given_away if name == network)

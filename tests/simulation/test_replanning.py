@@ -29,7 +29,7 @@ def test_nothing_is_begun_twice(name: str, tmp_path: Path, monkeypatch: pytest.M
 
         def _submit(self, outcome: Outcome) -> None:
             super()._submit(outcome)
-            observed = self._observer.with_inflight(frozenset(self._inflight))
+            observed = self._observer.with_inflight(self._inflight)
             step = plan(self._desired, observed, outcome.memory, self._executor.now())
             added.extend(item.id for item in step.operations if item.id not in self._inflight)
 

@@ -126,3 +126,22 @@ def test_one_that_would_lose_an_address_keeps_its_name_to_the_end() -> None:
     """A replica made before it asked for its IPv6 address is stopped without leaving the network."""
     there = network(POOL4, POOL6, EnableIPv6=True)
     assert [item.kind for item in leaving(there, old(IPv4Address="10.9.0.253"))] == ["container.stop"]
+
+
+def test_what_operations_under_way_ask_for_is_taken() -> None:
+    """Nothing has it yet, and the next replica must not ask for the same."""
+    wanted, there = published(), network(POOL4)
+    (first,) = step(wanted, observed(networks=(there,))).operations
+    assert first.addresses == {("net", "10.9.0.254")}
+    found = step(wanted, observed(networks=(there,), claimed=first.addresses)).operations
+    assert [item.addresses for item in found] == [{("net", "10.9.0.253")}]
+
+
+@pytest.mark.parametrize("kind", ["network.connect", "network.disconnect"])
+def test_the_addresses_of_an_operation(kind: Any) -> None:
+    """Those that it asks for, of both versions; one that leaves a network asks for none."""
+    payload = {"network": "net", "address": BOTH}
+    if kind == "network.connect":
+        payload = {"network": "net", "endpoint": {"IPAMConfig": {**BOTH, "LinkLocalIPs": ["169.254.1.1"]}}}
+    found = Operation("id", kind, "shop-web-1", "shop", payload=payload).addresses
+    assert found == ({("net", address) for address in BOTH.values()} if kind == "network.connect" else set())
