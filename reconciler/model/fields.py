@@ -218,12 +218,13 @@ def _at(body: JSON, path: Path) -> Any:
 
 
 def _without_side_effects(fields: dict[str, Any], body: JSON) -> dict[str, Any]:
-    """Drop what follows from another field: exposed as published, named after id or host, unlabelled as privileged."""
+    """Drop what follows from another field: exposed as published, named after id, host or namespace, unlabelled as privileged."""
     published = {f"expose.{port}" for port in _at(body, ("HostConfig", "PortBindings")) or ()}
     kept = {field: value for field, value in fields.items() if field not in published}
     if _at(body, ("HostConfig", "MemorySwap")) == 2 * (_at(body, ("HostConfig", "Memory")) or 0):
         kept.pop("memswap_limit", None)  # what engines add to a limit of memory
-    if _at(body, ("HostConfig", "NetworkMode")) == "host" or _CONTAINER_ID.fullmatch(str(kept.get("hostname"))):
+    mode = _at(body, ("HostConfig", "NetworkMode")) or ""
+    if mode == "host" or mode.startswith("container:") or _CONTAINER_ID.fullmatch(str(kept.get("hostname"))):
         kept.pop("hostname", None)
     if kept.get("privileged") and kept.get("security_opt"):
         kept["security_opt"] = [option for option in kept["security_opt"] if option != "label=disable"]

@@ -164,13 +164,18 @@ def _network_differences(view: View, previous: Container, project: str, slot: in
     for network in sorted({*wanted, *previous.networks} - BUILT_IN):
         before = _names_on(previous, network)
         item = wanted.get(network)
-        own = {service.name, f"{project}-{service.name}-{slot}", previous.id[:12], previous.name}
+        own = {service.name, f"{project}-{service.name}-{slot}", previous.id[:12], previous.name, _hostname(previous)}
         after: Any = sorted(set(item.aliases) - own) if item else None
         before = sorted(set(before) - own) if before is not None else None
         if before != after:
             field = f"networks.{item.key}" if item else "networks"
             found.append(Difference(field, _shown(network, before), _shown(network, after), service.source(field)))
     return found
+
+
+def _hostname(container: Container) -> str:
+    """Engines before API 1.45 list the host name among the aliases (Config.Hostname, EndpointSettings.Aliases)."""
+    return container.config.get("Hostname") or ""
 
 
 def _share_differences(view: View, previous: Container) -> list[Difference]:

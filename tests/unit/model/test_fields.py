@@ -234,10 +234,11 @@ def test_what_engines_write_by_themselves_is_not_told(host: dict[str, Any], expe
 
 
 def test_a_host_name_on_the_hosts_network_is_the_hosts() -> None:
-    """With network_mode host the engine writes the machine's own name."""
+    """With network_mode host the engine writes the machine's own name, with another container's network that one's."""
     config = CONFIG | {"Hostname": "vm"}
     assert observed_fields(config, HOST_CONFIG, IMAGE) == {"hostname": "vm"}
-    assert "hostname" not in observed_fields(config, HOST_CONFIG | {"NetworkMode": "host"}, IMAGE)
+    for mode in ("host", "container:f00"):
+        assert "hostname" not in observed_fields(config, HOST_CONFIG | {"NetworkMode": mode}, IMAGE)
 
 
 def test_durations_below_a_second_and_zero_are_written_out() -> None:

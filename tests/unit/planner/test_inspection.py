@@ -75,6 +75,14 @@ def test_what_is_changed_in_place_does_not_match() -> None:
     assert not matches(on_network(IPAMConfig={"IPv4Address": "10.9.0.5"}), connected("www"))
 
 
+def test_the_host_name_is_an_alias_of_the_engines() -> None:
+    """Engines before API 1.45 list it beside the names that were asked for."""
+    asked = service(container={"Env": ["A=1"], "Hostname": "box"}, networks=(ON_NET,))
+    config = {**composed().config, "Hostname": "box"}
+    assert matches(asked, replace(connected("www", "box"), config=config))
+    assert not matches(asked, replace(connected("www", "crate"), config=config))
+
+
 def test_an_image_that_is_not_there_matches_nothing() -> None:
     """There is nothing to compare with."""
     assert not matches(service(), composed(), images=())
