@@ -181,7 +181,8 @@ class Content:
 
     `field` is where the spec names it (`volumes./etc/nginx.conf`, `configs.nginx:/etc/nginx.conf`), `digest` SHA-256 in
     hex of content and settings ("" where the file cannot be read), `origin` what changed, in words; `path` is the
-    file's, empty where the content stands in the spec or the environment.
+    file's, empty where the content stands in the spec or the environment. `writable` says that a replica may be who
+    changes it.
     """
 
     field: str
@@ -189,6 +190,7 @@ class Content:
     source: str = ""
     origin: str = ""
     path: str = ""
+    writable: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,14 @@ class Service:
     mutation: Mutation = Mutation()
     job: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bound_paths(self) -> Mapping[str, str]:
+        """Paths of the engine's machine that it mounts, each with where that goes in the container."""
+        host: JSON = self.container.get("HostConfig") or {}
+        texts = (text.split(":") for text in host.get("Binds") or () if text.startswith("/"))
+        mounts = (mount for mount in host.get("Mounts") or () if mount.get("Type") == "bind")
+        return {parts[0]: parts[1] for parts in texts} | {mount["Source"]: mount["Target"] for mount in mounts}
 
     @property
     def required_paths(self) -> tuple[str, ...]:

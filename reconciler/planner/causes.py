@@ -8,7 +8,7 @@ from reconciler.model import labels
 from reconciler.model.fields import as_written, changed_fields
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Difference
-from reconciler.model.project import Service
+from reconciler.model.project import Content, Service
 from reconciler.model.redaction import redact
 from reconciler.planner.composed import is_leftover, was_adopted
 from reconciler.planner.context import Context, View
@@ -17,6 +17,7 @@ from reconciler.planner.rollback import BUILT_IN
 from reconciler.planner.slots import Slot
 from reconciler.planner.unlisted import unlisted_differences
 
+CHANGED = "changed"
 REMOVED = "was removed by hand"
 CHANGED_UNSEEN = "the definition changed in a way that the running container does not show"
 TAKEN_OVER = "docker compose made it, and it does not show whether it is what the spec asks for"
@@ -144,17 +145,35 @@ def _field_differences(view: View, previous: Container, observed: Observed) -> l
     ]
 
 
-def _content_differences(context: Context, view: View, previous: Container) -> list[Difference]:
+def _content_differences(context: Context, view: View, previous: Container) -> tuple[Difference, ...]:
     """Files whose content changed since the definition that the replaced container was made of, where it is known."""
     stable = context.memory.stable.get(view.service.name)
     if stable is None or stable.spec_hash != previous.labels.get(labels.SPEC_HASH):
-        return []
-    before = {item.field: item.digest for item in stable.service.contents}
-    return [
-        Difference(item.field.partition(":")[0], None, None, item.source, f"the content of {item.origin} changed")
-        for item in view.service.contents
-        if item.field in before and item.digest != before[item.field]
-    ]
+        return ()
+    before, now = stable.service.contents, view.service.contents
+    fields = {item.field for item in before} & {item.field for item in now}
+    told = {
+        CHANGED: changed_contents(stable.service, view.service),
+        "is part of the definition": [item for item in now if item.field not in fields],
+        "is no longer part of the definition": [item for item in before if item.field not in fields],
+    }
+    found = (_content_difference(view.service, item, how) for how, items in told.items() for item in items)
+    return tuple(dict.fromkeys(found))
+
+
+def changed_contents(old: Service, new: Service) -> list[Content]:
+    """What the files contain that both definitions have, and that changed: as it is in the new one."""
+    before = {item.field: item.digest for item in old.contents}
+    return [item for item in new.contents if before.get(item.field, item.digest) != item.digest]
+
+
+def _content_difference(service: Service, content: Content, how: str) -> Difference:
+    field = content.field.partition(":")[0]
+    reason = f"the content of {content.origin} {how}"
+    if content.writable and how == CHANGED:
+        target = content.field.removeprefix("volumes.")
+        reason = f"{reason}; if its container writes it, say `x-reconcile.mutation.allow: [{target}]`"
+    return Difference(field, None, None, service.source(field), reason)
 
 
 def _network_differences(view: View, previous: Container, project: str, slot: int) -> list[Difference]:

@@ -169,7 +169,7 @@ def _bind_contents(scope: Scope) -> Iterator[Content]:
         ):
             continue
         place = scope.source(f"volumes[{index}]")
-        yield Content(f"volumes.{target}", _file_digest(path), place, _shown(scope, path), path)
+        yield Content(f"volumes.{target}", _file_digest(path), place, _shown(scope, path), path, not read_only)
 
 
 def _at_or_below(path: str, folder: str) -> bool:

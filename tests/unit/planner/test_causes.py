@@ -12,7 +12,7 @@ from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference
-from reconciler.model.project import Rollout
+from reconciler.model.project import Content, Rollout
 from reconciler.model.step import Step
 from tests.support.planning import (
     current,
@@ -149,3 +149,38 @@ def _scaled(replicas: int) -> Memory:
     """A memory in which version 1 held with that many replicas."""
     held = good(1).stable["web"]
     return remembering(replace(held, service=replace(held.service, replicas=replicas)))
+
+
+def holding(*contents: Content) -> Desired:
+    """The first version, with files that contain this."""
+    return desired(replace(version(1).project.services[0], contents=contents))
+
+
+FILE = Content("volumes./a", "1", origin="./a")
+SECRET = Content("secrets.s:/run/secrets/s", "1", origin="secrets.s")
+ELSEWHERE = replace(SECRET, field="secrets.s:/s")
+OWN = "if its container writes it, say `x-reconcile.mutation.allow: [/a]`"
+
+
+def other(content: Content, **changes: Any) -> Content:
+    """The same file with another content."""
+    return replace(content, digest="2", **changes)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ((FILE,), (other(FILE),), "the content of ./a changed"),
+        ((FILE,), (other(FILE, writable=True),), f"the content of ./a changed; {OWN}"),
+        ((FILE,), (), "the content of ./a is no longer part of the definition"),
+        ((), (FILE,), "the content of ./a is part of the definition"),
+        ((SECRET, ELSEWHERE), (other(SECRET), other(ELSEWHERE)), "the content of secrets.s changed"),
+        ((FILE, SECRET), (FILE, other(SECRET)), "the content of secrets.s changed"),
+    ],
+)
+def test_a_file_that_changed_is_named(before: tuple[Content, ...], after: tuple[Content, ...], reason: str) -> None:
+    """Also one that is new or gone; once, where a service has it in several places."""
+    was = holding(*before)
+    memory = remembering(stable(was.project.services[0], current(was).labels[labels.SPEC_HASH]))
+    found = step(holding(*after), observed(current(was, config={"Env": ["A=1"]})), memory)
+    assert [told_as for _, _, _, told_as in told(found)] == [reason]
