@@ -213,7 +213,7 @@ class Observer:
             images=tuple(image_from_row(row, self._image_inspects.get(row["Id"])) for row in self._images or ()),
             mutations={container: mutated_paths(rows) for container, rows in self._changes.items()},
             missing_paths=self._engine.missing_paths(
-                path for service in self._project.services for path in service.required_paths
+                path for service in self._project.services for path in service.bound_paths
             ),
         )
 

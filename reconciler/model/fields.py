@@ -218,7 +218,7 @@ def _at(body: JSON, path: Path) -> Any:
 
 
 def _without_side_effects(fields: dict[str, Any], body: JSON) -> dict[str, Any]:
-    """Drop what follows from another field: exposed as published, named after id, host or namespace, unlabelled as privileged."""
+    """Drop what follows from another field: what is published is exposed, ids and other namespaces name their hosts."""
     published = {f"expose.{port}" for port in _at(body, ("HostConfig", "PortBindings")) or ()}
     kept = {field: value for field, value in fields.items() if field not in published}
     if _at(body, ("HostConfig", "MemorySwap")) == 2 * (_at(body, ("HostConfig", "Memory")) or 0):

@@ -170,8 +170,8 @@ class Observed:
 
     `claimed` are the fixed addresses that those ask for, as (network, address): taken, although nothing has them yet.
     `mutations` are the paths that differ from a container's image, by container id (GET /containers/{id}/changes), of
-    those that were looked at. `missing_paths` are those that a service has to find on the
-    engine's machine and does not.
+    those that were looked at. `missing_paths` are those that a service mounts and that the engine's machine
+    does not have.
     """
 
     engine: EngineInfo

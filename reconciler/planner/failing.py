@@ -6,7 +6,7 @@ from reconciler.model import labels
 from reconciler.model.memory import Failure
 from reconciler.model.observed import Container
 from reconciler.planner import containers, naming
-from reconciler.planner.causes import slot_cause
+from reconciler.planner.causes import changed_contents, slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State, left_behind
 from reconciler.planner.leaving import leave
@@ -31,9 +31,9 @@ def _what_is_done(context: Context, view: View, failure: Failure) -> tuple[str, 
     if view.going_back and view.image.state == "error" and any(slot.state is State.EMPTY for slot in view.slots):
         return "ImageGone", f"cannot go back: {view.image.message}"
     if view.going_back and view.settled:
-        return "RolledBack", f"went back to {_last_good(context, view)}"
+        return "RolledBack", f"went back to {_last_good(context, view)}{_but_files(context, view)}"
     if view.going_back:
-        return "RollingBack", f"goes back to {_last_good(context, view)}"
+        return "RollingBack", f"goes back to {_last_good(context, view)}{_but_files(context, view)}"
     new = sum(slot.state in COMING_UP for slot in view.slots)
     rollout = view.service.rollout
     too_few = len(view.slots) - new > rollout.max_failure_ratio * len(view.slots)
@@ -41,6 +41,14 @@ def _what_is_done(context: Context, view: View, failure: Failure) -> tuple[str, 
         return "Paused", f"paused: {new} of {len(view.slots)} replicas run the new definition"
     known = (view.service.name, failure.spec_hash) in context.memory.quarantined
     return "Quarantined" if known else failure.reason, ""
+
+
+def _but_files(context: Context, view: View) -> str:
+    """That files which changed keep their new content: they are mounted, so a container of before reads it too."""
+    stable, wanted = context.memory.stable.get(view.service.name), context.desired.project.service(view.service.name)
+    found = changed_contents(stable.service, wanted) if stable and wanted else []
+    files = ", ".join(dict.fromkeys(item.origin for item in found if item.path))
+    return f", but not {files}: a mounted file stays as it is on disk, put it right there" if files else ""
 
 
 def _last_good(context: Context, view: View) -> str:

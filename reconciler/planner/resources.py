@@ -48,16 +48,35 @@ def resources_missing(context: Context, service: Service) -> str:
 
 
 def paths_missing(context: Context, view: View) -> str:
-    """What a service with containers to be made mounts and the engine's machine lacks; also a condition."""
-    lost = [path for path in view.service.required_paths if path in context.observed.missing_paths]
+    """The first path that a service with containers to be made has to find on the engine's machine and does not.
+
+    Each is also a condition; what the engine makes by itself, always as a folder, is only told.
+    """
+    service = view.service
+    lost = [path for path in service.bound_paths if path in context.observed.missing_paths]
     if not lost or all(slot.settled for slot in view.slots):
         return ""
-    message = (
-        f"{', '.join(lost)} does not exist, and the engine is not to make it: create it, or let "
+    required = [path for path in lost if path in service.required_paths]
+    for path in lost:
+        source = service.source(f"volumes.{service.bound_paths[path]}")
+        if path in required:
+            context.draft.stall("BindSourceMissing", _is_lost(service, path), service.name, source)
+        else:
+            message = f"{service.name}: {path} does not exist: the engine makes an empty folder there"
+            context.draft.notice("BindSourceMade", message, source)
+    return next(iter(required), "")
+
+
+def _is_lost(service: Service, path: str) -> str:
+    """That a path does not exist, and what to do: a config or secret is a file that only the user can write."""
+    fields = (item.field.partition(":")[0] for item in service.contents if item.path == path)
+    name = next((field for field in fields if not field.startswith("volumes.")), "")
+    if name:
+        return f"{path}, the file of {name}, does not exist: create it"
+    return (
+        f"{path} does not exist, and the engine is not to make it: create it, or let "
         f"`bind.create_host_path: true` stand beside it"
     )
-    context.draft.stall("BindSourceMissing", message, view.service.name, view.service.source("volumes"))
-    return lost[0]
 
 
 def _absent(context: Context, network: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint, NetworkState, VolumeState
-from reconciler.model.project import Attachment, Mutation, Network, Service, Volume
+from reconciler.model.project import Attachment, Content, Mutation, Network, Service, Volume
 from tests.support.planning import container, current, desired, foreign, kinds, observed, reasons, service, step
 
 NET = Network("default", "shop_default", source="compose.yaml:9")
@@ -62,6 +62,29 @@ def test_a_missing_bind_source_is_told_before_it_is_needed() -> None:
     assert (found.conditions[0].source, found.services[0].waiting) == ("compose.yaml:4", "/lost")
     assert kinds(step(wanted, observed())) == ["container.create web/1"]
     assert step(wanted, observed(current(wanted), missing_paths=missing)).empty
+
+
+def test_a_missing_folder_that_the_engine_makes_is_told() -> None:
+    """It is made as a folder, which is wrong where a file was meant; a replica that is up says nothing."""
+    host = {"Binds": ("data:/data", "/made:/a:rw"), "Mounts": ({"Type": "tmpfs", "Target": "/tmp"},)}
+    wanted = desired(service(container={"HostConfig": host}, sources={"volumes./a": "compose.yaml:5"}))
+    missing = frozenset({"/made"})
+    found = step(wanted, observed(missing_paths=missing))
+    assert kinds(found) == ["container.create web/1"]
+    assert [(item.code, item.source) for item in found.notices] == [("BindSourceMade", "compose.yaml:5")]
+    assert found.notices[0].message == "web: /made does not exist: the engine makes an empty folder there"
+    assert step(wanted, observed(current(wanted), missing_paths=missing)).notices == ()
+
+
+def test_a_missing_file_of_a_secret_is_told_as_such() -> None:
+    """No engine could make it: it has to be created."""
+    mounts = ({"Type": "bind", "Source": "/pw", "Target": "/run/secrets/pw"},)
+    content = Content("secrets.pw:/run/secrets/pw", "", "compose.yaml:9", "/pw", "/pw")
+    sources = {"volumes": "compose.yaml:4", "volumes./run/secrets/pw": "compose.yaml:9"}
+    wanted = desired(service(container={"HostConfig": {"Mounts": mounts}}, contents=(content,), sources=sources))
+    (condition,) = step(wanted, observed(missing_paths=frozenset({"/pw"}))).conditions
+    assert (condition.reason, condition.source) == ("BindSourceMissing", "compose.yaml:9")
+    assert condition.message == "/pw, the file of secrets.pw, does not exist: create it"
 
 
 def test_a_network_of_others_is_told() -> None:

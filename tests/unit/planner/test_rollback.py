@@ -10,7 +10,7 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import Endpoint, NetworkState
-from reconciler.model.project import Attachment, Rollout, Service, UpdateConfig
+from reconciler.model.project import Attachment, Content, Rollout, Service, UpdateConfig
 from reconciler.planner.rollback import going_back, last_good
 from tests.support.planning import (
     IMAGE,
@@ -59,6 +59,21 @@ def test_every_slot_that_was_touched_goes_back() -> None:
     assert found.services[0].message.endswith(
         "not tried again until its spec or image changes, or `reconcile retry web`"
     )
+
+
+def test_a_mounted_file_does_not_go_back() -> None:
+    """The old container reads its new content too; a config that is copied in does go back."""
+    file = Content("volumes./etc/a.conf", "1", origin="./a.conf", path="/srv/a.conf")
+    config = Content("configs.b:/b", "1", origin="configs.b")
+    changed = tuple(replace(item, digest="2") for item in (file, config))
+    wanted = desired(replace(rolling(), contents=changed))
+    before = stable(replace(BEFORE, contents=(file, config)))
+    memory = known_bad(wanted, memory=remembering(before))
+    found = step(wanted, observed(current(wanted, status="exited"), container(status="exited")), memory)
+    assert "revision 1 (app:1), but not ./a.conf: a mounted file stays as it is on disk" in found.services[0].message
+    same = remembering(stable(replace(BEFORE, contents=changed)))
+    found = step(wanted, observed(current(wanted, status="exited")), known_bad(wanted, memory=same))
+    assert "but not" not in found.services[0].message
 
 
 def test_what_the_rollout_removed_is_made_again_from_memory() -> None:
