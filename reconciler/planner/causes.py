@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from reconciler.model import labels
 from reconciler.model.fields import as_written, changed_fields
-from reconciler.model.observed import Container, Observed
+from reconciler.model.observed import Container, Observed, json_value
 from reconciler.model.operation import Difference
 from reconciler.model.project import Content, Service
 from reconciler.model.redaction import redact
@@ -21,6 +22,14 @@ CHANGED = "changed"
 REMOVED = "was removed by hand"
 CHANGED_UNSEEN = "the definition changed in a way that the running container does not show"
 TAKEN_OVER = "docker compose made it, and it does not show whether it is what the spec asks for"
+ENDPOINT_FIELDS = {
+    ("IPAMConfig", "IPv4Address"): "ipv4_address",
+    ("IPAMConfig", "IPv6Address"): "ipv6_address",
+    ("IPAMConfig", "LinkLocalIPs"): "link_local_ips",
+    ("MacAddress",): "mac_address",
+    ("GwPriority",): "gw_priority",
+    ("DriverOpts",): "driver_opts",
+}
 SHARED_FIELDS = {"NetworkMode": "network_mode", "PidMode": "pid", "IpcMode": "ipc"}
 
 
@@ -57,6 +66,7 @@ def visible_differences(context: Context, view: View, previous: Container, slot:
     found += _field_differences(view, previous, context.observed)
     found += _content_differences(context, view, previous)
     found += _network_differences(view, previous, context.project, slot)
+    found += _endpoint_differences(context, view, previous)
     found += _share_differences(view, previous)
     found += view.gate.networks.cause(left_behind(view.gate, previous))
     return (*found, *unlisted_differences(view, previous)) if was_adopted(previous) else tuple(found)
@@ -145,15 +155,21 @@ def _field_differences(view: View, previous: Container, observed: Observed) -> l
     ]
 
 
+def _definition_of(context: Context, view: View, previous: Container) -> Service | None:
+    """What the container was made of, where that is remembered: None where it is not the last good definition."""
+    stable = context.memory.stable.get(view.service.name)
+    return stable.service if stable and stable.spec_hash == previous.labels.get(labels.SPEC_HASH) else None
+
+
 def _content_differences(context: Context, view: View, previous: Container) -> tuple[Difference, ...]:
     """Files whose content changed since the definition that the replaced container was made of, where it is known."""
-    stable = context.memory.stable.get(view.service.name)
-    if stable is None or stable.spec_hash != previous.labels.get(labels.SPEC_HASH):
+    old = _definition_of(context, view, previous)
+    if old is None:
         return ()
-    before, now = stable.service.contents, view.service.contents
+    before, now = old.contents, view.service.contents
     fields = {item.field for item in before} & {item.field for item in now}
     told = {
-        CHANGED: changed_contents(stable.service, view.service),
+        CHANGED: changed_contents(old, view.service),
         "is part of the definition": [item for item in now if item.field not in fields],
         "is no longer part of the definition": [item for item in before if item.field not in fields],
     }
@@ -190,6 +206,18 @@ def _network_differences(view: View, previous: Container, project: str, slot: in
             field = f"networks.{item.key}" if item else "networks"
             found.append(Difference(field, _shown(network, before), _shown(network, after), service.source(field)))
     return found
+
+
+def _endpoint_differences(context: Context, view: View, previous: Container) -> Iterator[Difference]:
+    """What changed of what is asked of a network beside the names there, where the old definition is known."""
+    old = _definition_of(context, view, previous)
+    before = {item.key: item.endpoint for item in old.networks} if old else {}
+    for item in view.service.networks:
+        for path, name in ENDPOINT_FIELDS.items() if item.key in before else ():
+            was, now = json_value(before[item.key], *path), json_value(item.endpoint, *path)
+            if (was or None) != (now or None):
+                field = f"networks.{item.key}.{name}"
+                yield Difference(field, was or None, now or None, view.service.source(field))
 
 
 def _hostname(container: Container) -> str:

@@ -10,9 +10,9 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
-from reconciler.model.observed import Container
+from reconciler.model.observed import Container, Endpoint, NetworkState
 from reconciler.model.operation import Difference
-from reconciler.model.project import Content, Rollout
+from reconciler.model.project import Attachment, Content, Rollout
 from reconciler.model.step import Step
 from tests.support.planning import (
     current,
@@ -184,3 +184,29 @@ def test_a_file_that_changed_is_named(before: tuple[Content, ...], after: tuple[
     memory = remembering(stable(was.project.services[0], current(was).labels[labels.SPEC_HASH]))
     found = step(holding(*after), observed(current(was, config={"Env": ["A=1"]})), memory)
     assert [told_as for _, _, _, told_as in told(found)] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            {"IPAMConfig": {"IPv4Address": "10.9.0.5"}},
+            {"IPAMConfig": {"IPv4Address": "10.9.0.6"}},
+            ("networks.default.ipv4_address", "10.9.0.5", "10.9.0.6"),
+        ),
+        ({}, {"MacAddress": "02:42:00:00:00:01"}, ("networks.default.mac_address", None, "02:42:00:00:00:01")),
+        ({"GwPriority": 5}, {"GwPriority": 0}, ("networks.default.gw_priority", 5, None)),
+    ],
+)
+def test_what_is_asked_of_a_network_is_named(before: Any, after: Any, expected: tuple[str, Any, Any]) -> None:
+    """With the network's key in the spec."""
+    was, now = (
+        desired(replace(version(1).project.services[0], networks=(Attachment("default", "net", endpoint=endpoint),)))
+        for endpoint in (before, after)
+    )
+    place = {"net": Endpoint("net-id", ("web", "shop-web-1"))}
+    old = current(was, config={"Env": ["A=1"]}, networks=place)
+    memory = remembering(stable(was.project.services[0], old.labels[labels.SPEC_HASH]))
+    network = NetworkState("net-id", "net")
+    found = step(now, observed(old, networks=(network,)), memory)
+    assert told(found) == [(*expected, "")]
