@@ -24,6 +24,7 @@ from reconciler.spec.lower_scope import Scope
 DEFAULT_MODE = 0o444
 LARGEST = 64 * 1024 * 1024
 LARGEST_WRITABLE = 1024 * 1024
+MOUNTED_BY_ENGINES = ("/dev", "/proc", "/sys")
 _CHUNK = 1024 * 1024
 
 Reference = Mapping[str, Any]
@@ -137,12 +138,20 @@ def _check_place(scope: Scope, path: str) -> None:
     hint = "only file: works here, or another target"
     if scope.spec.get("read_only"):
         raise scope.refuse("read_only", f"{path} cannot be put into a container that is read_only", hint)
-    tmpfs = [line.partition(":")[0] for line in scope.spec.get("tmpfs") or ()]
-    mounts = scope.spec.get("volumes") or ()
-    hiding = [*tmpfs, *(item["target"] for item in mounts if item["type"] == "tmpfs" or item.get("read_only"))]
-    above = next((folder for folder in hiding if _at_or_below(path, folder)), None)
-    if above:
-        raise scope.refuse("volumes", f"{path} cannot be put into what is mounted at {above}", hint)
+    for field, folder in _hiding(scope):
+        if _at_or_below(path, folder):
+            raise scope.refuse(field, f"{path} cannot be put into what is mounted at {folder}", hint)
+
+
+def _hiding(scope: Scope) -> Iterator[tuple[str, str]]:
+    """What is mounted over the container's own files, or cannot be written: where the spec says it, and the folder."""
+    for line in scope.spec.get("tmpfs") or ():
+        yield "tmpfs", line.partition(":")[0]
+    for index, item in enumerate(scope.spec.get("volumes") or ()):
+        if item["type"] == "tmpfs" or item.get("read_only"):
+            yield f"volumes[{index}]", item["target"]
+    for folder in MOUNTED_BY_ENGINES:
+        yield "", folder
 
 
 def _reference_content(scope: Scope, kind: str, item: Reference, definition: Reference) -> Content:

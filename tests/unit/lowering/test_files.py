@@ -187,6 +187,10 @@ def test_mounts_have_the_lines_they_were_written_at(tmp_path: Path) -> None:
             f"services.web: /run/c cannot be put into what is mounted at /run{HINT}",
         ),
         (
+            config(target="/proc/c"),
+            f"services.web: /proc/c cannot be put into what is mounted at /proc{HINT}",
+        ),
+        (
             config(target="/data/c") | bind(Path("/d"), "/data", read_only=True),
             f"services.web: /data/c cannot be put into what is mounted at /data{HINT}",
         ),
