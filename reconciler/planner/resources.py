@@ -20,11 +20,18 @@ Resource = Literal["network", "volume"]
 
 
 def plan_networks(context: Context) -> None:
-    """Create the project's missing networks; stall where one of that name is not ours or was made differently."""
-    for network in context.desired.project.networks:
+    """Create the project's missing networks; stall where one of that name is not ours or was made differently.
+
+    Those with subnets in the spec come first: the engine would choose one of these for another network.
+    """
+    networks = context.desired.project.networks
+    missing = [network for network in networks if context.observed.network(network.name) is None]
+    first = {network.name for network in missing if _is_first(context, network)}
+    for network in networks:
         existing = context.observed.network(network.name)
         if existing is None:
-            _missing_network(context, network)
+            if not first or network.external or network.name in first:
+                _missing_network(context, network)
         elif not network.external:
             _check_network(context, network, existing)
 
@@ -38,6 +45,12 @@ def plan_volumes(context: Context) -> None:
         elif not volume.external and context.project not in _owners(existing):
             message = f"volume {volume.name} exists and was not made by this project: it is used as it is"
             context.draft.notice("VolumeNotOurs", message, volume.source)
+
+
+def _is_first(context: Context, network: Network) -> bool:
+    """Whether it has subnets of its own, and the engine has not refused to make it."""
+    written = bool(json_value(network.definition, "IPAM", "Config")) and not network.external
+    return written and f"network.create:{network.name}" not in context.draft.failed
 
 
 def resources_missing(context: Context, service: Service) -> str:

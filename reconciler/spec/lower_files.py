@@ -33,8 +33,10 @@ Reference = Mapping[str, Any]
 def file_mounts(scope: Scope) -> list[dict[str, Any]]:
     """`Mounts` (Engine API) of the configs and secrets that are files: read-only binds, sorted by their target.
 
-    Raises SpecError for a config or secret that is external: only Swarm keeps those.
+    Raises SpecError for a config or secret that is external (only Swarm keeps those), and for a target that another
+    file or mount has, or that is no file.
     """
+    _check_targets(scope)
     found = [
         {"Type": "bind", "Source": definition["file"], "Target": _target(kind, item), "ReadOnly": True}
         for kind, item, definition in _references(scope)
@@ -132,6 +134,18 @@ def _number(scope: Scope, kind: str, item: Reference, key: str) -> int:
         message = f"{kind}: the {key} of {item['source']} is {text!r}, which is no number"
         raise scope.refuse(kind, message, "names of users mean nothing outside of the container")
     return int(text)
+
+
+def _check_targets(scope: Scope) -> None:
+    taken = {"/", *(entry["target"] for entry in scope.spec.get("volumes") or ())}
+    for kind, item, _ in _references(scope):
+        target = _target(kind, item)
+        if target in taken:
+            reason = "is no file" if target == "/" else "has another mount or file already"
+            raise scope.refuse(
+                kind, f"{kind}: {item['source']} cannot go to {target}, which {reason}", "give it another target"
+            )
+        taken.add(target)
 
 
 def _check_place(scope: Scope, path: str) -> None:

@@ -13,6 +13,7 @@ from reconciler.spec import lower_files
 from reconciler.spec.lowering import lower
 from tests.unit.lowering.recorded import load
 
+OTHER = " (give it another target)"
 HINT = " (only file: works here, or another target)"
 
 
@@ -170,6 +171,18 @@ def test_mounts_have_the_lines_they_were_written_at(tmp_path: Path) -> None:
         (
             {"configs": [{"source": "c"}], "declared": {"configs": {"c": {"name": "c", "environment": "NONE"}}}},
             "services.web: config c is the content of NONE, which is not set (set NONE, in the environment or in .env)",
+        ),
+        (
+            config(target="/"),
+            f"services.web: configs: c cannot go to /, which is no file{OTHER}",
+        ),
+        (
+            config(target="/x") | {"configs": [{"source": "c", "target": "/x"}, {"source": "c", "target": "x/"}]},
+            f"services.web: configs: c cannot go to /x, which has another mount or file already{OTHER}",
+        ),
+        (
+            config(target="/data") | bind(Path("/d"), "/data"),
+            f"services.web: configs: c cannot go to /data, which has another mount or file already{OTHER}",
         ),
         (
             config(uid="root"),

@@ -38,6 +38,19 @@ def test_missing_networks_and_volumes_come_first() -> None:
     assert kinds(step(wanted, seen)) == ["container.create web/1"]
 
 
+def test_networks_with_subnets_of_their_own_come_first() -> None:
+    """The engine could choose one of them for another network; one that it refuses holds nobody up."""
+    fixed = Network("fixed", "shop_fixed", definition={"IPAM": {"Config": [{"Subnet": "172.31.7.0/24"}]}})
+    wanted = desired(networks=(NET, fixed))
+    assert kinds(step(wanted, observed())) == ["network.create shop_fixed"]
+    made = NetworkState("n", fixed.name, step(wanted, observed()).operations[0].payload["body"]["Labels"])
+    assert kinds(step(wanted, observed(networks=(made,)))) == ["network.create shop_default"]
+    refused = Memory(failed_operations={"network.create:shop_fixed": "Pool overlaps"})
+    found = step(wanted, observed(), refused)
+    assert kinds(found) == ["network.create shop_default"]
+    assert reasons(found) == ["NetworkFailed"]
+
+
 def test_what_is_external_is_never_made() -> None:
     """It is said how to create it; one that exists is taken as it is, whoever made it."""
     wanted = desired(networks=(replace(NET, external=True),), volumes=(replace(VOLUME, external=True),))
