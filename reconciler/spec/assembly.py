@@ -95,7 +95,7 @@ class Assembly:
             self.scope.errors.append(error)
             return
         imported = inner.assemble(found)
-        complete_included(imported, inclusion.folder, inner.environment)
+        complete_included(imported, inner.scope, inner.environment)
         import_resources(document, imported, self.scope)
 
     def _inside(self, inclusion: Inclusion, source: Source) -> Assembly:

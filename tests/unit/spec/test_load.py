@@ -385,7 +385,6 @@ def test_every_file_is_parsed_before_any_is_judged(refusal: Refusal) -> None:
         ("name: Web_Shop\n", "web_shop"),
         ("name: ${N:-abc}\n", "abc"),
         ("{}\n---\n", "shop"),
-        ("name: '!'\n", "shop"),
         ("", "shop"),
     ],
 )
@@ -729,7 +728,7 @@ def test_what_says_nothing_is_left_out(loader: Loader, body: str) -> None:
 def test_top_level_definitions(loader: Loader) -> None:
     """External ones keep their key or name, old and new way; driver options are text; labels a mapping."""
     text = web(
-        "networks: {a: {aliases: [x], priority: '5'}, b: {}, c: , d: }\nvolumes: ['v:/v']",
+        "networks: {a: {aliases: [x], priority: 5}, b: {}, c: , d: }\nvolumes: ['v:/v']",
         "networks:\n  a: {driver: bridge, driver_opts: {mtu: 1450}, labels: [l=1], ipam: {options: {o: '1'}}}\n"
         "  b: {external: true}\n"
         "  c: {external: {name: real}}\n  d: {external: {}}\nvolumes: {v: {name: data, labels: {k: }}}\n",
