@@ -210,10 +210,11 @@ def number(value: Any, _: Spot) -> Any:
 def single(value: Any, spot: Spot) -> Any:
     """A number as one of 32 bits, in the fewest digits that tell it from its neighbours: Compose keeps it so."""
     exact = number(value, spot)
-    if not isinstance(exact, float):
+    if isinstance(exact, bool) or not isinstance(exact, int | float):
         return exact
     try:
-        return shortest_single(exact)
+        rounded = shortest_single(float(exact))
+        return int(rounded) if rounded.is_integer() else rounded
     except OverflowError:
         raise MalformedError(f"the number {number_text(exact)} is too large") from None
 

@@ -67,9 +67,9 @@ def number_text(value: float) -> str:
 
 def shortest_single(value: float) -> float:
     """The shortest decimal that is the same float of 32 bits as the value; OverflowError where there is none."""
-    bits = struct.pack("f", value)
+    bits = struct.pack("<f", value)
     candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return next(one for one in candidates if struct.pack("f", one) == bits)
+    return next(one for one in candidates if struct.pack("<f", one) == bits)
 
 
 def _go_float(value: float) -> str:

@@ -759,3 +759,49 @@ def test_port_ranges_are_bounded(refusal: Refusal) -> None:
     """Ranges that expand to more ports than engines have are refused."""
     (line,) = refusal(web("ports: ['1-65535:1-65535', '1-65534:1-65534/udp']"))
     assert line == "compose.yaml:4: services.web.ports[1]: port ranges of the file expand to more than 100000 ports"
+
+
+def test_a_malformed_value_is_told_once(refusal: Callable[..., list[str]]) -> None:
+    """What is left out because it is malformed is not missed as well."""
+    assert refusal(web("ports: [{target: 80-81}]")) == [
+        "compose.yaml:4: services.web.ports[0].target: must be a whole number, not '80-81'"
+    ]
+
+
+def test_a_name_of_which_nothing_is_left_is_refused(refusal: Callable[..., list[str]]) -> None:
+    """As Compose does: the folder's name would not be what its author meant."""
+    assert refusal("name: '!'\n" + web("init: true")) == [
+        (
+            "compose.yaml:1: name: '!' has no character that a project name may begin with "
+            "(a project name consists of a-z, 0-9, - and _, and begins with a letter or digit)"
+        )
+    ]
+
+
+def test_the_working_directory_is_always_a_variable(loader: Loader, tmp_path: Path) -> None:
+    """PWD is the folder that the command runs in, unless the environment says otherwise; `.env` cannot."""
+    files = {"compose.yaml": web("labels: {p: $PWD}"), ".env": "PWD=/else\n"}
+    assert loader(files).document["services"]["web"]["labels"]["p"] == str(tmp_path / "shop")
+    assert loader(files, {"PWD": "/mine"}).document["services"]["web"]["labels"]["p"] == "/mine"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("cpus: 1e39", "cpus: the number "),
+        ("networks: {default: {priority: '5'}}", "networks.default.priority: must be a whole number, not '5'"),
+        ("volumes: [{type: tmpfs, target: /t, tmpfs: {mode: -1}}]", "volumes[0].tmpfs.mode: mode -1 is negative"),
+        ("environment: ['A =1']", "environment: variable 'A ' ends in a blank (write A=)"),
+        ("extra_hosts: {'': 1.1.1.1}", "extra_hosts.: a host may not be without a name"),
+    ],
+)
+def test_what_compose_refuses_too(refusal: Callable[..., list[str]], line: str, error: str) -> None:
+    """Numbers that no float of 32 bits holds, numbers as text, negative modes, blanks in names."""
+    assert refusal(web(line))[0].startswith(f"compose.yaml:4: services.web.{error}")
+
+
+def test_an_image_may_be_built_from_another_service(loader: Loader) -> None:
+    contexts = "{base: 'service:base', busybox: 'docker-image://busybox'}"
+    text = web(f"build: {{context: ., additional_contexts: {contexts}}}") + "  base: {build: .}\n"
+    build = loader(text).document["services"]["web"]["build"]
+    assert build["additional_contexts"] == {"base": "service:base", "busybox": "docker-image://busybox"}
