@@ -54,10 +54,10 @@ class EnvFiles:
         text = self._admitted(path, named_at)
         return self._parsed(text, inherited, earlier, display_path(path, self._cwd), raw=raw)
 
-    def read_trusted(self, path: str, inherited: Mapping[str, str]) -> Variables:
+    def read_trusted(self, path: str, inherited: Mapping[str, str], earlier: Mapping[str, str]) -> Variables:
         """The variables of a file that the command line names: it may lie outside of a confined spec's tree."""
         name = display_path(path, self._cwd)
-        return self._parsed(self._text(path, name, name), inherited, _NONE, name, raw=False)
+        return self._parsed(self._text(path, name, name), inherited, earlier, name, raw=False)
 
     def _admitted(self, path: str, named_at: str) -> str:
         name = display_path(path, self._cwd)
@@ -141,7 +141,7 @@ def project_environment(
     paths = env_files or ((default,) if may_be_file(default) else ())
     variables: Variables = {}
     for path in paths:
-        variables |= reader.read(path, {**variables, **shell}, named_at=named_at)
+        variables |= reader.read(path, shell, dict(variables), named_at=named_at)
     return {**variables, **shell}
 
 
@@ -149,7 +149,7 @@ def chosen_environment(paths: tuple[str, ...], shell: Mapping[str, str], reader:
     """The variables of the env files that the command line names, then the shell's."""
     variables: Variables = {}
     for path in paths:
-        variables |= reader.read_trusted(path, {**variables, **shell})
+        variables |= reader.read_trusted(path, shell, dict(variables))
     return {**variables, **shell}
 
 

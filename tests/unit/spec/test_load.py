@@ -805,3 +805,12 @@ def test_an_image_may_be_built_from_another_service(loader: Loader) -> None:
     text = web(f"build: {{context: ., additional_contexts: {contexts}}}") + "  base: {build: .}\n"
     build = loader(text).document["services"]["web"]["build"]
     assert build["additional_contexts"] == {"base": "service:base", "busybox": "docker-image://busybox"}
+
+
+def test_an_env_file_believes_itself_before_the_files_before_it(loader: Loader) -> None:
+    """And the environment before both."""
+    files = {"compose.yaml": web("labels: {c: $C}"), "e": "A=1\n", "f": "A=3\nC=$A\n"}
+    labels = [
+        loader(files, shell, env_files=("e", "f")).document["services"]["web"]["labels"] for shell in ({}, {"A": "s"})
+    ]
+    assert labels == [{"c": "3"}, {"c": "s"}]
