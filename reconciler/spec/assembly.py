@@ -22,7 +22,7 @@ from reconciler.spec.include import Inclusion, complete_included, import_resourc
 from reconciler.spec.interpolation import Interpolation, interpolate_values
 from reconciler.spec.merge import merge
 from reconciler.spec.nodes import Table, source_text
-from reconciler.spec.schema.check import check_document
+from reconciler.spec.schema.check import MISSING, check_document
 from reconciler.spec.sources import Source, Sources
 
 MAX_DEPTH = 50
@@ -60,7 +60,8 @@ class Assembly:
                 merged = merge(merged, document, source.document.resets)
             except SpecError as error:
                 self.scope.errors.append(error)
-            _fail_on([*self.scope.errors, *nulls, *check_document(merged)])
+            malformed = [*self.scope.errors, *nulls]
+            _fail_on(malformed + _not_yet_told(check_document(merged), malformed))
         return merged
 
     def _keep_variables(self, document: Table) -> None:
@@ -95,7 +96,7 @@ class Assembly:
             self.scope.errors.append(error)
             return
         imported = inner.assemble(found)
-        complete_included(imported, inclusion.folder, inner.environment)
+        complete_included(imported, inner.scope, inner.environment)
         import_resources(document, imported, self.scope)
 
     def _inside(self, inclusion: Inclusion, source: Source) -> Assembly:
@@ -145,6 +146,12 @@ class Assembly:
 def _fail_on(errors: list[SpecError]) -> None:
     if errors:
         raise SpecErrors(list(errors))
+
+
+def _not_yet_told(errors: list[SpecError], malformed: list[SpecError]) -> list[SpecError]:
+    """The errors without those that miss a value which was left out because it is malformed."""
+    told = {error.message.partition(": ")[0] for error in malformed}
+    return [error for error in errors if error.message.removesuffix(f": {MISSING}") not in told]
 
 
 def _null_errors(document: Table) -> list[SpecError]:

@@ -10,6 +10,7 @@ from reconciler.spec.forms import Rule, Spot, from_plain, listing, mapping, need
 from reconciler.spec.nodes import Items, MalformedError, Table, shown
 from reconciler.spec.volumes import resolve_path
 
+SERVICE_CONTEXT = "service:"
 REMOTE_CONTEXTS = (
     "http://",
     "https://",
@@ -20,7 +21,7 @@ REMOTE_CONTEXTS = (
     "docker-image://",
     "oci-layout://",
     "target:",
-    "service:",
+    SERVICE_CONTEXT,
 )
 DEFAULT_KEY = "default"
 
@@ -37,7 +38,7 @@ def build(ulimit: Rule, hosts: Rule) -> Rule:
             "extra_hosts": hosts,
             "labels": forms.labels,
             "secrets": listing(reference),
-            "shm_size": forms.size,
+            "shm_size": forms.natural_size,
             "ssh": _ssh,
             "ulimits": mapping(ulimit),
         }

@@ -152,9 +152,9 @@ def _extra_hosts(value: Any, spot: Spot) -> Items:
         return listing(_extra_host)(value, spot)  # type: ignore[no-any-return]
     items = Items()
     for host, addresses in need_table(value).items():
-        if not host:
-            raise MalformedError("a host has no name")
         child = spot.child(host, value.marks[host])
+        if not host:
+            child.report(MalformedError("a host may not be without a name"))
         for address in addresses if isinstance(addresses, Items) else [addresses]:
             line = forms.convert(forms.text, address, child)
             if line is not forms.FAILED:
@@ -177,7 +177,7 @@ def _unbracketed(address: str) -> str:
 
 def _addresses(value: Any, spot: Spot) -> Items:
     """A name server or search domain, or a list of them; "" means none."""
-    return forms.text_list(value, spot) if value else Items()
+    return Items() if value == "" else forms.text_list(value, spot)
 
 
 def _device(value: Any, spot: Spot) -> Table:
@@ -266,11 +266,20 @@ def _external(value: Any, spot: Spot) -> Any:
 
 _ENV_FILE = section({"path": _path, "required": forms.boolean})
 _DEPENDENCY = section({"restart": forms.boolean})
+
+
+def _rank(value: Any, spot: Spot) -> Any:
+    """A whole number, and not as text."""
+    if isinstance(value, str):
+        raise MalformedError(f"must be a whole number, not {shown(value)}", "remove the quotes")
+    return forms.whole(value, spot)
+
+
 _ATTACHMENT = section(
     {
         "driver_opts": forms.options,
         "mac_address": check_mac_address,
-        **dict.fromkeys(("priority", "gw_priority"), forms.whole),
+        **dict.fromkeys(("priority", "gw_priority"), _rank),
     }
 )
 _PORT = section(
@@ -281,13 +290,21 @@ _PORT = section(
         "host_ip": lambda value, _: check_address(need_text(value)),
     }
 )
+
+
+def _tmpfs_mode(value: Any, _: Spot) -> Any:
+    if isinstance(value, int) and value < 0:
+        raise MalformedError(f"mode {value} is negative")
+    return value
+
+
 _MOUNT = section(
     {
         "target": lambda value, _: clean(need_text(value)),
         "read_only": forms.boolean,
         "bind": section({"create_host_path": forms.boolean}),
         "volume": section({"nocopy": forms.boolean, "labels": forms.labels}),
-        "tmpfs": section({"size": forms.natural_size, "mode": lambda value, _: value}),
+        "tmpfs": section({"size": forms.natural_size, "mode": _tmpfs_mode}),
     }
 )
 _ULIMIT = section({"soft": forms.whole, "hard": forms.whole})
@@ -308,12 +325,12 @@ _BATCHES: Mapping[str, Rule] = {
     "parallelism": forms.whole,
     "delay": forms.duration,
     "monitor": forms.duration,
-    "max_failure_ratio": forms.number,
+    "max_failure_ratio": forms.single,
 }
-_RESOURCES = section({"cpus": forms.number, "memory": forms.size_text, "pids": forms.whole})
+_RESOURCES = section({"cpus": forms.single, "memory": forms.size_text, "pids": forms.whole})
 _RESERVATIONS = section(
     {
-        "cpus": forms.number,
+        "cpus": forms.single,
         "memory": forms.size_text,
         "devices": listing(_gpu),
         "generic_resources": listing(section({})),
@@ -368,14 +385,14 @@ _SERVICE = section(
         "blkio_config": _BLKIO,
         "build": build(_ulimit, _extra_hosts),
         "configs": listing(reference),
-        "cpus": forms.number,
+        "cpus": forms.single,
         "depends_on": _depends_on,
         "deploy": _DEPLOY,
         "develop": hooks.develop(_path, _command),
         "devices": listing(_device),
         "env_file": _env_file,
         "label_file": _paths,
-        "environment": forms.pairs,
+        "environment": forms.variables,
         "expose": listing(_expose),
         "extra_hosts": _extra_hosts,
         "gpus": _gpus,

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import SpecError
+from reconciler.spec.builds import SERVICE_CONTEXT
 from reconciler.spec.file_references import check_definitions, check_references
 from reconciler.spec.hooks import check_hooks
 from reconciler.spec.lower_rollout import replicas
-from reconciler.spec.namespaces import implied, joined
-from reconciler.spec.nodes import Items, Table, source_text
+from reconciler.spec.namespaces import implied
+from reconciler.spec.nodes import Table, source_text
 
 _TWICE_WRITTEN = (
     ("scale", ("replicas",)),
@@ -27,8 +28,6 @@ _TWICE_WRITTEN = (
 MAX_REPLICAS = 1000  # the bridge of a Docker network has 1023 ports
 
 _NO_LIMIT = (None, 0, "0")
-
-_UNSHARED = ("private", "none")
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,17 @@ def _built_for_its_platform(site: _Site) -> Iterator[SpecError]:
         yield site.error("build", message, "add the platform to build.platforms")
 
 
+def _built_from_services(site: _Site) -> Iterator[SpecError]:
+    for name, place in ((site.service.get("build") or {}).get("additional_contexts") or {}).items():
+        if not place.startswith(SERVICE_CONTEXT):
+            continue
+        other = place.removeprefix(SERVICE_CONTEXT)
+        named = site.document["services"].get(other)
+        if named is None or named.get("build") is None:
+            message = f"additional_contexts.{name}: there is no service {other!r} with a build"
+            yield site.error("build", message, "name a service that is built, and enabled")
+
+
 def _known_dependencies(site: _Site) -> Iterator[SpecError]:
     for name, required in dependencies(site.service).items():
         if name in site.document["services"] or (name in site.disabled and not required):
@@ -102,15 +112,6 @@ def _known_dependencies(site: _Site) -> Iterator[SpecError]:
             yield site.error(key, f"service {name!r} belongs to a profile that is not enabled", hint)
         else:
             yield site.error(key, f"there is no service {name!r}", "declare it under services:")
-
-
-def _shared_memory(site: _Site) -> Iterator[SpecError]:
-    """Only a container that shares its IPC namespace can be joined: engines keep it private unless told."""
-    owner = joined(site.service).get("ipc")
-    other = site.document["services"].get(owner)
-    if other is not None and (other.get("ipc") or "private") in _UNSHARED:
-        message = f"service {owner!r} does not share its IPC namespace"
-        yield site.error("ipc", message, f"write ipc: shareable in services.{owner}")
 
 
 def _known_networks(site: _Site) -> Iterator[SpecError]:
@@ -177,15 +178,6 @@ def _replicas_fit(site: _Site) -> Iterator[SpecError]:
     if site.service.get("container_name"):
         hint = "remove container_name, or run one replica"
         yield site.error("container_name", f"{count} replicas cannot share one container name", hint)
-    for port, mark in (site.service.get("ports") or Items()).marked():
-        first, _, last = port.get("published", "").partition("-")
-        if first in ("", "0") or int(last or first) - int(first) + 1 >= count:
-            continue
-        named = f"host ports {first}-{last}" if last else f"host port {first}"
-        wide = f"{first}-{int(first) + count - 1}:{port['target']}"
-        message = f"services.{site.name}.ports: {count} replicas cannot share {named}"
-        hint = f'publish a range ("{wide}") or no host port ("{port["target"]}")'
-        yield SpecError(message, source=source_text(mark), hint=hint)
 
 
 def _shared_names(document: Table, disabled: frozenset[str]) -> Iterator[SpecError]:
@@ -255,8 +247,8 @@ _CHECKS = (
     _has_image,
     _one_dockerfile,
     _built_for_its_platform,
+    _built_from_services,
     _known_dependencies,
-    _shared_memory,
     _known_networks,
     _known_volumes,
     _known_files,

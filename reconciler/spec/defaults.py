@@ -112,6 +112,8 @@ def _complete_build(service: Table, folder: str, environment: Mapping[str, str])
         else:
             args.drop(key)
     _sort_hosts(build)
+    if build.get("shm_size") == "0":
+        build.drop("shm_size")
     _drop_nothing(build, frozenset())
 
 

@@ -32,12 +32,15 @@ class EnvFileError(MalformedError):
         self.line = line
 
 
-def parse_env_file(text: str, inherited: Mapping[str, str], unset: Unset) -> dict[str, str]:
+def parse_env_file(
+    text: str, inherited: Mapping[str, str], unset: Unset, earlier: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The variables of an env file in file order; EnvFileError with the line where it is malformed.
 
-    `inherited` gives bare keys their value and wins over the file in `$VAR`; `unset` is told of variables without one.
+    `inherited` gives bare keys their value and wins over the file in `$VAR`, and the file over `earlier`; `unset` is
+    told of variables without a value.
     """
-    return _Parser(text.removeprefix("\ufeff"), inherited, unset).parse()
+    return _Parser(text.removeprefix("\ufeff"), inherited, unset, earlier or {}).parse()
 
 
 def parse_raw_file(text: str, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -47,7 +50,7 @@ def parse_raw_file(text: str, inherited: Mapping[str, str]) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         key, equals, value = line.partition("=")
-        if not key.strip() or any(blank in key.strip() for blank in _BLANK):
+        if not key.strip() or any(blank in key.lstrip() for blank in _BLANK):
             raise EnvFileError(f"{line[:40]!r} does not begin with a variable name", number)
         if equals or key in inherited:
             found[key.strip()] = value if equals else inherited[key]
@@ -59,6 +62,7 @@ class _Parser:
     text: str
     inherited: Mapping[str, str]
     unset: Unset
+    earlier: Mapping[str, str]
     at: int = 0
     expanded: int = 0
     found: dict[str, str] = field(default_factory=dict)
@@ -133,7 +137,7 @@ class _Parser:
         return value
 
     def _lookup(self, name: str) -> str | None:
-        return self.inherited.get(name, self.found.get(name))
+        return self.inherited.get(name, self.found.get(name, self.earlier.get(name)))
 
     def _bad_key(self, start: int) -> EnvFileError:
         return self._error(f"{self._shown(start)} does not begin with a variable name", start, "write it as NAME=value")

@@ -16,6 +16,8 @@ from reconciler.spec.nodes import NOWHERE, Items, Mark, Table, source_text
 
 Variables = dict[str, str]
 
+_NONE: Mapping[str, str] = {}
+
 MAX_TOTAL = 8 * 1024 * 1024
 MAX_VARIABLES = 300_000
 MAX_LINES = 200_000
@@ -28,38 +30,64 @@ class EnvFiles:
     def __init__(self, cwd: str, files: Files) -> None:
         self.files = files
         self._cwd = cwd
-        self._known: dict[tuple[str, bool], Variables] = {}
+        self._texts: dict[str, str] = {}
+        self._known: dict[tuple[str, bool, frozenset[tuple[str, str]]], Variables] = {}
         self._read = 0
         self._lines = 0
         self._variables = 0
         self._taken = 0
         self._unset: dict[tuple[str, str], Notice] = {}
 
-    def read(self, path: str, inherited: Mapping[str, str], *, named_at: str = "", raw: bool = False) -> Variables:
-        """The variables of one file; SpecError at `named_at` if it is missing, at its own line if it is malformed."""
+    def read(
+        self,
+        path: str,
+        inherited: Mapping[str, str],
+        earlier: Mapping[str, str] = _NONE,
+        *,
+        named_at: str = "",
+        raw: bool = False,
+    ) -> Variables:
+        """The variables of one file; SpecError at `named_at` if it is missing, at its own line if it is malformed.
+
+        In `$VAR`, `inherited` wins over what the file says itself, and that over `earlier`.
+        """
+        text = self._admitted(path, named_at)
+        return self._parsed(text, inherited, earlier, display_path(path, self._cwd), raw=raw)
+
+    def read_trusted(self, path: str, inherited: Mapping[str, str], earlier: Mapping[str, str]) -> Variables:
+        """The variables of a file that the command line names: it may lie outside of a confined spec's tree."""
+        name = display_path(path, self._cwd)
+        return self._parsed(self._text(path, name, name), inherited, earlier, name, raw=False)
+
+    def _admitted(self, path: str, named_at: str) -> str:
         name = display_path(path, self._cwd)
         self.files.admit(path, what=f"env file {name}", source=named_at or name)
-        return self._parsed(path, inherited, named_at or name, raw=raw)
+        return self._text(path, name, named_at or name)
 
-    def read_trusted(self, path: str, inherited: Mapping[str, str]) -> Variables:
-        """The variables of a file that the command line names: it may lie outside of a confined spec's tree."""
-        return self._parsed(path, inherited, display_path(path, self._cwd), raw=False)
-
-    def _parsed(self, path: str, inherited: Mapping[str, str], named_at: str, *, raw: bool) -> Variables:
-        name = display_path(path, self._cwd)
-        text = self._text(path, name, named_at)
+    def _parsed(
+        self, text: str, inherited: Mapping[str, str], earlier: Mapping[str, str], name: str, *, raw: bool
+    ) -> Variables:
         try:
             if raw:
                 return parse_raw_file(text, inherited)
-            return parse_env_file(text, inherited, lambda key: self._note_unset(key, name))
+            return parse_env_file(text, inherited, lambda key: self._note_unset(key, name), earlier)
         except EnvFileError as error:
             raise SpecError(str(error), source=f"{name}:{error.line}", hint=error.hint) from None
 
-    def read_first(self, path: str, inherited: Mapping[str, str], *, named_at: str, raw: bool) -> Variables:
-        """As `read`, once for all services that name the file first: `inherited` must be the same for each of them."""
-        key = (path, raw)
+    def read_first(
+        self, path: str, own: Mapping[str, str], environment: Mapping[str, str], *, named_at: str, raw: bool
+    ) -> Variables:
+        """As `read`, once for all services that name the file first and have the same of what it may refer to.
+
+        `own` are the service's variables; `environment`, which wins over them, must be the same for all services.
+        """
+        if path not in self._texts:
+            self._texts[path] = self._admitted(path, named_at)
+        text = self._texts[path]
+        key = (path, raw, frozenset((name, value) for name, value in own.items() if name in text))
         if key not in self._known:
-            self._known[key] = self.read(path, inherited, named_at=named_at, raw=raw)
+            inherited = {**own, **environment}
+            self._known[key] = self._parsed(text, inherited, _NONE, display_path(path, self._cwd), raw=raw)
         return self._known[key]
 
     def is_missing(self, path: str, named_at: str) -> bool:
@@ -113,7 +141,7 @@ def project_environment(
     paths = env_files or ((default,) if may_be_file(default) else ())
     variables: Variables = {}
     for path in paths:
-        variables |= reader.read(path, {**variables, **shell}, named_at=named_at)
+        variables |= reader.read(path, shell, dict(variables), named_at=named_at)
     return {**variables, **shell}
 
 
@@ -121,21 +149,24 @@ def chosen_environment(paths: tuple[str, ...], shell: Mapping[str, str], reader:
     """The variables of the env files that the command line names, then the shell's."""
     variables: Variables = {}
     for path in paths:
-        variables |= reader.read_trusted(path, {**variables, **shell})
+        variables |= reader.read_trusted(path, shell, dict(variables))
     return {**variables, **shell}
 
 
 def resolve_environment(service: Table, spot: Spot, environment: Mapping[str, str], reader: EnvFiles) -> None:
     """Give `environment` the content of the service's env files, which then are no longer named in it.
 
-    A variable without a value takes it from `environment`, or stays null: removed from the container.
+    A variable without a value takes it from `environment`, or stays null: removed from the container. In an env file
+    `$VAR` is what `environment` says, else the service's own variable, else what the files say, the later ones first.
     """
     own = service.get("environment") or Table()
+    values = {key: environment.get(key) if value is None else value for key, value in own.items()}
+    given = {key: value for key, value in values.items() if value is not None}
     merged = Table()
-    for key, value, mark in _from_files(service, spot, environment, reader):
+    for key, value, mark in _from_files(service, spot, given, environment, reader):
         merged.put(key, value, mark)
-    for key, value in own.items():
-        merged.put(key, environment.get(key) if value is None else value, own.mark(key))
+    for key, resolved in values.items():
+        merged.put(key, resolved, own.mark(key))
     service.drop("env_file")
     if merged:
         service.put("environment", merged, service.mark("environment"))
@@ -169,7 +200,7 @@ def resolve_labels(service: Table, spot: Spot, reader: EnvFiles) -> None:
 
 
 def _from_files(
-    service: Table, spot: Spot, environment: Mapping[str, str], reader: EnvFiles
+    service: Table, spot: Spot, own: Mapping[str, str], environment: Mapping[str, str], reader: EnvFiles
 ) -> list[tuple[str, str, Mark]]:
     files = service.get("env_file") or Items()
     found: Variables = {}
@@ -180,9 +211,9 @@ def _from_files(
             if not required and reader.is_missing(path, source_text(mark)):
                 continue
             if found:
-                fresh = reader.read(path, {**found, **environment}, named_at=source_text(mark), raw=raw)
+                fresh = reader.read(path, {**own, **environment}, found, named_at=source_text(mark), raw=raw)
             else:
-                fresh = reader.read_first(path, environment, named_at=source_text(mark), raw=raw)
+                fresh = reader.read_first(path, own, environment, named_at=source_text(mark), raw=raw)
             reader.count(fresh, source_text(mark))
         except SpecErrors:
             raise

@@ -50,7 +50,7 @@ def check_definitions(document: Table) -> Iterator[SpecError]:
     for kind, origins in _ORIGINS.items():
         definitions = document.get(kind) or Table()
         for name, definition in definitions.items():
-            given = [key for key in origins if key in definition]
+            given = [key for key in origins if key in definition and (definition[key] or kind == "configs")]
             path, source = f"{kind}.{name}", source_text(definitions.mark(name))
             if not given and not definition.get("external"):
                 yield SpecError(f"{path}: says not where its content comes from", source=source, hint=_choices(origins))

@@ -29,7 +29,7 @@ from reconciler.spec.nodes import (
     shown,
     source_text,
 )
-from reconciler.spec.scalars import number_text
+from reconciler.spec.scalars import number_text, shortest_single
 from reconciler.spec.sizes import LARGEST, parse_bytes
 
 
@@ -207,6 +207,18 @@ def number(value: Any, _: Spot) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def single(value: Any, spot: Spot) -> Any:
+    """A number as one of 32 bits, in the fewest digits that tell it from its neighbours: Compose keeps it so."""
+    exact = number(value, spot)
+    if isinstance(exact, bool) or not isinstance(exact, int | float):
+        return exact
+    try:
+        rounded = shortest_single(float(exact))
+        return int(rounded) if rounded.is_integer() else rounded
+    except OverflowError:
+        raise MalformedError(f"the number {number_text(exact)} is too large") from None
+
+
 def size(value: Any, _: Spot) -> Any:
     """Bytes as a decimal string: from `64m`, or a whole number of bytes."""
     if isinstance(value, float):
@@ -280,6 +292,15 @@ def _pair(value: Any, _: Spot) -> str:
     if need_text(value).partition("=")[0] == "":
         raise MalformedError(_NAMELESS)
     return str(value)
+
+
+def variables(value: Any, spot: Spot) -> Table:
+    """As `pairs`, for `environment`: no blank may stand before the `=` of a line."""
+    table = pairs(value, spot)
+    spaced = next((key for key in table if key[-1].isspace()), None) if isinstance(value, Items) else None
+    if spaced is not None:
+        raise MalformedError(f"variable {shown(spaced)} ends in a blank", f"write {spaced.strip()}=")
+    return table
 
 
 def labels(value: Any, spot: Spot) -> Table:

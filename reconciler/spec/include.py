@@ -15,7 +15,7 @@ from reconciler.errors import SpecError
 from reconciler.spec.forms import Scope, Spot, convert, need_items, need_text
 from reconciler.spec.nodes import Items, MalformedError, Mark, Table, kind_of, shown, source_text
 from reconciler.spec.sources import local_path
-from reconciler.spec.volumes import resolve_path
+from reconciler.spec.volumes import resolve_device, resolve_path
 
 SECTIONS = ("services", "networks", "volumes", "configs", "secrets", "models")
 _KEYS = ("path", "project_directory", "env_file")
@@ -77,12 +77,14 @@ def _texts(value: Any) -> list[str]:
     return [need_text(item) for item in (value if isinstance(value, Items) else [value])]
 
 
-def complete_included(imported: Table, folder: str, environment: Mapping[str, str]) -> None:
+def complete_included(imported: Table, scope: Scope, environment: Mapping[str, str]) -> None:
     """Settle in place what depends on the included project's folder and environment, not on those of the whole."""
+    for volume in (imported.get("volumes") or Table()).values():
+        resolve_device(volume or Table(), scope.folder, scope.home)
     for service in (imported.get("services") or Table()).values():
         build = service.get("build")
         if build is not None and "context" not in build:
-            build.put("context", folder, service.mark("build"))
+            build.put("context", scope.folder, service.mark("build"))
         variables = service.get("environment") or Table()
         for key in [key for key, value in variables.items() if value is None and key in environment]:
             variables[key] = environment[key]

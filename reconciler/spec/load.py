@@ -24,14 +24,15 @@ from reconciler.spec.file_references import SECTIONS, used_references
 from reconciler.spec.files import Files, display_path
 from reconciler.spec.forms import Scope, Spot
 from reconciler.spec.interpolation import Interpolation
-from reconciler.spec.names import chosen_name, default_name, normalise_name
-from reconciler.spec.nodes import MAX_ERRORS, Table
+from reconciler.spec.names import chosen_name, default_name, usable_name
+from reconciler.spec.nodes import MAX_ERRORS, Table, source_text
 from reconciler.spec.positions import plain, source_map
 from reconciler.spec.profiles import enabled_profiles, split_by_profile
 from reconciler.spec.references import admit_references
 from reconciler.spec.rollouts import check_rollouts, rollout_notices
 from reconciler.spec.schema.extension import ProjectRules
 from reconciler.spec.sources import Source, Sources
+from reconciler.spec.volumes import resolve_device
 
 MAX_NOTICES = 200
 
@@ -82,7 +83,7 @@ class Loaded:
 
 
 def load(request: Request, environment: Mapping[str, str]) -> Loaded:
-    """The project; `environment` is the shell's, which wins over env files.
+    """The project; `environment` is the shell's, which wins over env files. PWD is always set, as for Compose.
 
     Raises SpecErrors with everything that is wrong in the files, and UsageError for a name from the command line or
     COMPOSE_PROJECT_NAME that is none.
@@ -96,7 +97,7 @@ class _Load:
     def __init__(self, request: Request, shell: Mapping[str, str]) -> None:
         self.cwd = str(Path.cwd())
         self.request = request
-        self.shell = shell
+        self.shell = {"PWD": self.cwd, **shell}
         self.files = tuple(os.path.abspath(file) for file in request.files)  # noqa: PTH100  keeps symlinks, unlike resolve()
         self.folder = os.path.abspath(request.project_dir or Path(self.files[0]).parent)  # noqa: PTH100
         self.scope = Scope(self.folder, shell.get("HOME") or "/")
@@ -152,23 +153,25 @@ class _Load:
 
     def _name(self, sources: list[Source], environment: dict[str, str]) -> tuple[str, dict[str, str]]:
         """The project's name, and the environment that also says it as COMPOSE_PROJECT_NAME."""
-        name = chosen_name(self.request.project_name, environment) or self._written_name(sources, environment)
+        name = chosen_name(self.request.project_name, environment)
         try:
-            name = name or default_name(self.files, self.folder)
+            name = name or self._written_name(sources, environment) or self._default_name()
         except SpecError as error:
-            error.source = self._shown(self.files[0])
             raise SpecErrors([error]) from None
         return name, {**environment, "COMPOSE_PROJECT_NAME": name}
 
+    def _default_name(self) -> str:
+        return default_name(self.files, self.folder, self._shown(self.files[0]))
+
     def _written_name(self, sources: list[Source], environment: dict[str, str]) -> str:
         """The last `name:` of the files; "" where there is none, or one that the schema will refuse."""
+        named = [source.table for source in sources if isinstance(source.table.get("name"), str)]
+        if not named:
+            return ""
+        mark = named[-1].mark("name")
         work = Interpolation(environment)
-        names = [
-            work.text(source.table["name"], ("name",), source.table.mark("name"))
-            for source in sources
-            if isinstance(source.table.get("name"), str)
-        ]
-        return normalise_name(names[-1]) if names else ""
+        written = work.text(named[-1]["name"], ("name",), mark)
+        return "" if work.errors else usable_name(written, source_text(mark))
 
     def _merge(self, sources: list[Source], environment: dict[str, str]) -> Table:
         assembly = Assembly(self.scope, environment, self.sources, self.env_files, self.notices, self.variables)
@@ -189,6 +192,8 @@ class _Load:
         self._fail_on(self.scope.errors)
         self._fail_on(admit_references(document, self.folder, self.on_disk))
         complete_definitions(document, "networks", name, used_networks(services))
+        for volume in (document.get("volumes") or {}).values():
+            resolve_device(volume or Table(), self.folder, self.scope.home)
         complete_definitions(document, "volumes", name, used_volumes(services))
         for kind in SECTIONS:
             complete_definitions(document, kind, name, used_references(services, kind))

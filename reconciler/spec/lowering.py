@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from reconciler.errors import SpecErrors
 from reconciler.model.project import Dependency, Network, Project, Service, Volume
 from reconciler.spec.lower_api_socket import with_api_socket
+from reconciler.spec.lower_conflicts import conflicts
 from reconciler.spec.lower_container import container_body
 from reconciler.spec.lower_files import contents, copied_files, file_notices, file_sources
 from reconciler.spec.lower_image import lower_image
@@ -51,6 +53,9 @@ def lower(loaded: Loaded) -> Project:
         )
         for name, spec in sorted(document.get("services", {}).items())
     ]
+    errors = [error for scope in scopes for error in conflicts(scope)]
+    if errors:
+        raise SpecErrors(errors)
     completed = {name for scope in scopes for name in _awaited(scope)}
     return Project(
         name=loaded.name,

@@ -47,10 +47,12 @@ _NULL_IS_A_VALUE: frozenset[Pattern] = frozenset({("services", "*", "environment
 
 
 def _port_identity(port: Any) -> Hashable:
-    """As text: the schema has yet to say what else than strings and numbers the values are."""
+    """As text: the schema has yet to say what else than strings and numbers the values are. No address is 0.0.0.0."""
     if not isinstance(port, Table):
         return repr(port)
-    return repr((port.get("host_ip", ""), port.get("published", ""), port.get("target"), port.get("protocol", "tcp")))
+    return repr(
+        (port.get("host_ip", "0.0.0.0"), port.get("published", ""), port.get("target"), port.get("protocol", "tcp"))
+    )
 
 
 def _key(name: str) -> Identity:
@@ -124,7 +126,8 @@ def _merge_tables(base: Table, over: Table, pattern: Pattern, path: Path) -> Tab
         if key in base:
             old_mark = base.marks[key]
             merged = _merge(base[key], value, inner, step, mark)
-            result.put(key, merged, old_mark if merged is base[key] or isinstance(merged, Table) else mark)
+            kept = merged is base[key] or (isinstance(merged, Table) and isinstance(base[key], Table))
+            result.put(key, merged, old_mark if kept else mark)
         else:
             result.put(key, _merge(Table() if isinstance(value, Table) else None, value, inner, step, mark), mark)
     return result
@@ -139,7 +142,7 @@ def _merge(base: Any, over: Any, pattern: Pattern, path: Path, mark: Mark) -> An
         return _merge_tables(_same_kind(base, over, _ONE_KIND.get(pattern)), over, pattern, path)
     if isinstance(over, Items) and (base is None or isinstance(base, Items)):
         return _append(base or Items(), over, _UNIQUE.get(pattern), pattern)
-    if base is not None and (isinstance(base, Table | Items) or isinstance(over, Table | Items)):
+    if isinstance(base, Table | Items):
         message = f"{path_text(path)}: {kind_of(over)} cannot override {kind_of(base)}"
         raise SpecError(message, source=source_text(mark), hint="use the same form in both files, or !override")
     return over

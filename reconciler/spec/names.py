@@ -31,16 +31,25 @@ def chosen_name(flag: str | None, environment: Mapping[str, str]) -> str | None:
     return None
 
 
-def default_name(files: tuple[str, ...], folder: str) -> str:
+def usable_name(written: str, source: str) -> str:
+    """The name that `name: WRITTEN` gives; SpecError at `source` where nothing usable is left of it."""
+    name = normalise_name(written)
+    if not name:
+        message = f"name: {shown(written)} has no character that a project name may begin with"
+        raise SpecError(message, source=source, hint=_RULE)
+    return name
+
+
+def default_name(files: tuple[str, ...], folder: str, source: str) -> str:
     """The name of a project that has none: the folder's; a lone file that is not called compose or stack gives its own.
 
-    SpecError where nothing usable is left of it.
+    SpecError at `source` where nothing usable is left of it.
     """
     stem = PurePosixPath(files[0]).stem
     lone = len(files) == 1 and not _FOLDER_FILES.search(stem)
     name = normalise_name(stem if lone else PurePosixPath(folder).name)
     if not name:
         raise SpecError(
-            "no project name can be made of the folder's name", source=files[0], hint="set name: at the top level"
+            "no project name can be made of the folder's name", source=source, hint="set name: at the top level"
         )
     return name

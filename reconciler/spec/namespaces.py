@@ -26,8 +26,10 @@ class Implied:
 
 
 def implied(service: Mapping[str, Any]) -> dict[str, Implied]:
-    """The services that a service needs by `network_mode`, `pid`, `ipc`, `links` and `volumes_from`, by name."""
+    """The services that a service needs by `network_mode`, `pid`, `ipc`, `uts`, `links` and `volumes_from`, by name."""
     found = {owner: Implied(key, restart=True) for key, owner in reversed(joined(service).items())}
+    if (service.get("uts") or "").startswith(_SERVICE_PREFIX):
+        found.setdefault(service["uts"].removeprefix(_SERVICE_PREFIX), Implied("uts", restart=True))
     for link in service.get("links") or ():
         found.setdefault(link.partition(":")[0], Implied("links", restart=True))
     for entry in service.get("volumes_from") or ():

@@ -34,9 +34,12 @@ def check_restart(value: Any) -> Any:
 
 
 def check_pull_policy(value: Any) -> Any:
-    """A pull policy as it is, with those that ask a registry on a schedule: `daily`, `every_12h` (Compose Spec)."""
-    if not isinstance(value, str) or value in ("", *_PULLS) or is_timed_pull(value):
-        return value
+    """A pull policy, with those that ask a registry on a schedule: `daily`, `every_12h` (Compose Spec).
+
+    `if_not_present` is the old name of `missing`.
+    """
+    if not isinstance(value, str) or value in _PULLS or is_timed_pull(value):
+        return "missing" if value == "if_not_present" else value
     raise _unknown(value, (*_PULLS, "daily", "weekly", "every_DURATION"))
 
 

@@ -44,7 +44,7 @@ def check_protocol(protocol: str) -> str:
 def check_address(address: str) -> str:
     """The host address as it is; MalformedError for a name or anything else that is no address."""
     try:
-        ipaddress.ip_address(address)
+        ipaddress.ip_address(address.replace("%", "no zone"))
     except ValueError:
         raise MalformedError(
             f"{shown(address)} is not an IP address", "a published port takes an address, not a name"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -62,6 +63,13 @@ def number_text(value: float) -> str:
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
     return _go_float(value)
+
+
+def shortest_single(value: float) -> float:
+    """The shortest decimal that is the same float of 32 bits as the value; OverflowError where there is none."""
+    bits = struct.pack("<f", value)
+    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next(one for one in candidates if struct.pack("<f", one) == bits)
 
 
 def _go_float(value: float) -> str:

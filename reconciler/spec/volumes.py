@@ -9,7 +9,7 @@ import posixpath
 import re
 from typing import Any
 
-from reconciler.spec.nodes import MalformedError, shown
+from reconciler.spec.nodes import MalformedError, Table, shown
 
 _DRIVE = re.compile(r"[A-Za-z]:\\")
 _LONGEST_PATH = 4096
@@ -58,6 +58,13 @@ def resolve_path(path: str, folder: str, home: str) -> str:
     if path.startswith(("/", "\\\\")) or _DRIVE.match(path):
         return path
     return posixpath.normpath(posixpath.join(folder, path))
+
+
+def resolve_device(volume: Table, folder: str, home: str) -> None:
+    """Make the `device` of a volume that is a bind mount in disguise (driver local, `o: bind`) absolute, in place."""
+    options = volume.get("driver_opts") or Table()
+    if volume.get("driver") == "local" and options.get("o") == "bind" and isinstance(options.get("device"), str):
+        options["device"] = resolve_path(options["device"], folder, home)
 
 
 def _sections(text: str) -> tuple[str, str, str]:

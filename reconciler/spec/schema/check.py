@@ -27,6 +27,7 @@ _KINDS = {
     "model_type": "a mapping",
     "list_type": "a list",
 }
+MISSING = "is required"
 _LONGEST_KEY = 60
 _CONTAINER_NAME_HINT = "two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit"
 
@@ -90,7 +91,7 @@ def _wording(path: Path, details: ErrorDetails) -> tuple[str, str | None]:
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "missing":
-        return "is required", None
+        return MISSING, None
     if kind == "string_pattern_mismatch":
         return f"{shown(str(value))} is not a valid name", _pattern_hint(path)
     if kind == "literal_error":

@@ -92,24 +92,6 @@ Loader = Callable[..., Loaded]
             ),
         ),
         (
-            "a: {image: x, deploy: {replicas: 3}, ports: ['8080:80']}",
-            "",
-            (
-                "services.a.ports: 3 replicas cannot share host port 8080 (publish a range "
-                '("8080-8082:80") or no host port ("80"))'
-            ),
-        ),
-        (
-            "a: {image: x, deploy: {replicas: 3}, ports: ['90:90', '8000-8001:80']}",
-            "",
-            (
-                "services.a.ports: 3 replicas cannot share host port 90 (publish a range "
-                '("90-92:90") or no host port ("90"))\n'
-                "compose.yaml:2: services.a.ports: 3 replicas cannot share host ports 8000-8001 (publish a range "
-                '("8000-8002:80") or no host port ("80"))'
-            ),
-        ),
-        (
             "a: {image: x, pid: 'service:b'}",
             "",
             "services.a.pid: there is no service 'b' (declare it under services:)",
@@ -129,6 +111,27 @@ Loader = Callable[..., Loaded]
             ),
             "",
             "services.a.ipc: dependency cycle: a -> b -> a (remove one of these dependencies)",
+        ),
+        (
+            "a: {image: x, uts: 'service:b'}",
+            "",
+            "services.a.uts: there is no service 'b' (declare it under services:)",
+        ),
+        (
+            "a: {build: {context: ., additional_contexts: {base: 'service:b'}}}",
+            "",
+            (
+                "services.a.build: additional_contexts.base: there is no service 'b' with a build "
+                "(name a service that is built, and enabled)"
+            ),
+        ),
+        (
+            "a: {build: {context: ., additional_contexts: {base: 'service:b'}}}\n  b: {image: x}",
+            "",
+            (
+                "services.a.build: additional_contexts.base: there is no service 'b' with a build "
+                "(name a service that is built, and enabled)"
+            ),
         ),
         (
             "a: {image: x, container_name: one}\n  b: {image: x, container_name: one}",
@@ -202,18 +205,6 @@ def test_a_shared_namespace_is_a_dependency(loader: Loader) -> None:
     assert services["a"]["depends_on"] == {"b": {"condition": "service_started", "restart": True, "required": True}}
     assert services["c"]["depends_on"] == {"b": {"condition": "service_started", "required": True}}
     assert "networks" not in services["a"]
-
-
-@pytest.mark.parametrize("mode", ["", "private", "none"])
-def test_a_private_ipc_namespace_cannot_be_joined(refusal: Callable[..., list[str]], mode: str) -> None:
-    """The engine would refuse to start who joins; both services are named, and what to write."""
-    owner = f"  db: {{image: x, ipc: '{mode}'}}\n" if mode else "  db: {image: x}\n"
-    assert refusal(f"services:\n{owner}  app:\n    image: x\n    ipc: service:db\n") == [
-        (
-            "compose.yaml:5: services.app.ipc: service 'db' does not share its IPC namespace "
-            "(write ipc: shareable in services.db)"
-        )
-    ]
 
 
 @pytest.mark.parametrize("mode", ["shareable", "host", "container:other", "service:cache"])

@@ -385,7 +385,6 @@ def test_every_file_is_parsed_before_any_is_judged(refusal: Refusal) -> None:
         ("name: Web_Shop\n", "web_shop"),
         ("name: ${N:-abc}\n", "abc"),
         ("{}\n---\n", "shop"),
-        ("name: '!'\n", "shop"),
         ("", "shop"),
     ],
 )
@@ -729,7 +728,7 @@ def test_what_says_nothing_is_left_out(loader: Loader, body: str) -> None:
 def test_top_level_definitions(loader: Loader) -> None:
     """External ones keep their key or name, old and new way; driver options are text; labels a mapping."""
     text = web(
-        "networks: {a: {aliases: [x], priority: '5'}, b: {}, c: , d: }\nvolumes: ['v:/v']",
+        "networks: {a: {aliases: [x], priority: 5}, b: {}, c: , d: }\nvolumes: ['v:/v']",
         "networks:\n  a: {driver: bridge, driver_opts: {mtu: 1450}, labels: [l=1], ipam: {options: {o: '1'}}}\n"
         "  b: {external: true}\n"
         "  c: {external: {name: real}}\n  d: {external: {}}\nvolumes: {v: {name: data, labels: {k: }}}\n",
@@ -760,3 +759,58 @@ def test_port_ranges_are_bounded(refusal: Refusal) -> None:
     """Ranges that expand to more ports than engines have are refused."""
     (line,) = refusal(web("ports: ['1-65535:1-65535', '1-65534:1-65534/udp']"))
     assert line == "compose.yaml:4: services.web.ports[1]: port ranges of the file expand to more than 100000 ports"
+
+
+def test_a_malformed_value_is_told_once(refusal: Callable[..., list[str]]) -> None:
+    """What is left out because it is malformed is not missed as well."""
+    assert refusal(web("ports: [{target: 80-81}]")) == [
+        "compose.yaml:4: services.web.ports[0].target: must be a whole number, not '80-81'"
+    ]
+
+
+def test_a_name_of_which_nothing_is_left_is_refused(refusal: Callable[..., list[str]]) -> None:
+    """As Compose does: the folder's name would not be what its author meant."""
+    assert refusal("name: '!'\n" + web("init: true")) == [
+        (
+            "compose.yaml:1: name: '!' has no character that a project name may begin with "
+            "(a project name consists of a-z, 0-9, - and _, and begins with a letter or digit)"
+        )
+    ]
+
+
+def test_the_working_directory_is_always_a_variable(loader: Loader, tmp_path: Path) -> None:
+    """PWD is the folder that the command runs in, unless the environment says otherwise; `.env` cannot."""
+    files = {"compose.yaml": web("labels: {p: $PWD}"), ".env": "PWD=/else\n"}
+    assert loader(files).document["services"]["web"]["labels"]["p"] == str(tmp_path / "shop")
+    assert loader(files, {"PWD": "/mine"}).document["services"]["web"]["labels"]["p"] == "/mine"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("cpus: 1e39", "cpus: the number "),
+        ("networks: {default: {priority: '5'}}", "networks.default.priority: must be a whole number, not '5'"),
+        ("volumes: [{type: tmpfs, target: /t, tmpfs: {mode: -1}}]", "volumes[0].tmpfs.mode: mode -1 is negative"),
+        ("environment: ['A =1']", "environment: variable 'A ' ends in a blank (write A=)"),
+        ("extra_hosts: {'': 1.1.1.1}", "extra_hosts.: a host may not be without a name"),
+    ],
+)
+def test_what_compose_refuses_too(refusal: Callable[..., list[str]], line: str, error: str) -> None:
+    """Numbers that no float of 32 bits holds, numbers as text, negative modes, blanks in names."""
+    assert refusal(web(line))[0].startswith(f"compose.yaml:4: services.web.{error}")
+
+
+def test_an_image_may_be_built_from_another_service(loader: Loader) -> None:
+    contexts = "{base: 'service:base', busybox: 'docker-image://busybox'}"
+    text = web(f"build: {{context: ., additional_contexts: {contexts}}}") + "  base: {build: .}\n"
+    build = loader(text).document["services"]["web"]["build"]
+    assert build["additional_contexts"] == {"base": "service:base", "busybox": "docker-image://busybox"}
+
+
+def test_an_env_file_believes_itself_before_the_files_before_it(loader: Loader) -> None:
+    """And the environment before both."""
+    files = {"compose.yaml": web("labels: {c: $C}"), "e": "A=1\n", "f": "A=3\nC=$A\n"}
+    labels = [
+        loader(files, shell, env_files=("e", "f")).document["services"]["web"]["labels"] for shell in ({}, {"A": "s"})
+    ]
+    assert labels == [{"c": "3"}, {"c": "s"}]

@@ -138,12 +138,19 @@ def test_a_key_keeps_the_place_that_decides(loader: Loader) -> None:
     assert places == ["a.yaml:2", "a.yaml:3", "b.yaml:4", "a.yaml:5"]
 
 
+def test_anything_overrides_a_scalar(loader: Loader, refusal: Callable[..., list[str]]) -> None:
+    """What the result may be is the schema's to say, with the line of the file that overrides."""
+    files = {"a.yaml": service("image: x\nx-a: 1\nrestart: always"), "b.yaml": service("x-a: {b: [2]}")}
+    assert loader(files).document["services"]["web"]["x-a"] == {"b": [2]}
+    (line,) = refusal(files | {"b.yaml": service("restart: {a: b}")})
+    assert line == "b.yaml:3: services.web.restart: must be a string, not a mapping"
+
+
 @pytest.mark.parametrize(
     ("base", "over", "error"),
     [
         ("x-a: {b: 1}", "x-a: [c]", "b.yaml:3: services.web.x-a: a list cannot override a mapping"),
         ("x-a: [b]", "x-a: c", "b.yaml:3: services.web.x-a: a string cannot override a list"),
-        ("restart: always", "restart: {a: b}", "b.yaml:3: services.web.restart: a mapping cannot override a string"),
     ],
 )
 def test_shapes_must_fit(refusal: Callable[..., list[str]], base: str, over: str, error: str) -> None:
