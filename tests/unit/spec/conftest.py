@@ -41,3 +41,16 @@ def refusal(loader: Loader) -> Callable[..., list[str]]:
         return str(caught.value).splitlines()
 
     return run
+
+
+WEB = "services:\n  web:\n    image: x\n"
+
+
+def web(body: str, rest: str = "") -> str:
+    """A spec of one service with these lines, and what follows it."""
+    return WEB + "".join(f"    {line}\n" for line in body.splitlines()) + rest
+
+
+def notices(loaded: Loaded) -> list[tuple[str, str, str]]:
+    """Code, message and source of what the load told."""
+    return [(notice.code, notice.message, notice.source) for notice in loaded.notices]
