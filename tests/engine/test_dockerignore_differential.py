@@ -78,7 +78,8 @@ def tree(tmp_path: Path) -> Path:
         path.touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to("a.txt")
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nLABEL io.reconciler.test=1\nCOPY . /context/\n")
+    unshared = f"LABEL built-for={uuid.uuid4().hex}"  # no layer is another image's, which may go any time
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\n{unshared}\nLABEL io.reconciler.test=1\nCOPY . /context/\n")
     return tmp_path
 
 

@@ -181,6 +181,7 @@ Refusal = Callable[..., list[str]]
             ),
         ),
         ("ulimits: {nofile: {soft: 1}}", "compose.yaml:4: services.web.ulimits.nofile.hard: is required"),
+        ("cpus: [1]", "compose.yaml:4: services.web.cpus: must be a number, not a list"),
         ("ulimits: {nofile: 1.5}", "compose.yaml:4: services.web.ulimits.nofile: must be a whole number, not 1.5"),
         (
             "command: a; b",
