@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, NameResolutionError, ProtocolError, SSLError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as TookTooLong
 
 from reconciler.errors import RegistryError
@@ -201,10 +201,10 @@ def _unreachable(request: Request, error: Exception) -> RegistryError:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, TookTooLong):
-        return "it did not answer in time"
     if isinstance(error, NameResolutionError):
         return "its name cannot be resolved"
+    if isinstance(error, TookTooLong) and not isinstance(error, NewConnectionError):  # which is one, for no reason
+        return "it did not answer in time"
     causes = (error, error.__cause__, error.__context__, *error.args)
     found = next((item.strerror for item in causes if isinstance(item, OSError) and item.strerror), None)
     return (found or "the connection was lost").lower()
