@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from reconciler.engine.protocol import Engine
 from reconciler.errors import EngineError, RegistryError
 from reconciler.executor import SessionExecutor
+from reconciler.images.registry.names import is_loopback
 from reconciler.model.observed import RegistryAnswer
 from reconciler.model.redaction import redact_text
+from reconciler.model.references import parse_reference
 
 if TYPE_CHECKING:
     from reconciler.images.registry.client import RegistryClient
@@ -23,7 +25,7 @@ _OUT_OF_REACH = {"RegistryUnreachable", "RegistryUntrusted"}
 _Answers = dict[str, RegistryAnswer]
 
 
-def own_registries(host: str | None, context: str | None) -> Registries:
+def own_registries(host: str | None, context: str | None, *, engine_is_here: bool) -> Registries:
     """Asks with the credentials and settings of this process, which `-H` and `-c` choose among."""
     from reconciler.engine.docker_connect import resolve_target
     from reconciler.engine.docker_credentials import credential_lookup
@@ -31,17 +33,19 @@ def own_registries(host: str | None, context: str | None) -> Registries:
     from reconciler.images.registry.settings import settings_from
 
     lookup = credential_lookup(resolve_target(host, context, os.environ))
-    return Registries(RegistryClient(lookup, settings_from(os.environ)))
+    return Registries(RegistryClient(lookup, settings_from(os.environ)), engine_is_here=engine_is_here)
 
 
 class Registries:
     """Asks with our own client, and the engine for what is out of its reach; a registry's refusal is final.
 
-    Without a client the engine is asked for all: the simulated one answers by itself.
+    Without a client the engine is asked for all: the simulated one answers by itself. A reference to a registry on
+    `localhost` means the engine's machine: where `engine_is_here` is false only the engine can be asked for it.
     """
 
-    def __init__(self, client: RegistryClient | None) -> None:
+    def __init__(self, client: RegistryClient | None, *, engine_is_here: bool = True) -> None:
         self._client = client
+        self._engine_is_here = engine_is_here
 
     def close(self) -> None:
         """Close the connections."""
@@ -52,11 +56,15 @@ class Registries:
         """An answer for each reference: one pass."""
         if self._client is None:
             return _through_engine(references, executor)
-        found = self._client.resolve(references)
-        ours = {reference: _answer(found[reference]) for reference in references}
-        beyond = tuple(reference for reference in references if ours[reference].reason in _OUT_OF_REACH)
+        found = self._client.resolve(reference for reference in references if self._is_ours(reference))
+        ours = {reference: _answer(answer) for reference, answer in found.items()}
+        beyond = tuple(item for item in references if item not in ours or ours[item].reason in _OUT_OF_REACH)
         engines = _through_engine(beyond, executor)
-        return ours | {reference: _either(ours[reference], engines[reference]) for reference in beyond}
+        return ours | {reference: _either(ours.get(reference), engines[reference]) for reference in beyond}
+
+    def _is_ours(self, reference: str) -> bool:
+        """Whether our client and the engine mean the same registry by it."""
+        return self._engine_is_here or not is_loopback(parse_reference(reference).repository.partition("/")[0])
 
 
 def _through_engine(references: tuple[str, ...], executor: SessionExecutor) -> _Answers:
@@ -83,8 +91,8 @@ def _until(seconds: float | None) -> str:
     return f"not asked again before {datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _either(ours: RegistryAnswer, engines: RegistryAnswer) -> RegistryAnswer:
+def _either(ours: RegistryAnswer | None, engines: RegistryAnswer) -> RegistryAnswer:
     """The engine's digest; where it has none either, what both said."""
-    if engines.digest:
+    if ours is None or engines.digest:
         return engines
     return RegistryAnswer(error=f"{ours.error}; the engine has no answer either: {engines.error}", reason=ours.reason)

@@ -66,7 +66,8 @@ def open_session(
     engine = connect(host, context)
     offset = engine.info().clock_offset
     executor = ThreadedExecutor(engine, lambda: time() + offset)
-    return Session(engine, executor, project_lock, instance, store, own_registries(host, context))
+    registries = own_registries(host, context, engine_is_here=engine.info().shares_files)
+    return Session(engine, executor, project_lock, instance, store, registries)
 
 
 class Session:

@@ -63,7 +63,7 @@ def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundI
     if local is None:
         message, reason = _why_missing(service.image, answer), answer.reason
         return BoundImage("error", service.image.reference, message=message, reason=reason)
-    warning = f"registry not consulted, the local image is used: {answer.error}" if answer.error else ""
+    warning = f"the local image is used, as no registry said what is newest: {answer.error}" if answer.error else ""
     return replace(_ready(service.image.reference, reference, local), warning=warning, reason=answer.reason)
 
 

@@ -26,7 +26,7 @@ from reconciler.images.registry.digests import (
 from reconciler.images.registry.documents import ACCEPT, bad_answer, config_of, media_type_of, platforms_of, read
 from reconciler.images.registry.names import Location, locate
 from reconciler.images.registry.pacing import Pacing
-from reconciler.images.registry.settings import Settings
+from reconciler.images.registry.settings import DOCKER_CERTIFICATES, Settings
 from reconciler.images.registry.tokens import Tokens, unauthorized
 from reconciler.images.registry.wire import Answer, Request, Wire
 
@@ -179,7 +179,7 @@ class RegistryClient:
             return RegistryError(f"{place.host} does not have it", reason="ImageNotFound", source=source, hint=hint)
         if status == _BAD_REQUEST and self._settings.is_plain(place.host):
             message = f"{place.host} does not take requests without TLS"
-            hint = f"put its authority's certificate at /etc/docker/certs.d/{place.host}/ca.crt"
+            hint = f"put its authority's certificate at {DOCKER_CERTIFICATES}/{place.host}/ca.crt"
             return RegistryError(message, reason="RegistryUntrusted", source=source, hint=hint)
         return bad_answer(f"{place.host} answered with HTTP status {status}", source)
 
@@ -194,7 +194,8 @@ def _busy(status: int, request: Request) -> RegistryError:
     if status == _TOO_MANY:
         message, hint = f"{request.host} is asked too often", "log in with docker login for a higher limit, or wait"
         return RegistryError(message, reason="RegistryRateLimited", source=request.source, hint=hint)
-    return bad_answer(f"{request.host} answered with HTTP status {status}", request.source)
+    message, hint = f"{request.host} answered with HTTP status {status}", "look into the registry's log, or wait"
+    return RegistryError(message, reason="RegistryBadAnswer", source=request.source, hint=hint)
 
 
 def _lanes(places: list[Location], width: int) -> list[list[Location]]:

@@ -5,12 +5,12 @@ Credentials go where the caller says and stay there: a redirect to another host 
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -19,10 +19,9 @@ from urllib3.exceptions import TimeoutError as TookTooLong
 
 from reconciler.errors import RegistryError
 from reconciler.images.registry.documents import bad_answer
+from reconciler.images.registry.settings import DOCKER_CERTIFICATES, PLAIN, Settings
 
-if TYPE_CHECKING:
-    from reconciler.images.registry.settings import Settings
-
+_OPENSSL_LINE = re.compile(r" \(_ssl\.c:\d+\)")
 _AGENT = "reconciler"
 _CHUNK = 65536
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -183,11 +182,13 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _untrusted(request: Request, reason: str) -> RegistryError:
+    said = _OPENSSL_LINE.sub("", " ".join(reason.split()))
     return RegistryError(
-        f"no trusted connection to {request.host}: {' '.join(reason.split())}",
+        f"no trusted connection to {request.host}: {said}",
         reason="RegistryUntrusted",
         source=request.source,
-        hint=f"put its authority's certificate at /etc/docker/certs.d/{request.host}/ca.crt",
+        hint=f"put its authority's certificate at {DOCKER_CERTIFICATES}/{request.host}/ca.crt, or list a registry"
+        f" without TLS in {PLAIN}",
     )
 
 

@@ -103,12 +103,22 @@ def test_without_a_client_the_engine_answers_all(executor: VirtualExecutor) -> N
     assert (answers["none:1"].reason, answers["none:1"].digest) == ("", None)
 
 
+def test_localhost_of_another_machine_is_asked_by_its_engine(executor: VirtualExecutor, server: StandIn) -> None:
+    """A registry on our own loopback that answers to the same name is another one."""
+    here = f"{server.host}/a"
+    known(executor, here)
+    registries = Registries(RegistryClient(lambda _host: None, Settings(()), Clock()), engine_is_here=False)
+    assert registries.answers((here,), executor) == {here: RegistryAnswer(DIGEST)}
+    registries.close()
+    assert server.asked == []
+
+
 def test_own_registries_are_asked_as_the_environment_says(
     executor: VirtualExecutor, server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A registry on this machine needs no settings."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     reference = f"{server.host}/a"
-    registries = own_registries("unix:///none", None)
+    registries = own_registries("unix:///none", None, engine_is_here=True)
     assert registries.answers((reference,), executor)[reference].digest == digest_of(CONTENT)
     registries.close()

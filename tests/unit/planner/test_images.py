@@ -77,7 +77,7 @@ def test_a_registry_that_is_down_is_no_reason_to_stop() -> None:
     found = step(wanted, observed())
     assert kinds(found) == ["container.create web/1"]
     assert [notice.message for notice in found.notices] == [
-        "web: registry not consulted, the local image is used: timeout"
+        "web: the local image is used, as no registry said what is newest: timeout"
     ]
 
 
