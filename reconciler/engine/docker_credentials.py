@@ -1,6 +1,6 @@
 """Registry credentials as the docker CLI keeps them: config.json, credential helpers and stores.
 
-Called by `docker` and `docker_build`, and through `credential_lookup` by our own registry client.
+Called by `docker`, `docker_build` and `docker_transport`, and through `credential_lookup` by our own registry client.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.engine.docker_connect import Target, read_config
 from reconciler.errors import EngineError
 from reconciler.images.registry.credentials import Credential, Lookup
 
-_FAILURES = (DockerException, StoreError, ValueError, KeyError)
+_FAILURES = (DockerException, StoreError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def registry_auth(target: Target, repository: str) -> dict[str, str]:
@@ -54,6 +54,14 @@ def all_registries(target: Target) -> dict[str, str]:
         raise _unusable(target, error) from error
     known = {registry: entry for registry, entry in found.items() if entry}
     return {"X-Registry-Config": _header(known)} if known else {}
+
+
+def require_readable(target: Target) -> None:
+    """EngineError where config.json holds credentials that are none; the SDK's client reads them when it is made."""
+    try:
+        _load(target)
+    except _FAILURES as error:
+        raise _unusable(target, error) from error
 
 
 def _known(target: Target, registry: str) -> Mapping[str, str | None]:

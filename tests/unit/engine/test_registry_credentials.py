@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.engine.docker_connect import resolve_target
 from reconciler.engine.docker_credentials import credential_lookup
+from reconciler.engine.docker_transport import Transport
 from reconciler.errors import EngineError
 from reconciler.images.registry.credentials import Credential, Lookup
 
@@ -77,3 +78,17 @@ def test_a_broken_helper_is_named(tmp_path: Path, lookup: Lookup) -> None:
     with pytest.raises(EngineError) as caught:
         lookup("a.io")
     assert (caught.value.code, caught.value.source) == ("CredentialsUnusable", str(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"auths": {"a.io": {"auth": entry}}} for entry in ("###", "YWJj", 5)] + [{"auths": 5}, {"auths": {"a.io": 5}}],
+)
+def test_credentials_that_are_none_are_named(tmp_path: Path, lookup: Lookup, config: object) -> None:
+    """By the file that holds them, before the engine is connected to."""
+    write(tmp_path, config)
+    target = resolve_target("unix:///none", None, {"DOCKER_CONFIG": str(tmp_path)})
+    for call in (lambda: lookup("a.io"), lambda: Transport(target, None).call("GET", "/info")):
+        with pytest.raises(EngineError) as caught:
+            call()
+        assert (caught.value.code, caught.value.source) == ("CredentialsUnusable", str(tmp_path / "config.json"))
