@@ -34,6 +34,7 @@ def test_a_digest_costs_one_head(serve: Serve, make_client: Make) -> None:
     assert make_client().digest(f"{server.host}/a/b:1") == Manifest(DIGEST, INDEX)
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("HEAD", "/v2/a/b/manifests/1")
+    assert asked.headers["Accept-Encoding"] == "identity"
     assert asked.headers["Accept"].split(", ") == [
         "application/vnd.oci.image.index.v1+json",
         "application/vnd.docker.distribution.manifest.list.v2+json",

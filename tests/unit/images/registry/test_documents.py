@@ -63,7 +63,7 @@ def test_config_digest() -> None:
         b"\xff",
         b"[" * 100_000,
         [],
-        {"mediaType": MANIFEST},
+        {"mediaType": MANIFEST, "manifests": []},
         {},
         {"manifests": {}},
         {"manifests": [1]},
