@@ -99,7 +99,7 @@ class Wire:
             request.method,
             f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
             body=request.body,
-            headers={"User-Agent": _AGENT, "Accept-Encoding": "identity", **request.headers},
+            headers={"User-Agent": _AGENT, **request.headers},
             retries=False,
             redirect=False,
             assert_same_host=False,
