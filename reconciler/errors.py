@@ -5,6 +5,8 @@ Raised everywhere, rendered only by `cli`. Exit codes are those of the command l
 
 from __future__ import annotations
 
+from typing import Literal
+
 FAILED = 1
 PENDING = 2
 REFUSED = 3
@@ -94,3 +96,35 @@ class EngineUnreachableError(EngineError):
     """No answer from the engine: nothing is known, so nothing may be removed."""
 
     code = "EngineUnreachable"
+
+
+RegistryReason = Literal[
+    "ReferenceInvalid",
+    "CredentialsUnusable",
+    "RegistryUnreachable",
+    "RegistryUntrusted",
+    "RegistryUnauthorized",
+    "ImageNotFound",
+    "RegistryRateLimited",
+    "RegistryBadAnswer",
+]
+
+
+class RegistryError(ReconcilerError):
+    """A registry was not reached, or refused, or answered what it should not; `reason` is its code.
+
+    `retry_at` is when to ask again, in seconds since the epoch; None where only a change by somebody helps.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: RegistryReason,
+        source: str | None = None,
+        hint: str | None = None,
+        retry_at: float | None = None,
+    ) -> None:
+        super().__init__(message, source=source, hint=hint, code=reason)
+        self.reason: RegistryReason = reason
+        self.retry_at = retry_at

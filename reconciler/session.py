@@ -20,7 +20,6 @@ from reconciler.model.history import Explanation, RolloutRecord, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
 from reconciler.model.observed import Observed, RegistryAnswer
 from reconciler.model.project import Notice, Project
-from reconciler.model.redaction import redact_text
 from reconciler.model.report import Adoption, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
@@ -28,6 +27,7 @@ from reconciler.planner.adoption import adopted, candidates, moved, summary
 from reconciler.planner.images import registry_questions
 from reconciler.planner.plan import plan
 from reconciler.recorder import Recorder
+from reconciler.registries import Registries, own_registries
 from reconciler.reports import adoption_notices, forecast_report, outcome_report
 
 if TYPE_CHECKING:
@@ -65,19 +65,30 @@ def open_session(
 
     engine = connect(host, context)
     offset = engine.info().clock_offset
-    return Session(engine, ThreadedExecutor(engine, lambda: time() + offset), project_lock, instance, store)
+    executor = ThreadedExecutor(engine, lambda: time() + offset)
+    registries = own_registries(host, context, engine_is_here=engine.info().shares_files)
+    return Session(engine, executor, project_lock, instance, store, registries)
 
 
 class Session:
     """Forecasts, converges and explains projects on one engine, through an executor of its kind."""
 
-    def __init__(self, engine: Engine, executor: SessionExecutor, lock: Lock, instance: str, store: Store) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        executor: SessionExecutor,
+        lock: Lock,
+        instance: str,
+        store: Store,
+        registries: Registries | None = None,
+    ) -> None:
         self._engine = engine
         self._info = engine.info()
         self._executor = executor
         self._lock = lock
         self._instance = instance
         self._store = store
+        self._registries = registries or Registries(None)
         self._triggers: dict[str, Trigger] = {}
         self._by_hand: set[str] = set()
         self._projects: dict[str, ProjectStore] = {}
@@ -89,6 +100,7 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close the connections, after what is in flight unless a person insists on leaving."""
         self._executor.close(wait=kind is not KeyboardInterrupt)
+        self._registries.close()
         self._engine.close()
 
     def forecast(
@@ -101,7 +113,8 @@ class Session:
         """
         now, memory = self._executor.now, self._remembered(project)
         observer = self._observe(project, memory, deep=deep)
-        registry = self._ask_registries(registry_questions(project, observer.observed().images))
+        questions = registry_questions(project, observer.observed().images)
+        registry = self._registries.answers(questions, self._executor)
         desired = Desired(
             project, self._instance, self._info.id, registry, project.prune, max_unavailable=max_unavailable
         )
@@ -293,9 +306,6 @@ class Session:
         quarantined = frozenset(memory.failures)
         return replace(memory, stable={**memory.stable, **numbered}, quarantined=quarantined, earlier=memory.attempted)
 
-    def _ask_registries(self, references: tuple[str, ...]) -> dict[str, RegistryAnswer]:
-        return dict(zip(references, self._executor.gather(_registry_answer, references), strict=True))
-
 
 def _without_the_gone(memory: Memory, observed: Observed) -> Memory:
     """The memory without containers that exist no more, and with those that it did not know yet.
@@ -324,10 +334,3 @@ def _simulate(
     from reconciler.forecast import simulate
 
     return simulate(desired, observer, memory, registry, now)
-
-
-def _registry_answer(engine: Engine, reference: str) -> RegistryAnswer:
-    try:
-        return RegistryAnswer(digest=engine.registry_digest(reference))
-    except EngineError as error:
-        return RegistryAnswer(error=redact_text(error.message))

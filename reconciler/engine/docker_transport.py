@@ -26,6 +26,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from reconciler.engine.docker_connect import FLOOR, Target, read_config
+from reconciler.engine.docker_credentials import require_readable
 from reconciler.engine.docker_errors import CONNECTION_FAILURES, clean, refusal, unreachable
 from reconciler.errors import EngineError, EngineUnreachableError
 
@@ -273,6 +274,7 @@ def _cut_short(response: Response, late: threading.Event) -> None:
 
 def _open(target: Target, dialer: _Dialer) -> APIClient:
     """The SDK's client for a target, talking through our adapters. The SDK itself must not ask for the version."""
+    require_readable(target)
     dialed = target.scheme in {"unix", "ssh"}
     url = "unix:///dialed" if dialed else target.url
     client = APIClient(base_url=url, version=FLOOR, tls=_tls_config(target), timeout=int(READ_TIMEOUT))

@@ -196,10 +196,14 @@ class Observed:
 
 @dataclass(frozen=True)
 class RegistryAnswer:
-    """What a registry said of one reference: the index digest `sha256:…`, or why there is none."""
+    """What a registry said of one reference: the index digest `sha256:…`, or why there is none.
+
+    `reason` is the error's code (`RegistryError.reason`), empty where only the engine was asked.
+    """
 
     digest: str | None = None
     error: str | None = None
+    reason: str = ""
 
 
 def _host_port(inner: str, binding: JSON) -> HostPort:

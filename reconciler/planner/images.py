@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reconciler.model.desired import Desired
@@ -18,7 +18,8 @@ from reconciler.model.references import Reference, parse_reference
 class BoundImage:
     """A service's image: `ready` with an id and a reference to create from, or `needs` an operation, or `error`.
 
-    `digest` is what stands in the label: the registry digest where there is one, else the image id.
+    `digest` is what stands in the label: the registry digest where there is one, else the image id. `reason` is the
+    registry's, for the message or the warning.
     """
 
     state: Literal["ready", "needs", "error"]
@@ -29,6 +30,7 @@ class BoundImage:
     operation: Operation | None = None
     message: str = ""
     warning: str = ""
+    reason: str = ""
 
 
 def registry_questions(project: Project, images: tuple[ImageState, ...]) -> tuple[str, ...]:
@@ -59,9 +61,10 @@ def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundI
     if answer.digest:
         return _bind_digest(service, desired, observed, reference, answer.digest)
     if local is None:
-        return BoundImage("error", service.image.reference, message=_why_missing(service.image, answer))
-    warning = f"registry not consulted, the local image is used: {answer.error}" if answer.error else ""
-    return _ready(service.image.reference, reference, local, warning=warning)
+        message, reason = _why_missing(service.image, answer), answer.reason
+        return BoundImage("error", service.image.reference, message=message, reason=reason)
+    warning = f"the local image is used, as no registry said what is newest: {answer.error}" if answer.error else ""
+    return replace(_ready(service.image.reference, reference, local), warning=warning, reason=answer.reason)
 
 
 def bind_stable(stable: Stable, observed: Observed) -> BoundImage:
@@ -121,11 +124,11 @@ def _bind_digest(
     return BoundImage("ready", written, present, reference.pinned(digest), digest)
 
 
-def _ready(written: str, reference: Reference, local: ImageState, *, warning: str) -> BoundImage:
+def _ready(written: str, reference: Reference, local: ImageState) -> BoundImage:
     digest = reference.digest or _repository_digest(reference.repository, local)
     if digest is None:
-        return BoundImage("ready", written, local, local.id, local.id, warning=warning)
-    return BoundImage("ready", written, local, reference.pinned(digest), digest, warning=warning)
+        return BoundImage("ready", written, local, local.id, local.id)
+    return BoundImage("ready", written, local, reference.pinned(digest), digest)
 
 
 def _repository_digest(repository: str, image: ImageState) -> str | None:

@@ -55,7 +55,8 @@ def _plan_service(context: Context, view: View) -> str:
         source = view.service.source("deploy.update_config.monitor")
         context.draft.notice("MonitorTooShort", f"{view.service.name}: {short}", source)
     if view.image.warning:
-        context.draft.notice("Registry", f"{view.service.name}: {view.image.warning}", view.service.source("image"))
+        code, text = view.image.reason or "Registry", f"{view.service.name}: {view.image.warning}"
+        context.draft.notice(code, text, view.service.source("image"))
     missing = paths_missing(context, view) or resources_missing(context, view.service)
     blocked = in_the_way(context, view) if view.desired_hash else ""
     return roll(context, view, blocked or missing)

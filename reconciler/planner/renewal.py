@@ -111,7 +111,8 @@ def _job_runs(context: Context, view: View) -> str:
 def _image_lacks(context: Context, view: View, image: BoundImage) -> str:
     """What keeps its containers from being made, in words; also asked for, or a condition."""
     if image.state == "error":
-        context.draft.stall("ImageUnavailable", image.message, view.service.name, view.service.source("image"))
+        reason = image.reason or "ImageUnavailable"
+        context.draft.stall(reason, image.message, view.service.name, view.service.source("image"))
         return "its image"
     return image_wait(context, view) if image is view.image else ""
 

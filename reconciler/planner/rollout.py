@@ -60,7 +60,8 @@ def image_wait(context: Context, view: View) -> str:
     if view.image.state == "error" and view.going_back:
         return ""  # what only has to be started again needs no image
     if view.image.state == "error":
-        context.draft.stall("ImageUnavailable", view.image.message, view.service.name, _image_source(view.service))
+        reason = view.image.reason or "ImageUnavailable"
+        context.draft.stall(reason, view.image.message, view.service.name, _image_source(view.service))
         return "its image"
     if operation is None:
         return ""

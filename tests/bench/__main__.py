@@ -1,7 +1,7 @@
-"""Measures converging many services (cold, with nothing to do, replacing all, rolling all) and loading 1,000.
+"""Measures converging services (cold, with nothing to do, replacing all, rolling all), loading them, resolving images.
 
-`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (load: no engine needed), COMPOSE
-(a Compose binary, where `docker compose` is not there or not the one).
+`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (load or registry: no engine
+needed), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
 
 All contenders take their turn in every round, on one engine, in an order that rotates. Prints a table and writes
 .cache/bench.json. Missing a bar is a finding, not a failure: the bars are for a quiet machine.
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from tests.bench import api, contenders, loading, table
+from tests.bench import api, contenders, loading, registries, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVICES = int(os.environ.get("BENCH_SERVICES", "50"))
@@ -105,6 +105,10 @@ def report(results: table.Samples, limit: contenders.Limit, seconds: float, load
 
 def main() -> None:
     """Runs the bench."""
+    if os.environ.get("BENCH_ONLY") == "registry":
+        registries.report(registries.measure(ROUNDS))
+        return
+    resolves = registries.measure(ROUNDS)
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
         loads = loading.measure(Path(folder), ROUNDS)
         if os.environ.get("BENCH_ONLY") == "load":
@@ -118,6 +122,7 @@ def main() -> None:
         else:
             print("no docker compose here: measured against the limit only (COMPOSE names a binary)", file=sys.stderr)
         report(measure(entrants), limit, help_wall(), loads)
+        registries.report(resolves)
 
 
 if __name__ == "__main__":

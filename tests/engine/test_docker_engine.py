@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -28,6 +27,7 @@ from reconciler.images.build_key import with_key
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.project import Build
 from tests.support.image import busybox as static_busybox
+from tests.support.real_registry import CREDENTIALS, Registry, running_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,6 @@ pytestmark = pytest.mark.engine
 
 TEST = "io.reconciler.test"
 LABELS = {TEST: "1"}
-PULLING_HOST = os.environ.get("RECONCILER_TEST_REGISTRY_HOST", "127.0.0.1")
 NOBODY = 65534
 
 
@@ -597,68 +596,8 @@ def test_missing_dockerfile_needs_no_builder(builder: Engine, tmp_path: Path) ->
 # --- registry ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Registry:
-    """A real registry: its address as an image name's host, and the folder that it stores in."""
-
-    address: str
-    folder: Path
-
-
-PASSWORD_FILE = "ci:$2y$05$U29pUdQ6LiGvMNxHqyakJO6pZTcLrZn8ccFyLL6fgUFFb3L0w2sVi\n"  # noqa: S105 - of this test only
-CREDENTIALS = base64.b64encode(b"ci:open-sesame").decode()
-
-
-def free_port() -> int:
-    for port in range(5100, 5200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((PULLING_HOST, port))
-            except OSError:
-                continue
-            return port
-    pytest.fail("no free port for a registry between 5100 and 5199")
-
-
-@contextlib.contextmanager
-def running_registry(folder: Path, *, locked: bool) -> Iterator[Registry]:
-    folder.mkdir()
-    address = f"{PULLING_HOST}:{free_port()}"
-    config: dict[str, Any] = {
-        "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": address},
-    }
-    if locked:
-        (folder / "htpasswd").write_text(PASSWORD_FILE)
-        config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
-    (folder / "config.yml").write_text(json.dumps(config))
-    with (folder / "log").open("wb") as log:
-        command = ["docker-registry", "serve", str(folder / "config.yml")]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        wait_for(address)
-        yield Registry(address, folder)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    for _ in range(100):
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"no registry came up at {address}")
-
-
 @pytest.fixture
 def registry(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Registry]:
-    if not shutil.which("docker-registry"):
-        pytest.skip("Debian's docker-registry is not installed")
     with running_registry(tmp_path / "registry", locked=getattr(request, "param", False)) as running:
         yield running
 

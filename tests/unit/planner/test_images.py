@@ -77,8 +77,16 @@ def test_a_registry_that_is_down_is_no_reason_to_stop() -> None:
     found = step(wanted, observed())
     assert kinds(found) == ["container.create web/1"]
     assert [notice.message for notice in found.notices] == [
-        "web: registry not consulted, the local image is used: timeout"
+        "web: the local image is used, as no registry said what is newest: timeout"
     ]
+
+
+def test_a_registrys_reason_is_the_conditions() -> None:
+    """What a registry refuses for is told apart by its code, as a warning and as what blocks."""
+    answer = RegistryAnswer(error="gone", reason="ImageNotFound")
+    wanted = desired(service(image=with_policy("always")), registry={"app:1": answer})
+    assert [notice.code for notice in step(wanted, observed()).notices] == ["ImageNotFound"]
+    assert [item.reason for item in step(wanted, observed(images=())).conditions] == ["ImageNotFound"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""What registries have under the references of a project, asked by our own client, else by the engine.
+
+Called by `session`. The engine may reach what we cannot: it has name servers, proxies and certificates of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.engine.protocol import Engine
+from reconciler.errors import EngineError, RegistryError
+from reconciler.executor import SessionExecutor
+from reconciler.images.registry.names import is_loopback
+from reconciler.model.observed import RegistryAnswer
+from reconciler.model.redaction import redact_text
+from reconciler.model.references import parse_reference
+
+if TYPE_CHECKING:
+    from reconciler.images.registry.client import RegistryClient
+    from reconciler.images.registry.digests import Manifest
+
+_OUT_OF_REACH = {"RegistryUnreachable", "RegistryUntrusted"}
+_Answers = dict[str, RegistryAnswer]
+
+
+def own_registries(host: str | None, context: str | None, *, engine_is_here: bool) -> Registries:
+    """Asks with the credentials and settings of this process, which `-H` and `-c` choose among."""
+    from reconciler.engine.docker_connect import resolve_target
+    from reconciler.engine.docker_credentials import credential_lookup
+    from reconciler.images.registry.client import RegistryClient
+    from reconciler.images.registry.settings import settings_from
+
+    lookup = credential_lookup(resolve_target(host, context, os.environ))
+    return Registries(RegistryClient(lookup, settings_from(os.environ)), engine_is_here=engine_is_here)
+
+
+class Registries:
+    """Asks with our own client, and the engine for what is out of its reach; a registry's refusal is final.
+
+    Without a client the engine is asked for all: the simulated one answers by itself. A reference to a registry on
+    `localhost` means the engine's machine: where `engine_is_here` is false only the engine can be asked for it.
+    """
+
+    def __init__(self, client: RegistryClient | None, *, engine_is_here: bool = True) -> None:
+        self._client = client
+        self._engine_is_here = engine_is_here
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def answers(self, references: tuple[str, ...], executor: SessionExecutor) -> dict[str, RegistryAnswer]:
+        """An answer for each reference: one pass."""
+        if self._client is None:
+            return _through_engine(references, executor)
+        found = self._client.resolve(reference for reference in references if self._is_ours(reference))
+        ours = {reference: _answer(answer) for reference, answer in found.items()}
+        beyond = tuple(item for item in references if item not in ours or ours[item].reason in _OUT_OF_REACH)
+        engines = _through_engine(beyond, executor)
+        return ours | {reference: _either(ours.get(reference), engines[reference]) for reference in beyond}
+
+    def _is_ours(self, reference: str) -> bool:
+        """Whether our client and the engine mean the same registry by it."""
+        return self._engine_is_here or not is_loopback(parse_reference(reference).repository.partition("/")[0])
+
+
+def _through_engine(references: tuple[str, ...], executor: SessionExecutor) -> _Answers:
+    return dict(zip(references, executor.gather(_from_engine, references), strict=True))
+
+
+def _from_engine(engine: Engine, reference: str) -> RegistryAnswer:
+    try:
+        return RegistryAnswer(digest=engine.registry_digest(reference))
+    except EngineError as error:
+        return RegistryAnswer(error=redact_text(error.message))
+
+
+def _answer(found: Manifest | RegistryError) -> RegistryAnswer:
+    if not isinstance(found, RegistryError):
+        return RegistryAnswer(found.digest.value)
+    hints = [_until(found.retry_at)] if found.reason == "RegistryRateLimited" else []
+    hints += [found.hint] if found.hint else []
+    said = f"{found.message} ({'; '.join(hints)})" if hints else found.message
+    return RegistryAnswer(error=redact_text(said), reason=found.reason)
+
+
+def _until(seconds: float | None) -> str:
+    return f"not asked again before {datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _either(ours: RegistryAnswer | None, engines: RegistryAnswer) -> RegistryAnswer:
+    """The engine's digest; where it has none either, what both said."""
+    if ours is None or engines.digest:
+        return engines
+    return RegistryAnswer(error=f"{ours.error}; the engine has no answer either: {engines.error}", reason=ours.reason)

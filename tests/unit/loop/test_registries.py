@@ -1,0 +1,124 @@
+"""Our own client first, then the engine: which of them answers, and what is said where neither does."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.engine.simulated import SimulatedEngine, VirtualClock
+from reconciler.forecast import VirtualExecutor
+from reconciler.images.registry.client import RegistryClient
+from reconciler.images.registry.settings import Settings
+from reconciler.model.observed import RegistryAnswer
+from reconciler.registries import Registries, own_registries
+from tests.support.standin import Clock, Reply, StandIn, digest_of, index, manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTENT = index("linux/amd64")
+DIGEST = f"sha256:{'e' * 64}"
+
+
+@pytest.fixture
+def executor() -> VirtualExecutor:
+    """One of a simulated engine, whose registries have nothing but what a test says."""
+    engine = SimulatedEngine(VirtualClock(0.0))
+    engine.world.registry = {}
+    return VirtualExecutor(engine)
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    started = StandIn(lambda _: manifest(CONTENT))
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def registries() -> Iterator[Registries]:
+    found = Registries(RegistryClient(lambda _host: None, Settings(()), Clock()))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """A reference at a port where nobody listens."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{nobody.getsockname()[1]}/a"
+
+
+def known(executor: VirtualExecutor, reference: str) -> None:
+    executor._engine.world.registry = {reference: RegistryAnswer(DIGEST)}
+
+
+def test_the_engine_is_not_asked_for_what_a_registry_answers(
+    registries: Registries, executor: VirtualExecutor, server: StandIn
+) -> None:
+    """Not for a digest, and not for a refusal either: that is final."""
+    reference = f"{server.host}/a"
+    known(executor, reference)
+    assert registries.answers((reference,), executor) == {reference: RegistryAnswer(digest_of(CONTENT))}
+    server.answering = lambda _: Reply(404)
+    refused = registries.answers((reference,), executor)[reference]
+    assert (refused.digest, refused.reason) == (None, "ImageNotFound")
+    assert refused.error == f"{server.host} does not have it (push it, or correct the name or the tag)"
+
+
+def test_the_engine_is_asked_for_what_is_out_of_reach(
+    registries: Registries, executor: VirtualExecutor, server: StandIn, nowhere: str
+) -> None:
+    """It may know a way; where it does not, both are quoted."""
+    good = f"{server.host}/a"
+    silent = registries.answers((nowhere, good), executor)
+    assert silent[good].digest == digest_of(CONTENT)
+    assert silent[nowhere].reason == "RegistryUnreachable"
+    assert "connection refused" in (silent[nowhere].error or "")
+    assert "the engine has no answer either: manifest for" in (silent[nowhere].error or "")
+    known(executor, nowhere)
+    assert registries.answers((nowhere,), executor) == {nowhere: RegistryAnswer(DIGEST)}
+
+
+def test_a_rate_limit_says_until_when(registries: Registries, executor: VirtualExecutor, server: StandIn) -> None:
+    """The time is the registry's word, in UTC."""
+    server.answering = lambda _: Reply(429, {"Retry-After": "60"})
+    reference = f"{server.host}/a"
+    answer = registries.answers((reference,), executor)[reference]
+    assert answer.reason == "RegistryRateLimited"
+    assert "(not asked again before 1970-01-01 00:17:40 UTC; log in with docker login" in (answer.error or "")
+
+
+def test_without_a_client_the_engine_answers_all(executor: VirtualExecutor) -> None:
+    """The simulated engine's registries are its own, and closing nothing is nothing."""
+    known(executor, "app:1")
+    registries = Registries(None)
+    answers = registries.answers(("app:1", "none:1"), executor)
+    registries.close()
+    assert answers["app:1"] == RegistryAnswer(DIGEST)
+    assert (answers["none:1"].reason, answers["none:1"].digest) == ("", None)
+
+
+def test_localhost_of_another_machine_is_asked_by_its_engine(executor: VirtualExecutor, server: StandIn) -> None:
+    """A registry on our own loopback that answers to the same name is another one."""
+    here = f"{server.host}/a"
+    known(executor, here)
+    registries = Registries(RegistryClient(lambda _host: None, Settings(()), Clock()), engine_is_here=False)
+    assert registries.answers((here,), executor) == {here: RegistryAnswer(DIGEST)}
+    registries.close()
+    assert server.asked == []
+
+
+def test_own_registries_are_asked_as_the_environment_says(
+    executor: VirtualExecutor, server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry on this machine needs no settings."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    reference = f"{server.host}/a"
+    registries = own_registries("unix:///none", None, engine_is_here=True)
+    assert registries.answers((reference,), executor)[reference].digest == digest_of(CONTENT)
+    registries.close()
