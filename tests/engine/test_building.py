@@ -114,6 +114,16 @@ def test_the_classic_builder_says_what_it_cannot_do(classically: Site, key: str,
     assert not classically.containers()
 
 
+def test_a_changed_byte_is_sent(by_buildkit: Site) -> None:
+    """Beside a Dockerfile that COPY must not see too, where files come with names, sizes and times first."""
+    dockerfile = f"{DOCKERFILE}COPY page /page\n"
+    for content in ("one", "two"):
+        write(by_buildkit, "", context="app", dockerfile_inline=dockerfile)
+        (by_buildkit.folder / "app" / "page").write_text(content)
+        by_buildkit.converge()
+        assert file(by_buildkit, "/page") == content
+
+
 def with_secrets(site: Site, content: str) -> Ran:
     """Builds with two secrets that the Dockerfile prints; what was said."""
     (site.folder / "to,ken").write_text(content)

@@ -114,3 +114,11 @@ def test_what_an_old_buildkit_takes_and_does_not_do_is_known(api: str | None, ex
     """It is said when it is built."""
     assert docker_buildx.left_out(EVERYTHING, api) == expected
     assert docker_buildx.left_out(BUILD, api) == []
+
+
+def test_files_of_other_contents_have_other_times() -> None:
+    """Always the same for the same content, and never further than a day from 1970."""
+    times = {docker_buildx.content_time(bytes([first, *range(31)])) for first in range(256)}
+    assert len(times) == 256
+    assert all(0 <= moment < 24 * 60 * 60 * 10**9 for moment in times)
+    assert docker_buildx.content_time(b"\0" * 32) == 0
