@@ -157,6 +157,8 @@ def test_a_secret_that_is_gone_refuses_the_project(site: Site) -> None:
 
 def test_several_platforms_need_another_image_store(by_buildkit: Site) -> None:
     """The classic image store keeps one; said before anything is built."""
+    if "io.containerd.snapshotter.v1" in str(by_buildkit.api.info()["DriverStatus"]):
+        pytest.skip("this engine's image store keeps an image for several platforms")
     write(by_buildkit, "", platforms=["linux/amd64", "linux/arm64"])
     by_buildkit.run().expect(1).says("build.platforms names linux/amd64,linux/arm64", "containerd image store")
 

@@ -111,8 +111,8 @@ _BUILDS = {
         ("Build.provenance", "Build.sbom"), _ignored("the image stays on the engine, without attestations")
     ),
     "Build.secrets": _works(
-        "with buildx; at most 500 kB; a changed one is a reason to build, from BuildKit's cache unless `no_cache`; "
-        "`uid`, `gid` and `mode` are ignored, with a warning: RUN --mount says them"
+        "with buildx; at most 500 kB, or 100 kB of `environment:`; a changed one is a reason to build, "
+        "from BuildKit's cache unless `no_cache`; `uid`, `gid`, `mode` are ignored, with a warning: see RUN --mount"
     ),
     **dict.fromkeys(
         ("Build.shm_size", "Build.ulimits"), _works("with buildx, from Docker 23 on; else said and left out")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.errors import SpecError
-from reconciler.images.build_secrets import LARGEST, secret_content, secret_hash
+from reconciler.images.build_secrets import LARGEST, LARGEST_VARIABLE, secret_content, secret_hash
 from reconciler.model.project import BuildSecret
 
 if TYPE_CHECKING:
@@ -42,3 +42,9 @@ def test_a_file_that_no_build_can_use_is_named(tmp_path: Path, kind: str) -> Non
     with pytest.raises(SpecError) as caught:
         secret_content(BuildSecret("token", str(path)))
     assert caught.value.message.startswith(f"the secret token of the build: the file {path} ")
+
+
+def test_a_variable_has_a_limit_of_its_own() -> None:
+    """No program could be given it."""
+    with pytest.raises(SpecError, match="the secret s of the build: its variable is larger than 100 kB"):
+        secret_content(BuildSecret("s", content="x" * (LARGEST_VARIABLE + 1)))
