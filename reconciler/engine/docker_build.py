@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.engine import docker_buildx
+from reconciler.engine.docker_build_classic import Query, classic_options, refuse_buildkit_only
 from reconciler.engine.docker_credentials import all_registries
 from reconciler.engine.docker_progress import readable
 from reconciler.engine.docker_transport import Transport
 from reconciler.engine.protocol import Progress
 from reconciler.errors import EngineError
-from reconciler.images.build_key import content_key
+from reconciler.images.build_key import MAIN, content_key, platform_of
+from reconciler.images.build_secrets import secret_content
 from reconciler.images.context import Context, read_context, write_archive
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.project import Build
@@ -31,10 +33,11 @@ from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
 _MEMORY = 8 << 20
 _CHUNK = 1 << 18
 _TAIL = 12
+_SHORTEST_LINE = 4  # a brace on a line of its own is nobody's secret
+_SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 _IGNORE_FILE = ".dockerignore"
 
 Added = tuple[tuple[str, bytes], ...]
-Query = dict[str, str | list[str]]
 
 
 def build_image(
@@ -43,28 +46,36 @@ def build_image(
     """Build and tag.
 
     EngineError `BuildFailed` with the last lines of the output (secrets taken out), `BuildContextChanged` where the
-    context is not the one that the build's key was computed from.
+    context or a secret is not the one that the build's key was computed from, `BuildOptionUnsupported` where the engine
+    or the builder that is here cannot do what is asked for.
     """
     context = read_context(build)
     output = _Output(build, progress)
     tool = docker_buildx.find(transport.target)
-    with tempfile.SpooledTemporaryFile(max_size=_MEMORY) as archive:
-        _pack(context, build, platform, archive, () if tool else _hidden_files(context))
+    built_for = platform_of(build, platform)
+    _refuse_impossible(transport, build, built_for, tool)
+    with docker_buildx.unpacked(build) as (folders, digests), tempfile.SpooledTemporaryFile(_MEMORY) as archive:
+        digest = _packed(context, build, archive, () if tool else _hidden_files(context))
+        _check_key(context, build, {MAIN: digest, **digests}, platform)
         if tool is None:
-            _build_classic(transport, archive, _query(build, tags, platform, context), output)
+            _build_classic(transport, archive, _query(build, tags, built_for, context, output), output)
             return
-        options = docker_buildx.options(build, _labels(build), tags, platform)
-        if code := docker_buildx.run(tool, transport.target, context, archive, options, output.line):
+        for key in docker_buildx.left_out(build, transport.api):
+            output.line(f"without {key}: BuildKit of this engine does not know it")
+        options = docker_buildx.options(build, _labels(build), tags, built_for)
+        if code := docker_buildx.run(tool, transport.target, context, archive, options, folders, output.line):
             raise output.failed(f"docker buildx build ended with exit code {code}")
 
 
 class _Output:
-    """Passes lines on with the values of secret build arguments taken out, and remembers the last ones."""
+    """Passes lines on with the values of secrets and secret arguments taken out, and remembers the last ones."""
 
     def __init__(self, build: Build, progress: Progress) -> None:
-        values = {value for name, value in build.args if is_secret_name(name)}
+        contents = (secret_content(secret).decode(errors="replace") for secret in build.secrets)
+        values = {value for name, value in build.args if is_secret_name(name)} | {text.strip() for text in contents}
         lines = {line.strip() for value in values for line in value.splitlines()}
-        self._secrets = sorted((values | lines) - {""}, key=len, reverse=True)
+        shown = values | {line for line in lines if len(line) >= _SHORTEST_LINE}
+        self._secrets = sorted(shown - {""}, key=len, reverse=True)
         self._progress = progress
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self.name = build.tag or build.context
@@ -88,18 +99,33 @@ class _Output:
         return EngineError(message, status=status, source=self.name, code="BuildFailed")
 
 
-def _pack(context: Context, build: Build, platform: str | None, archive: IO[bytes], added: Added) -> None:
+def _refuse_impossible(transport: Transport, build: Build, built_for: str | None, tool: str | None) -> None:
+    if tool is None:
+        refuse_buildkit_only(build)
+    if "," in (built_for or "") and _SNAPSHOTTER not in (transport.json("/info").get("DriverStatus") or []):
+        message = f"build.platforms names {built_for}, and this engine's image store keeps an image for one platform"
+        hint = "write the service's platform, or let the engine use the containerd image store"
+        raise EngineError(message, source=build.tag, hint=hint, code="BuildOptionUnsupported")
+
+
+def _packed(context: Context, build: Build, archive: IO[bytes], added: Added) -> str:
+    """The digest of what was packed."""
     try:
         digest = write_archive(context, archive, added)
     except OSError as error:
         raise _changed(build) from error
-    if build.key and content_key(build, digest, context.dockerfile, platform) != build.key:
-        raise _changed(build)
     archive.seek(0)
+    return digest
+
+
+def _check_key(context: Context, build: Build, digests: Mapping[str, str], platform: str | None) -> None:
+    if build.key and content_key(build, digests, context.dockerfile, platform) != build.key:
+        raise _changed(build)
 
 
 def _changed(build: Build) -> EngineError:
-    message = f"the build context {build.context} changed after the build was planned"
+    also = [*(["an additional context"] if build.contexts else []), *(["a secret"] if build.secrets else [])]
+    message = f"{', or '.join([f'the build context {build.context}', *also])} changed after the build was planned"
     return EngineError(message, source=build.tag, hint="run again", code="BuildContextChanged")
 
 
@@ -107,7 +133,7 @@ def _labels(build: Build) -> dict[str, str]:
     return dict(build.labels) | ({BUILD_KEY: build.key} if build.key else {})
 
 
-def _query(build: Build, tags: tuple[str, ...], platform: str | None, context: Context) -> Query:
+def _query(build: Build, tags: tuple[str, ...], platform: str | None, context: Context, output: _Output) -> Query:
     """Query parameters of POST /build (Engine API, ImageBuild)."""
     query: Query = {
         "t": list(tags),
@@ -116,6 +142,7 @@ def _query(build: Build, tags: tuple[str, ...], platform: str | None, context: C
         "labels": json.dumps(_labels(build)),
         "rm": "1",
         "forcerm": "1",
+        **classic_options(build, output.line),
     }
     query |= {"target": build.target} if build.target else {}
     query |= {"platform": platform} if platform else {}

@@ -6,13 +6,17 @@ Called when images are resolved, before planning; `engine.docker_build` computes
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
-from reconciler.images.context import context_digest, read_context
+from reconciler.images.build_secrets import secret_hash
+from reconciler.images.context import context_digest, local_contexts, read_context
 from reconciler.model.canonical import canonical_json
 from reconciler.model.project import Build
 from reconciler.model.references import parse_reference
 
+MAIN = ""
 _SCHEMA = 1
 _TAG_DIGITS = 16
 
@@ -20,24 +24,52 @@ _TAG_DIGITS = 16
 def with_key(build: Build, project: str, service: str, reference: str, platform: str | None) -> Build:
     """The build with its `key` and its `tag`, `<repository>:bk-<16 hex>`.
 
-    The repository is the service's `image` where it has one, else `<project>-<service>`. SpecError where the context or
-    the Dockerfile cannot be read.
+    The repository is the service's `image` where it has one, else `<project>-<service>`. SpecError where a context, the
+    Dockerfile or a secret cannot be read.
     """
     context = read_context(build)
-    key = content_key(build, context_digest(context), context.dockerfile, platform)
+    digests = {name: context_digest(found) for name, found in local_contexts(build).items()}
+    key = content_key(build, {MAIN: context_digest(context), **digests}, context.dockerfile, platform)
     repository = parse_reference(reference).repository if reference else f"{project}-{service}".lower()
     return replace(build, key=key, tag=f"{repository}:bk-{key[:_TAG_DIGITS]}")
 
 
-def content_key(build: Build, digest: str, dockerfile: bytes, platform: str | None) -> str:
-    """SHA-256, 64 hex digits, over the context's digest and everything else that the build reads."""
+def content_key(build: Build, digests: Mapping[str, str], dockerfile: bytes, platform: str | None) -> str:
+    """SHA-256, 64 hex digits, over the digests of the contexts and everything else that the build reads.
+
+    `digests` are those of the context (`MAIN`) and of the additional contexts that are folders. An option that is not
+    used is not part of what is hashed: the key stays the one that it was before there was such an option.
+    """
     read = {
         "schema": _SCHEMA,
-        "context": digest,
+        "context": digests[MAIN],
         "dockerfile": hashlib.sha256(dockerfile).hexdigest(),
         "args": dict(build.args),
         "target": build.target,
         "labels": dict(build.labels),
-        "platform": platform,
+        "platform": platform_of(build, platform),
+        **_options(build, digests),
     }
+    if build.secrets:
+        salt = hashlib.sha256(canonical_json(read)).digest()
+        read["secrets"] = {secret.id: secret_hash(secret, salt) for secret in build.secrets}
     return hashlib.sha256(canonical_json(read)).hexdigest()
+
+
+def platform_of(build: Build, platform: str | None) -> str | None:
+    """The service's platform, else those of the build, separated by commas; None: the engine's own."""
+    return platform or ",".join(build.platforms) or None
+
+
+def _options(build: Build, digests: Mapping[str, str]) -> dict[str, Any]:
+    """The options that are used and can change the result."""
+    options = {
+        "contexts": {name: digests.get(name, place) for name, place in build.contexts},
+        "entitlements": list(build.entitlements),
+        "extra_hosts": list(build.extra_hosts),
+        "network": build.network,
+        "privileged": build.privileged,
+        "shm_size": build.shm_size,
+        "ulimits": [asdict(limit) for limit in build.ulimits],
+    }
+    return {name: value for name, value in options.items() if value}

@@ -12,7 +12,7 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -62,10 +62,22 @@ class Context:
 
 def read_context(build: Build) -> Context:
     """List the context of a build. SpecError where the context, the Dockerfile or the ignore file cannot be used."""
-    root = _root(build)
+    root = _root(build.context, "build.context names the folder that holds what the Dockerfile copies")
     dockerfile = _dockerfile(build)
     entries = tuple(_with_parents(_scan(root, _ignore(build, root))))
     return Context(entries, dockerfile, _visible_dockerfile(build, entries))
+
+
+def read_additional(name: str, folder: str) -> Context:
+    """List an additional context, as its own `.dockerignore` leaves it. SpecError where it cannot be used."""
+    root = _root(folder, f"build.additional_contexts.{name} names a folder or an address")
+    ignore = _ignore_of((root / _IGNORE_FILE,))
+    return Context(tuple(_with_parents(_scan(root, ignore))), b"", None)
+
+
+def local_contexts(build: Build) -> dict[str, Context]:
+    """The additional contexts that are folders, by name. SpecError where one cannot be used."""
+    return {name: read_additional(name, place) for name, place in build.contexts if place.startswith("/")}
 
 
 def context_digest(context: Context) -> str:
@@ -96,8 +108,8 @@ def write_archive(context: Context, sink: IO[bytes], added: tuple[tuple[str, byt
     return digest.hexdigest()
 
 
-def _root(build: Build) -> Path:
-    root = Path(build.context)
+def _root(folder: str, hint: str) -> Path:
+    root = Path(folder)
     try:
         if stat.S_ISDIR(root.stat().st_mode):
             return root
@@ -108,7 +120,7 @@ def _root(build: Build) -> Path:
         reason = f"cannot be read: {error.strerror}"
     raise SpecError(
         f"the build context {root} {reason}",
-        hint="build.context names the folder that holds what the Dockerfile copies",
+        hint=hint,
         code="BuildContextMissing",
     )
 
@@ -117,7 +129,7 @@ def _dockerfile(build: Build) -> bytes:
     if build.dockerfile_inline is not None:
         return build.dockerfile_inline.encode()
     try:
-        return _text_file(build.dockerfile)
+        return text_file(build.dockerfile)
     except FileNotFoundError as error:
         message = f"there is no Dockerfile {build.dockerfile}"
         raise SpecError(
@@ -128,8 +140,8 @@ def _dockerfile(build: Build) -> bytes:
         raise SpecError(message, hint="it must be a readable file", code="DockerfileMissing") from error
 
 
-def _text_file(path: str) -> bytes:
-    """The content of a file of instructions; OSError where it is a pipe, a device, a folder or far too large."""
+def text_file(path: str) -> bytes:
+    """The content of instructions or of a secret; OSError where it is a pipe, a device, a folder or far too large."""
     status = Path(path).stat()
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -146,9 +158,13 @@ def _ignore(build: Build, root: Path) -> Ignore:
     candidates = [root / _IGNORE_FILE]
     if build.dockerfile_inline is None:
         candidates.insert(0, Path(f"{build.dockerfile}{_IGNORE_FILE}"))
+    return _ignore_of(candidates)
+
+
+def _ignore_of(candidates: Iterable[Path]) -> Ignore:
     for path in candidates:
         try:
-            return parse_ignore(_text_file(str(path)), str(path))
+            return parse_ignore(text_file(str(path)), str(path))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             continue
         except OSError as error:

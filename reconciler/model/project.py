@@ -17,12 +17,32 @@ OnMutation = Literal["ignore", "report", "replace"]
 
 
 @dataclass(frozen=True)
+class BuildSecret:
+    """A secret of a build (RUN --mount=type=secret): in `file`, an absolute path, or, where that is "", `content`."""
+
+    id: str
+    file: str = ""
+    content: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class BuildUlimit:
+    """One entry of `build.ulimits`, as the engine counts; -1 is no limit."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True)
 class Build:
     """How to build a service's image (Compose Spec, build section).
 
     `context` and `dockerfile` are absolute paths (`dockerfile_inline` instead where the text stands in the spec).
     `key` is the content key of everything the build reads, 64 hex digits, and `tag` the immutable tag made of it; both
-    are empty until `images` has computed them.
+    are empty until `images` has computed them. `contexts` are the additional ones by name: absolute paths, or addresses
+    as written. `extra_hosts` are HOST=ADDRESS; `shm_size` is in bytes, 0 for the builder's own. `ssh` are ID or
+    ID=PATH. The flags and `cache_from`, `cache_to`, `ssh` and `tags` change no result, and so no key.
     """
 
     context: str
@@ -33,6 +53,21 @@ class Build:
     labels: tuple[tuple[str, str], ...] = ()
     key: str = ""
     tag: str = ""
+    contexts: tuple[tuple[str, str], ...] = ()
+    network: str | None = None
+    extra_hosts: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    secrets: tuple[BuildSecret, ...] = ()
+    ssh: tuple[str, ...] = ()
+    entitlements: tuple[str, ...] = ()
+    privileged: bool = False
+    shm_size: int = 0
+    ulimits: tuple[BuildUlimit, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    no_cache: bool = False
+    pull: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

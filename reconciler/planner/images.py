@@ -85,7 +85,8 @@ def _bind_build(service: Service, desired: Desired, observed: Observed) -> Bound
     built = next((image for image in observed.images if build.tag in image.tags), None)
     if built is not None:
         return BoundImage("ready", written, built, build.tag, built.id)
-    tags = (build.tag, service.image.reference) if service.image.reference else (build.tag,)
+    reference = (service.image.reference,) if service.image.reference else ()
+    tags = tuple(dict.fromkeys((build.tag, *reference, *build.tags)))
     cause = Difference(
         "build",
         None,

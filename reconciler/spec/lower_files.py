@@ -53,7 +53,7 @@ def copied_files(scope: Scope) -> tuple[CopiedFile, ...]:
     found = [
         CopiedFile(
             _target(kind, item),
-            _text(scope, kind, item, definition),
+            reference_text(scope, kind, item, definition),
             int(item["mode"], 8) if item.get("mode") else DEFAULT_MODE,
             _number(scope, kind, item, "uid"),
             _number(scope, kind, item, "gid"),
@@ -117,7 +117,8 @@ def _target(kind: str, item: Reference) -> str:
     return posixpath.normpath(posixpath.join(folder, item.get("target") or item["source"]))
 
 
-def _text(scope: Scope, kind: str, item: Reference, definition: Reference) -> str:
+def reference_text(scope: Scope, kind: str, item: Reference, definition: Reference) -> str:
+    """The content of a config or secret that is not a file. SpecError where its variable is not set."""
     variable = definition.get("environment")
     if variable is None:
         return str(definition.get("content") or "")
@@ -176,7 +177,9 @@ def _reference_content(scope: Scope, kind: str, item: Reference, definition: Ref
             f"{field}:{_target(kind, item)}", _file_digest(path), scope.source(field), _shown(scope, path), path
         )
     settings = f"{_target(kind, item)} {item.get('uid')} {item.get('gid')} {item.get('mode')}"
-    digest = hashlib.sha256(f"{settings}\0{_text(scope, kind, item, definition)}".encode(errors="surrogateescape"))
+    digest = hashlib.sha256(
+        f"{settings}\0{reference_text(scope, kind, item, definition)}".encode(errors="surrogateescape")
+    )
     return Content(f"{field}:{_target(kind, item)}", digest.hexdigest(), scope.source(field), field)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.errors import SpecErrors
 from reconciler.model.project import Dependency, Network, Project, Service, Volume
 from reconciler.spec.lower_api_socket import with_api_socket
+from reconciler.spec.lower_build import build_notices
 from reconciler.spec.lower_conflicts import conflicts
 from reconciler.spec.lower_container import container_body
 from reconciler.spec.lower_files import contents, copied_files, file_notices, file_sources
@@ -71,7 +72,7 @@ def lower(loaded: Loaded) -> Project:
         notices=(
             *loaded.notices,
             *unhonoured(document, loaded.sources),
-            *(notice for scope in scopes for notice in file_notices(scope)),
+            *(notice for scope in scopes for notice in (*file_notices(scope), *build_notices(scope))),
         ),
     )
 

@@ -95,22 +95,30 @@ _OTHER_PROGRAMS = {
 }
 
 _BUILDS = {
-    "Build.context": _works("a folder; contexts on other machines are refused"),
-    **dict.fromkeys(
-        (
-            *("Build.additional_contexts", "Build.entitlements", "Build.extra_hosts", "Build.network"),
-            *("Build.platforms", "Build.privileged", "Build.secrets", "Build.shm_size", "Build.ssh", "Build.ulimits"),
-        ),
-        _refused("builds have no such option yet"),
+    "Build.additional_contexts": _works(
+        "with buildx, from Docker 23 on; folders by content, addresses as written; no `service:`, no `target:`"
     ),
-    **dict.fromkeys(("Build.cache_from", "Build.cache_to"), _ignored("builds use the engine's own cache")),
+    "Build.cache_from": _works("without buildx, images only; it is no reason to build"),
+    "Build.cache_to": _works("with buildx, else said and left out; it is no reason to build"),
+    "Build.context": _works("a folder; contexts on other machines are refused"),
+    **dict.fromkeys(("Build.entitlements", "Build.privileged"), _works("with buildx, where the engine allows it")),
     "Build.isolation": _refused("it is for Windows images"),
-    "Build.no_cache": _ignored("an image is built once for what it is made of"),
+    **dict.fromkeys(("Build.no_cache", "Build.pull"), _works("of a build that is due; it is no reason to build")),
+    "Build.platforms": _works(
+        "the service's `platform` alone, if it has one; several need buildx and the containerd image store"
+    ),
     **dict.fromkeys(
         ("Build.provenance", "Build.sbom"), _ignored("the image stays on the engine, without attestations")
     ),
-    "Build.pull": _ignored("base images are pulled where they are missing"),
-    "Build.tags": _ignored("an image has one tag, made of what it was built from"),
+    "Build.secrets": _works(
+        "with buildx; at most 500 kB, or 100 kB of `environment:`; a changed one is a reason to build, "
+        "from BuildKit's cache unless `no_cache`; `uid`, `gid`, `mode` are ignored, with a warning: see RUN --mount"
+    ),
+    **dict.fromkeys(
+        ("Build.shm_size", "Build.ulimits"), _works("with buildx, from Docker 23 on; else said and left out")
+    ),
+    "Build.ssh": _works("with buildx; it is no reason to build"),
+    "Build.tags": _works("given to what is built, beside the tag made of its content; it is no reason to build"),
 }
 
 SUPPORT: dict[str, Support] = {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.images.build_key import with_key
-from reconciler.model.project import Build
+from reconciler.errors import SpecError
+from reconciler.images.build_key import MAIN, content_key, platform_of, with_key
+from reconciler.model.project import Build, BuildSecret, BuildUlimit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,11 +58,91 @@ def test_what_is_ignored_does_not_count(build: Build) -> None:
         {"target": "final"},
         {"labels": (("x", "y"),)},
         {"dockerfile_inline": "FROM scratch\n"},
+        {"contexts": (("base", "docker-image://x"),)},
+        {"entitlements": ("network.host",)},
+        {"extra_hosts": ("db=10.0.0.1",)},
+        {"network": "host"},
+        {"platforms": ("linux/amd64",)},
+        {"privileged": True},
+        {"secrets": (BuildSecret("a", content="b"),)},
+        {"shm_size": 1},
+        {"ulimits": (BuildUlimit("nofile", 1, 2),)},
     ],
 )
 def test_everything_the_build_reads_counts(build: Build, change: dict[str, Any]) -> None:
-    """Arguments, target, labels and the Dockerfile's bytes are part of the key."""
+    """Arguments, target, labels, the Dockerfile's bytes and what commands see are part of the key."""
     assert key(replace(build, **change)) != key(build)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cache_from": ("a",)},
+        {"cache_to": ("a",)},
+        {"no_cache": True},
+        {"pull": True},
+        {"ssh": ("default",)},
+        {"tags": ("a",)},
+    ],
+)
+def test_how_it_is_built_does_not_count(build: Build, change: dict[str, Any]) -> None:
+    """Caches, flags, SSH keys and further tags change no image, and so are no reason to build one."""
+    assert key(replace(build, **change)) == key(build)
+
+
+@pytest.mark.parametrize(
+    ("build", "platform", "expected"),
+    [
+        (Build("/c", ""), None, "823f9c90db76b1af67eb1a54e4f465297dbb513e1eb5c10dda409a52ef3e122f"),
+        (
+            Build("/c", "/c/Dockerfile", None, (("A", "1"),), "final", (("x", "y"),)),
+            "linux/amd64",
+            "84d507b6f2f27f405aec84b9bd36076f06b497fc46aa7806a094dfdc668c1c4f",
+        ),
+    ],
+)
+def test_keys_outlive_releases(build: Build, platform: str | None, expected: str) -> None:
+    """A build that uses no new option has the key that it always had: nobody's images are built again."""
+    assert content_key(build, {MAIN: "0" * 64}, b"FROM scratch\n", platform) == expected
+
+
+def test_the_platform_of_the_service_is_the_one_that_is_built(build: Build) -> None:
+    """The other platforms of the build are for others."""
+    both = replace(build, platforms=("linux/amd64", "linux/arm64"))
+    assert key(both, "linux/arm64") == key(build, "linux/arm64")
+    assert platform_of(both, None) == "linux/amd64,linux/arm64"
+    assert platform_of(build, None) is None
+
+
+def test_the_content_of_an_additional_context_counts(build: Build, tmp_path: Path) -> None:
+    """Where it lies does not, nor what its own ignore file leaves out; another name is another context."""
+    for name in ("two", "three"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("1")
+        (tmp_path / name / ".dockerignore").write_text("ignored\n")
+        (tmp_path / name / "ignored").write_text(name)
+    first, moved = (replace(build, contexts=(("x", str(tmp_path / name)),)) for name in ("three", "two"))
+    assert key(first) == key(moved)
+    assert key(replace(first, contexts=(("y", moved.contexts[0][1]),))) != key(first)
+    before = key(moved)
+    (tmp_path / "two" / "file").write_text("2")
+    assert key(moved) != before
+
+
+def test_an_additional_context_has_to_be_there(build: Build) -> None:
+    """Named, with the key to look at."""
+    with pytest.raises(SpecError, match="/nowhere does not exist") as caught:
+        key(replace(build, contexts=(("x", "/nowhere"),)))
+    assert caught.value.hint == "build.additional_contexts.x names a folder or an address"
+
+
+def test_a_secret_counts_by_id_and_content(build: Build, tmp_path: Path) -> None:
+    """Where its content comes from does not."""
+    (tmp_path / "secret").write_text("hidden")
+    first = replace(build, secrets=(BuildSecret("a", content="hidden"),))
+    assert key(replace(build, secrets=(BuildSecret("a", str(tmp_path / "secret")),))) == key(first)
+    assert key(replace(build, secrets=(BuildSecret("b", content="hidden"),))) != key(first)
+    assert key(replace(build, secrets=(BuildSecret("a", content="other"),))) != key(first)
 
 
 def test_platform_counts(build: Build) -> None:

@@ -55,6 +55,13 @@ def test_a_missing_image_is_pulled_then_named_then_used() -> None:
     assert kinds(step(wanted, observed(images=(PULLED,)))) == ["container.create web/1"]
 
 
+def test_a_build_is_tagged_with_all_its_names_once() -> None:
+    """The tag of its content first, then the image's name, then further tags of the build."""
+    build = replace(BUILD, tags=("also:1", "app:1", "also:1"))
+    found = step(desired(service(image=Image("app:1", build=build))), observed(images=()))
+    assert [item.payload["tags"] for item in found.operations] == [("shop-web:abc", "app:1", "also:1")]
+
+
 def test_an_operation_in_flight_is_waited_for() -> None:
     """A pull that is under way is neither repeated nor taken for an end."""
     wanted = desired(service(), registry={"app:1": RegistryAnswer(DIGEST)})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import SpecError
+from reconciler.model.project import Build, BuildUlimit
 from reconciler.spec.lowering import lower
 from tests.unit.spec.conftest import Loader
 
@@ -91,15 +92,22 @@ def test_the_image_must_be_built_for_the_platform_that_it_runs_on(refusal: Refus
 @pytest.mark.parametrize(
     ("key", "error"),
     [
-        ("network: host", "build.network is not supported: builds have no such option yet (remove it)"),
         ("isolation: hyperv", "build.isolation is not supported: it is for Windows images (remove it)"),
+        (
+            "additional_contexts: {b: 'service:web'}",
+            "build.additional_contexts.b: the image of another build ('service:web') is not supported as a context yet",
+        ),
+        (
+            "additional_contexts: {b: 'oci-layout:///x:1'}",
+            "build.additional_contexts.b: 'oci-layout:///x:1' may hold another image tomorrow (end it in @sha256: ",
+        ),
     ],
 )
 def test_what_no_build_can_do_is_refused(loader: Loader, key: str, error: str) -> None:
     """When it is to be built, not by `config`."""
     with pytest.raises(SpecError) as caught:
         lower(loader(spec(key)))
-    assert str(caught.value) == f"compose.yaml:5: services.web: {error}"
+    assert str(caught.value).startswith(f"compose.yaml:5: services.web: {error}")
 
 
 @pytest.mark.parametrize("context", ["https://x.y/z.git", "git@x.y:z", "service:other"])
@@ -113,8 +121,82 @@ def test_a_remote_context_is_refused(loader: Loader, context: str) -> None:
 
 def test_what_a_build_need_not_be_told_is_warned_about(loader: Loader, tmp_path: Path) -> None:
     """By name."""
-    found = lower(loader(spec("pull: true", "cache_from: [a]").replace("/c", str(tmp_path)))).notices
-    assert [notice.message.partition(":")[0] for notice in found] == [
-        "services.web.build.cache_from",
-        "services.web.build.pull",
-    ]
+    found = lower(loader(spec("pull: true", "sbom: true").replace("/c", str(tmp_path)))).notices
+    assert [notice.message.partition(":")[0] for notice in found] == ["services.web.build.sbom"]
+
+
+SECRETS = "secrets: {a: {file: ./a}, b: {environment: B}, c: {external: true}}\n"
+
+
+def built(loader: Loader, *keys: str, **environment: str) -> Build:
+    """The build of a service with these lines in it."""
+    (service,) = lower(loader(f"{spec(*keys)}{SECRETS}", environment)).services
+    assert service.image.build is not None
+    return service.image.build
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "expected"),
+    [
+        (
+            "additional_contexts: {b: 'docker-image://x', a: /a}",
+            "contexts",
+            (("a", "/a"), ("b", "docker-image://x")),
+        ),
+        ("additional_contexts: {a: 'oci-layout:///x@sha256:1'}", "contexts", (("a", "oci-layout:///x@sha256:1"),)),
+        ("cache_from: [b, a]", "cache_from", ("b", "a")),
+        ("cache_to: [type=inline]", "cache_to", ("type=inline",)),
+        ("entitlements: [b, a]", "entitlements", ("a", "b")),
+        ("extra_hosts: ['b:1.2.3.4', 'a:::1']", "extra_hosts", ("a=::1", "b=1.2.3.4")),
+        ("network: host", "network", "host"),
+        ("network: ''", "network", None),
+        ("no_cache: true", "no_cache", True),
+        ("platforms: [linux/amd64, linux/arm64]", "platforms", ("linux/amd64", "linux/arm64")),
+        ("privileged: true", "privileged", True),
+        ("pull: true", "pull", True),
+        ("shm_size: 64m", "shm_size", 67108864),
+        ("ssh: {k: /x, default: }", "ssh", ("default", "k=/x")),
+        ("tags: [b, a]", "tags", ("b", "a")),
+        (
+            "ulimits: {nproc: 7, nofile: {soft: 1, hard: 2}}",
+            "ulimits",
+            (BuildUlimit("nofile", 1, 2), BuildUlimit("nproc", 7, 7)),
+        ),
+    ],
+)
+def test_options_reach_the_build(loader: Loader, key: str, field: str, expected: Any) -> None:
+    """In the terms of the model; sorted where their order means nothing."""
+    assert getattr(built(loader, key), field) == expected
+
+
+def test_secrets_of_a_build_are_files_or_contents(loader: Loader) -> None:
+    """By their target, else by name; a content is printed nowhere."""
+    found = built(loader, "secrets: [{source: b, target: z}, a]", B="hidden").secrets
+    assert [(one.id, Path(one.file).name, one.content) for one in found] == [("a", "a", ""), ("z", "", "hidden")]
+    assert "hidden" not in repr(found)
+
+
+def test_a_key_of_ssh_lies_beside_the_spec(loader: Loader, tmp_path: Path) -> None:
+    """A relative path is the project's."""
+    assert built(loader, "ssh: [k=./id]").ssh == (f"k={tmp_path}/shop/./id",)
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        ("secrets: [b]", "secret b is the content of B, which is not set"),
+        ("secrets: [c]", "build.secrets: secret c is external, and only Swarm keeps secrets"),
+    ],
+)
+def test_a_secret_of_a_build_has_a_content(loader: Loader, key: str, error: str) -> None:
+    """Nothing is built without."""
+    with pytest.raises(SpecError, match=error):
+        built(loader, key)
+
+
+def test_who_owns_a_secret_is_not_the_specs_to_say(loader: Loader) -> None:
+    """Named, with the line."""
+    text = spec("secrets: [a, {source: b, uid: '1', mode: 0400}]") + SECRETS
+    (notice,) = lower(loader(text, {"B": "x"})).notices
+    assert notice.message == "services.web.build.secrets: mode, uid of b mean nothing: RUN --mount says them"
+    assert notice.source == "compose.yaml:5"

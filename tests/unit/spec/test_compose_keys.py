@@ -48,13 +48,8 @@ SINCE: dict[str, tuple[str, Any]] = {
     ),
 }
 IGNORED: dict[str, tuple[str, Any]] = {
-    "Build.cache_from": ("services.a.build.cache_from", ["x"]),
-    "Build.cache_to": ("services.a.build.cache_to", ["x"]),
-    "Build.no_cache": ("services.a.build.no_cache", True),
     "Build.provenance": ("services.a.build.provenance", "true"),
-    "Build.pull": ("services.a.build.pull", True),
     "Build.sbom": ("services.a.build.sbom", "true"),
-    "Build.tags": ("services.a.build.tags", ["x"]),
     "Service.cpu_count": ("services.a.cpu_count", 2),
     "Service.cpu_percent": ("services.a.cpu_percent", 50),
     "Deploy.endpoint_mode": ("services.a.deploy.endpoint_mode", "vip"),
