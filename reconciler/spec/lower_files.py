@@ -11,7 +11,7 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +72,15 @@ def contents(scope: Scope) -> tuple[Content, ...]:
     return tuple(sorted((*found, *_bind_contents(scope)), key=lambda content: content.field))
 
 
-def file_notices(scope: Scope) -> Iterator[Notice]:
-    """What is asked of configs, secrets and mounted files and cannot be had."""
+def file_notices(scope: Scope, found: Iterable[Content]) -> Iterator[Notice]:
+    """What is asked of configs, secrets and mounted files and cannot be had; `found` are the service's contents."""
     for kind, item, definition in _references(scope):
         place = f"services.{scope.name}.{kind}"
         asked = sorted({"uid", "gid", "mode"} & set(item))
         if asked and "file" in definition:
             message = f"{place}: {', '.join(asked)} of {item['source']} mean nothing: a mounted file keeps its own"
             yield Notice("NotHonoured", message, scope.source(f"{kind}.{item['source']}"))
-    for content in contents(scope):
+    for content in found:
         if not content.digest and os.path.lexists(content.path):
             message = f"services.{scope.name}: {content.origin} cannot be read: a change of it replaces nothing"
             yield Notice("ContentUnknown", message, content.source)

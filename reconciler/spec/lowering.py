@@ -8,11 +8,11 @@ parts are split by resource: `lower_*.py`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import SpecErrors
-from reconciler.model.project import Dependency, Network, Project, Service, Volume
+from reconciler.model.project import Dependency, Network, Notice, Project, Service, Volume
 from reconciler.spec.lower_api_socket import with_api_socket
 from reconciler.spec.lower_build import build_notices
 from reconciler.spec.lower_conflicts import conflicts
@@ -58,9 +58,10 @@ def lower(loaded: Loaded) -> Project:
     if errors:
         raise SpecErrors(errors)
     completed = {name for scope in scopes for name in _awaited(scope)}
+    services = tuple(_service(scope, completed=scope.name in completed) for scope in scopes)
     return Project(
         name=loaded.name,
-        services=tuple(_service(scope, completed=scope.name in completed) for scope in scopes),
+        services=services,
         networks=tuple(_networks(loaded, scopes)),
         volumes=tuple(_volumes(loaded, scopes)),
         disabled=loaded.disabled,
@@ -72,7 +73,7 @@ def lower(loaded: Loaded) -> Project:
         notices=(
             *loaded.notices,
             *unhonoured(document, loaded.sources),
-            *(notice for scope in scopes for notice in (*file_notices(scope), *build_notices(scope))),
+            *(notice for scope, service in zip(scopes, services, strict=True) for notice in _notices(scope, service)),
         ),
     )
 
@@ -123,6 +124,11 @@ def _service(scope: Scope, *, completed: bool) -> Service:
         job=completed or is_job(scope.spec),
         sources=scope.sources,
     )
+
+
+def _notices(scope: Scope, service: Service) -> Iterator[Notice]:
+    yield from file_notices(scope, service.contents)
+    yield from build_notices(scope)
 
 
 def _dependencies(spec: Mapping[str, Any]) -> tuple[Dependency, ...]:

@@ -57,29 +57,28 @@ class Volume(Section):
     labels: Labels = ABSENT
 
 
-class Secret(Section):
-    """`secrets.*`: the absolute path of a file, or the name of an environment variable."""
+class FileDefinition(Section):
+    """What `configs.*` and `secrets.*` have in common: an absolute path, or the name of an environment variable."""
 
     name: str = ABSENT
     file: str = ABSENT
     environment: str = ABSENT
     external: bool = ABSENT
     labels: Labels = ABSENT
+    template_driver: str = ABSENT
+
+
+class Secret(FileDefinition):
+    """`secrets.*`."""
+
     driver: str = ABSENT
     driver_opts: Options = ABSENT
-    template_driver: str = ABSENT
 
 
-class Config(Section):
+class Config(FileDefinition):
     """`configs.*`."""
 
-    name: str = ABSENT
     content: str = ABSENT
-    environment: str = ABSENT
-    external: bool = ABSENT
-    file: str = ABSENT
-    labels: Labels = ABSENT
-    template_driver: str = ABSENT
 
 
 class Spec(Section):
