@@ -62,7 +62,7 @@ def complete_definitions(document: Table, section: str, project: str, used: froz
         if section == "networks":
             _default(table, "ipam", Table())
             _drop_nothing(table["ipam"], frozenset())
-        _drop_nothing(table, frozenset({"ipam", "enable_ipv4", "enable_ipv6"}))
+        _drop_nothing(table, frozenset({"ipam", "enable_ipv4", "enable_ipv6", "content"}))
         completed.put(key, table, definitions.mark(key))
     document.drop(section)
     if completed:

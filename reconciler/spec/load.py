@@ -198,7 +198,6 @@ class _Load:
         for kind in SECTIONS:
             complete_definitions(document, kind, name, used_references(services, kind))
         document.drop("version")
-        document.drop("models")
         document.put("name", name, document.mark("name"))
 
     def _fail_on(self, errors: list[SpecError]) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from reconciler.spec.scalars import resolve
 
-_EXTENDED = ("services", "networks", "volumes")
+_EXTENDED = ("services", "networks", "volumes", "configs")
 _KEPT_EXTENSION = "x-reconcile"
 _SIGNED = ("mem_limit", "memswap_limit", "mem_swappiness")
 _BATCHES = ("update_config", "rollback_config")
@@ -18,7 +18,8 @@ _BATCHES = ("update_config", "rollback_config")
 def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
     """The document as text that ends in a newline, keys sorted.
 
-    JSON is Compose's own answer, with its ways: no nested `x-*`, no zeros in ulimits and monitors, `$` doubled in keys.
+    JSON is Compose's own answer, with its ways: no models, no empty content of a config, no nested `x-*`, no zeros in
+    ulimits and monitors, `$` doubled in keys.
     YAML is what loads again to the same document.
     """
     if fmt == "yaml":
@@ -31,7 +32,7 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
             default_flow_style=False,
             width=10_000,
         )
-    shown = {key: _entries(value) if key in _EXTENDED else value for key, value in document.items()}
+    shown = {key: _entries(value) if key in _EXTENDED else value for key, value in document.items() if key != "models"}
     return json.dumps(_escaped(shown, keys=True), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -47,6 +48,8 @@ def _entries(section: dict[str, Any]) -> dict[str, Any]:
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
     """A service, network or volume as Compose's JSON shows it: no `x-*`, and of ulimits and monitors no zeros."""
     shown = {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
+    if shown.get("content") == "":
+        del shown["content"]
     if "ulimits" in shown:
         shown["ulimits"] = {name: _without_zeros(limit) for name, limit in shown["ulimits"].items()}
     if "blkio_config" in shown:

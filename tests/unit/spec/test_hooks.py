@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from reconciler.errors import SpecError
 from reconciler.spec.lowering import lower
+from reconciler.spec.render import render
 from tests.unit.spec.conftest import Loader
 
 Refusal = Callable[..., list[str]]
@@ -50,10 +52,11 @@ HOOK = {"command": ["a", "b"]}
     ],
 )
 def test_what_config_prints(loader: Loader, text: str, key: str, printed: Any) -> None:
-    """Long forms; models are not printed at the top."""
+    """Long forms; the models at the top are Compose's YAML, not its JSON."""
     document = loader(f"{WEB}    {text}\n{MODELS}").document
     assert document["services"]["web"].get(key) == printed
-    assert "models" not in document
+    assert "models" in document
+    assert "models" not in json.loads(render(document, "json"))
 
 
 def test_a_provider_needs_neither_image_nor_network(loader: Loader) -> None:

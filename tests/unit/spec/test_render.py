@@ -17,6 +17,10 @@ services:
     environment: {A: "a$$b", "1e3": "1e3", C: "yes", D: "<<", E: "2024-01-01", F: "a: b\\n #c\\n"}
     ulimits: {core: 0, nofile: {soft: 0, hard: 5}}
     deploy: {replicas: 1, update_config: {monitor: 0s, parallelism: 0}, rollback_config: {monitor: 5s}}
+    configs: [nothing]
+    models: [small]
+configs: {nothing: {content: ""}}
+models: {small: {model: ai/x}}
 x-top: {a: $$}
 """
 
@@ -32,6 +36,8 @@ def test_json_is_what_compose_prints(loader: Callable[..., Loaded]) -> None:
     assert web["deploy"]["update_config"] == {"parallelism": 0}
     assert (web["deploy"]["rollback_config"], web["deploy"]["replicas"]) == ({"monitor": "5s"}, 1)
     assert document["x-top"] == {"a": "$$"}
+    assert document["configs"] == {"nothing": {"name": "shop_nothing"}}
+    assert "models" not in document
     assert sorted(key for key in web if key.startswith("x-")) == ["x-reconcile"]
 
 
