@@ -14,7 +14,7 @@ from reconciler.spec.namespaces import implied
 from reconciler.spec.nodes import NOWHERE, Items, Mark, Table
 from reconciler.spec.volumes import resolve_path
 
-_KEPT_ZEROS = frozenset({"attach", "init", "scale", "stop_grace_period", "command", "entrypoint"})
+_KEPT_ZEROS = frozenset({"attach", "network_mode", "init", "scale", "stop_grace_period", "command", "entrypoint"})
 _ZERO_SIZES = ("shm_size", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit")
 _KEPT_SECTIONS = frozenset({"develop", "blkio_config", "build", "credential_spec", "deploy", "healthcheck", "logging"})
 _KEPT_IN_HEALTHCHECK = frozenset({"retries"})

@@ -10,6 +10,7 @@ import yaml
 from reconciler.spec.scalars import resolve
 
 _EXTENDED = ("services", "networks", "volumes", "configs")
+_KEPT_EMPTY = ("content", "network_mode")
 _KEPT_EXTENSION = "x-reconcile"
 _SIGNED = ("mem_limit", "memswap_limit", "mem_swappiness")
 _BATCHES = ("update_config", "rollback_config")
@@ -18,8 +19,8 @@ _BATCHES = ("update_config", "rollback_config")
 def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
     """The document as text that ends in a newline, keys sorted.
 
-    JSON is Compose's own answer, with its ways: no models, no empty content of a config, no nested `x-*`, no zeros in
-    ulimits and monitors, `$` doubled in keys.
+    JSON is Compose's own answer, with its ways: no models, no empty network mode or content, no nested `x-*`, no zeros
+    in ulimits and monitors, `$` doubled in keys.
     YAML is what loads again to the same document.
     """
     if fmt == "yaml":
@@ -48,8 +49,7 @@ def _entries(section: dict[str, Any]) -> dict[str, Any]:
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
     """A service, network or volume as Compose's JSON shows it: no `x-*`, and of ulimits and monitors no zeros."""
     shown = {key: value for key, value in entry.items() if key == _KEPT_EXTENSION or not key.startswith("x-")}
-    if shown.get("content") == "":
-        del shown["content"]
+    shown = {key: value for key, value in shown.items() if value != "" or key not in _KEPT_EMPTY}
     if "ulimits" in shown:
         shown["ulimits"] = {name: _without_zeros(limit) for name, limit in shown["ulimits"].items()}
     if "blkio_config" in shown:

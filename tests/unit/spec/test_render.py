@@ -19,6 +19,7 @@ services:
     deploy: {replicas: 1, update_config: {monitor: 0s, parallelism: 0}, rollback_config: {monitor: 5s}}
     configs: [nothing]
     models: [small]
+    network_mode: ""
 configs: {nothing: {content: ""}}
 models: {small: {model: ai/x}}
 x-top: {a: $$}
@@ -38,6 +39,7 @@ def test_json_is_what_compose_prints(loader: Callable[..., Loaded]) -> None:
     assert document["x-top"] == {"a": "$$"}
     assert document["configs"] == {"nothing": {"name": "shop_nothing"}}
     assert "models" not in document
+    assert "network_mode" not in web
     assert sorted(key for key in web if key.startswith("x-")) == ["x-reconcile"]
 
 
