@@ -54,9 +54,12 @@ class Flags:
 
 
 def gather(ctx: click.Context) -> Flags:
-    """The flags of the root command and of this one: later single values win, repeatable ones add up."""
+    """The flags of this command and those above it: later single values win, repeatable ones add up."""
     values: dict[str, Any] = {}
-    for level in filter(None, (ctx.parent, ctx)):
+    levels = [ctx]
+    while levels[0].parent:
+        levels.insert(0, levels[0].parent)
+    for level in levels:
         for name, value in _given(level):
             values[name] = values[name] + value if isinstance(value, tuple) and name in values else value
     return Flags(**values)

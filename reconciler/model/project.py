@@ -9,7 +9,8 @@ from typing import Any, Literal
 JSON = Mapping[str, Any]
 Order = Literal["start-first", "stop-first"]
 DependencyState = Literal["service_started", "service_healthy", "service_completed_successfully"]
-PullPolicy = Literal["always", "missing", "never", "build"]
+PullPolicy = Literal["always", "missing", "never", "build", "timed"]
+Track = Literal["none", "digest", "semver"]
 FailureAction = Literal["pause", "continue", "rollback"]
 DrainMethod = Literal["none", "signal", "exec", "http"]
 Publish = Literal["immediate", "healthy"]
@@ -71,13 +72,46 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Following:
+    """Whether and how a service follows its registry (`x-reconcile.image`); `none`: it runs what is written.
+
+    `range` are the versions that may be followed ("": those above the one written, up to the next major one). Tags that
+    `filter` (a regular expression) does not find are left out; `extract` finds a tag's version in it, as its group
+    `version`, its first group, or all that it matches. A digest is followed once it has been known for `cooldown`
+    seconds, and in minutes that `window` (five fields of cron) matches.
+    """
+
+    track: Track = "none"
+    range: str = ""
+    filter: str = ""
+    extract: str = ""
+    cooldown: float = 0.0
+    window: str = ""
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A key that may have signed a service's image (`x-reconcile.image.verify`): its file, and PEM of it."""
+
+    path: str
+    pem: str
+
+
+@dataclass(frozen=True)
 class Image:
-    """What a service runs: `reference` as written (for a bare build: empty), how to get it, and the build if any."""
+    """What a service runs: `reference` as written (for a bare build: empty), how to get it, and the build if any.
+
+    Under the policy `timed` (`daily`, `weekly`, `every_<d>`) a registry is asked again after `interval` seconds. Where
+    there are `keys`, one of them must have signed the image.
+    """
 
     reference: str
     pull_policy: PullPolicy = "missing"
     build: Build | None = None
     platform: str | None = None
+    interval: float = 0.0
+    following: Following = Following()
+    keys: tuple[PublicKey, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What `reconcile images` and the commands below it do. Imported only when one runs."""

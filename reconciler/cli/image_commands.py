@@ -1,0 +1,31 @@
+"""`reconcile images` and the commands below it. What they do is in `image_actions`, imported when one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from reconciler.cli.commands import reconcile
+from reconciler.cli.help import GroupedGroup
+from reconciler.cli.options import Flags, engine_options, gather, output_options, spec_options
+
+
+@reconcile.group(cls=GroupedGroup, invoke_without_command=True, subcommand_metavar="[COMMAND]")
+@spec_options()
+@engine_options()
+@output_options("text", "json")
+@click.pass_context
+def images(ctx: click.Context, /, **_: Any) -> int:
+    """Show what each service runs, what it could run, and what holds that back."""
+    return 0 if ctx.invoked_subcommand else _run("images", ctx)
+
+
+def _run(name: str, ctx: click.Context) -> int:
+    flags = gather(ctx)
+    ctx.obj.log_level = flags.log_level
+    from reconciler.cli import image_actions
+
+    command: Callable[[Flags], int] = getattr(image_actions, name)
+    return command(flags)
