@@ -128,3 +128,23 @@ class RegistryError(ReconcilerError):
         super().__init__(message, source=source, hint=hint, code=reason)
         self.reason: RegistryReason = reason
         self.retry_at = retry_at
+
+
+SignatureReason = Literal[
+    "SignatureMissing",
+    "SignatureInvalid",
+    "SignatureMismatch",
+    "SignatureUnreadable",
+    "KeyUnusable",
+    "VerifierMissing",
+]
+
+
+class SignatureError(ReconcilerError):
+    """An image has no signature that counts; `reason` says which check failed and is its code."""
+
+    def __init__(
+        self, message: str, *, reason: SignatureReason, source: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, source=source, hint=hint, code=reason)
+        self.reason: SignatureReason = reason

@@ -12,7 +12,6 @@ from reconciler.listeners import Silence
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
-from reconciler.model.observed import RegistryAnswer
 from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.observer import Observer
@@ -82,15 +81,13 @@ def new_engine(projects: tuple[Project, ...], now: float) -> SimulatedEngine:
     return SimulatedEngine(VirtualClock(now), behaviours=assumed_behaviours(projects))
 
 
-def simulate(
-    desired: Desired, observer: Observer, memory: Memory, registry: Mapping[str, RegistryAnswer], now: float
-) -> tuple[Outcome, float]:
+def simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -> tuple[Outcome, float]:
     """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point.
 
     The outcome, and how many seconds its gates, delays and drains took.
     """
     behaviours = assumed_behaviours((desired.project,))
-    engine = SimulatedEngine.seeded(observer.snapshot(registry), VirtualClock(now), behaviours=behaviours)
+    engine = SimulatedEngine.seeded(observer.snapshot({}), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
     made = memory.made
     copy = Observer(

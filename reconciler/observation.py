@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.engine.times import seconds
+from reconciler.images.registry.digests import ConfigDigest, ImageContent, Platform, PlatformDigest, normal_variant
 from reconciler.model import labels
 from reconciler.model.observed import (
     Container,
     Endpoint,
+    EngineInfo,
     Foreign,
     ImageState,
     NetworkState,
@@ -99,6 +101,17 @@ def image_from_row(row: JSON, inspected: JSON | None) -> ImageState:
         config=(inspected or {}).get("Config") or {},
         predicted=bool((inspected or {}).get("Predicted")),
     )
+
+
+def image_content(raw: JSON, engine: EngineInfo) -> ImageContent:
+    """What GET /images/{name}/json says of an image's content: in its id, or with `manifests=1` in its manifests."""
+    platform = Platform(raw.get("Os", ""), raw.get("Architecture", ""), normal_variant(raw))
+    if not engine.snapshotter:
+        return ImageContent(platform, ConfigDigest(raw["Id"]))
+    listed = (item for item in raw.get("Manifests") or () if item.get("Kind") == "image" and item.get("Available"))
+    manifests = frozenset(PlatformDigest(json_value(item, "Descriptor", "digest") or "") for item in listed)
+    indexes = tuple(digest.partition("@")[2] for digest in raw.get("RepoDigests") or ())
+    return ImageContent(platform, None, manifests, indexes)
 
 
 def row_name(row: JSON) -> str:

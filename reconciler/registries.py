@@ -19,7 +19,8 @@ from reconciler.model.references import parse_reference
 
 if TYPE_CHECKING:
     from reconciler.images.registry.client import RegistryClient
-    from reconciler.images.registry.digests import Manifest
+    from reconciler.images.registry.digests import ImageContent, Manifest
+    from reconciler.model.project import PublicKey
 
 _OUT_OF_REACH = {"RegistryUnreachable", "RegistryUntrusted"}
 _Answers = dict[str, RegistryAnswer]
@@ -52,8 +53,8 @@ class Registries:
         if self._client is not None:
             self._client.close()
 
-    def answers(self, references: tuple[str, ...], executor: SessionExecutor) -> dict[str, RegistryAnswer]:
-        """An answer for each reference: one pass."""
+    def answers(self, references: tuple[str, ...], executor: SessionExecutor | None) -> dict[str, RegistryAnswer]:
+        """An answer for each reference: one pass. Without an executor there is no engine to ask."""
         if self._client is None:
             return _through_engine(references, executor)
         found = self._client.resolve(reference for reference in references if self._is_ours(reference))
@@ -62,12 +63,49 @@ class Registries:
         engines = _through_engine(beyond, executor)
         return ours | {reference: _either(ours.get(reference), engines[reference]) for reference in beyond}
 
+    def tags(self, reference: str) -> tuple[str, ...] | RegistryError:
+        """The tags of the reference's repository, or why they are not known; the engine cannot be asked for them."""
+        if self._client is None or not self._is_ours(reference):
+            return RegistryError(
+                "only a registry that this machine reaches can be asked for its tags",
+                reason="RegistryUnreachable",
+                source=reference,
+                hint="write the tag, and leave track: none",
+            )
+        try:
+            return self._client.tags(reference)
+        except RegistryError as error:
+            return error
+
+    def is_same(self, reference: str, digest: str, image: ImageContent) -> bool:
+        """Whether the image that the reference's repository has under that index digest is the local one.
+
+        False where that cannot be told: the one is then taken for another.
+        """
+        if self._client is None or not self._is_ours(reference):
+            return False
+        from reconciler.images.registry.sameness import is_same
+
+        try:
+            return is_same(self._client, parse_reference(reference).repository, digest, image)
+        except RegistryError:
+            return False
+
+    def check_signature(self, reference: str, digest: str, keys: tuple[PublicKey, ...]) -> None:
+        """RegistryError or SignatureError where none of the keys is known to have signed that digest."""
+        from reconciler.images.verify.verifier import verify
+
+        if self._client is not None:
+            verify(self._client, reference, digest, keys)
+
     def _is_ours(self, reference: str) -> bool:
         """Whether our client and the engine mean the same registry by it."""
         return self._engine_is_here or not is_loopback(parse_reference(reference).repository.partition("/")[0])
 
 
-def _through_engine(references: tuple[str, ...], executor: SessionExecutor) -> _Answers:
+def _through_engine(references: tuple[str, ...], executor: SessionExecutor | None) -> _Answers:
+    if executor is None:
+        return dict.fromkeys(references, RegistryAnswer(error="there is none"))
     return dict(zip(references, executor.gather(_from_engine, references), strict=True))
 
 

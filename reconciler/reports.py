@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import get_args
 
 from reconciler.controller import Outcome
+from reconciler.errors import SignatureReason
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
-from reconciler.model.desired import Desired
+from reconciler.model.desired import UNCHECKED, Desired
 from reconciler.model.observed import Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Project
 from reconciler.model.report import Adoption, ProjectReport
 from reconciler.model.step import Condition, Step
 
-GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed"}
+GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed", UNCHECKED, *get_args(SignatureReason)}
 KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Self
 
@@ -18,17 +19,17 @@ from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.history import Explanation, RolloutRecord, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
-from reconciler.model.observed import Observed, RegistryAnswer
-from reconciler.model.project import Notice, Project
+from reconciler.model.observed import Observed
+from reconciler.model.project import Notice, Project, Service
 from reconciler.model.report import Adoption, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
 from reconciler.planner.adoption import adopted, candidates, moved, summary
-from reconciler.planner.images import registry_questions
 from reconciler.planner.plan import plan
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
 from reconciler.reports import adoption_notices, forecast_report, outcome_report
+from reconciler.resolving import Resolution, Resolver
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
@@ -44,6 +45,7 @@ class Forecast:
     observer: Observer
     memory: Memory
     first: Step
+    resolution: Resolution
 
 
 Lock = Callable[[str, str], AbstractContextManager[None]]
@@ -89,6 +91,7 @@ class Session:
         self._instance = instance
         self._store = store
         self._registries = registries or Registries(None)
+        self._resolver = Resolver(self._registries, executor, executor.now, datetime.now().astimezone().tzinfo or UTC)
         self._triggers: dict[str, Trigger] = {}
         self._by_hand: set[str] = set()
         self._projects: dict[str, ProjectStore] = {}
@@ -104,19 +107,26 @@ class Session:
         self._engine.close()
 
     def forecast(
-        self, project: Project, *, max_unavailable: int | None = None, deep: bool = False, adopt: bool = False
+        self,
+        project: Project,
+        *,
+        max_unavailable: int | None = None,
+        deep: bool = False,
+        adopt: bool = False,
+        also: Callable[[Service], bool] = lambda _: False,
     ) -> Forecast:
         """Run the loop on a simulated engine seeded with what the real one runs now, to its fixed point.
 
         `deep` looks at every writable layer, else only at those whose changes replace their replica. `adopt` takes over
-        what `docker compose` made of the project: in the forecast's memory, which nothing keeps yet.
+        what `docker compose` made of the project: in the forecast's memory, which nothing keeps yet. `also` is that of
+        `Resolver.resolve`.
         """
         now, memory = self._executor.now, self._remembered(project)
         observer = self._observe(project, memory, deep=deep)
-        questions = registry_questions(project, observer.observed().images)
-        registry = self._registries.answers(questions, self._executor)
+        resolution = self._resolver.resolve(project.services, observer.observed(), memory, also)
+        memory, targets = resolution.memory, resolution.targets
         desired = Desired(
-            project, self._instance, self._info.id, registry, project.prune, max_unavailable=max_unavailable
+            project, self._instance, self._info.id, targets, project.prune, max_unavailable=max_unavailable
         )
         memory, adoption, notices = self._adopt(desired, observer, memory) if adopt else (memory, Adoption(), ())
         observed = observer.observed()
@@ -124,11 +134,11 @@ class Session:
         first = plan(desired, observed, memory, now())
         outcome, seconds = Outcome(first, memory), 0.0
         if not first.empty:
-            outcome, seconds = _simulate(desired, observer, memory, registry, now())
+            outcome, seconds = _simulate(desired, observer, memory, now())
         quarantined = {service for service, _ in memory.quarantined} | {item.service for item in first.failures}
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
         report = replace(report, adoption=adoption, notices=(*notices, *report.notices))
-        return Forecast(report, desired, observer, memory, first)
+        return Forecast(report, desired, observer, memory, first, resolution)
 
     def status(self, project: Project, *, deep: bool = False) -> ProjectReport:
         """What runs, judged by one pass of the planner."""
@@ -150,6 +160,7 @@ class Session:
         with self._lock(self._info.id, project.name):
             forecast = self.forecast(project, max_unavailable=max_unavailable, adopt=adopt)
             on_plan(forecast.report)
+            self._keep_sightings(project, forecast.memory)
             if not forecast.report.converges:
                 return replace(forecast.report, operations=())
             if forecast.first.empty and not forecast.first.failures:
@@ -233,6 +244,11 @@ class Session:
             return succeeded
         failures = outcome.failures if outcome else report.failures
         return all(item.service in sent for item in conditions) and all(item.service in sent for item in failures)
+
+    def _keep_sightings(self, project: Project, memory: Memory) -> None:
+        """Remember what registries said, whether or not anything comes of it: cooldowns begin with it."""
+        kept = self._kept(project.name)
+        kept.save(replace(kept.load(), sightings=memory.sightings, verified=memory.verified))
 
     def _learn(self, forecast: Forecast) -> None:
         """Keep what a pass over a project that needs nothing shows: definitions that hold, rollouts that ended."""
@@ -328,9 +344,7 @@ def _numbered(kept: ProjectStore, stable: Stable) -> Stable:
     return replace(stable, revision=max(same, default=stable.revision))
 
 
-def _simulate(
-    desired: Desired, observer: Observer, memory: Memory, registry: dict[str, RegistryAnswer], now: float
-) -> tuple[Outcome, float]:
+def _simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -> tuple[Outcome, float]:
     from reconciler.forecast import simulate
 
-    return simulate(desired, observer, memory, registry, now)
+    return simulate(desired, observer, memory, now)

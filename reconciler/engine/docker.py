@@ -46,6 +46,8 @@ _EVENTS = (
     "health_status",
 )
 _FORBIDDEN = 403
+_LISTS_MANIFESTS = "1.48"
+_SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 _MISSING = frozenset({404})
 _LIVE = frozenset({"running", "paused"})
 _NOT_RUNNING = frozenset({404, 409})
@@ -78,6 +80,7 @@ def _introduce(target: Target) -> EngineInfo:
             seconds(about["SystemTime"]) - between if about.get("SystemTime") else 0.0,
             bool(about.get("SwapLimit")),
             shares_files(target, about),
+            _SNAPSHOTTER in (about.get("DriverStatus") or []),
         )
     finally:
         transport.close()
@@ -132,8 +135,9 @@ class DockerEngine:
         return list(self._transport.json("/images/json"))
 
     def inspect_image(self, image: str) -> dict[str, Any]:
-        """GET /images/{name}/json."""
-        return dict(self._transport.json(f"/images/{_reference(image)}/json", what=image))
+        """GET /images/{name}/json, with the manifests where the engine can list them (API 1.48)."""
+        query = {"manifests": "1"} if self._info.supports(_LISTS_MANIFESTS) else {}
+        return dict(self._transport.json(f"/images/{_reference(image)}/json", query=query, what=image))
 
     def registry_digest(self, reference: str) -> str:
         """GET /distribution/{name}/json, asked by the engine with the user's own registry credentials."""

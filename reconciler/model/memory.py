@@ -71,6 +71,20 @@ class Restarts:
 
 
 @dataclass(frozen=True)
+class Sighting:
+    """What a registry had under a reference when it was asked last (`asked_at`), and since when we know it (`since`).
+
+    Times are the engine's. `same_as` is the id of a local image that is the same on the engine's platform ("" where
+    none was found to be): known for as long as there is that image.
+    """
+
+    digest: str
+    since: float
+    asked_at: float
+    same_as: str = ""
+
+
+@dataclass(frozen=True)
 class Memory:
     """What the engine cannot tell.
 
@@ -95,6 +109,8 @@ class Memory:
       container that came up, the paths that it had changed by then.
     - `adopted`: the labels that a container would have if we had made it, by the id of one that was taken over from
       `docker compose`; `adopted_networks`: the ids of the networks that were.
+    - `sightings`: by reference, what registries had; `verified`: when the signature of a digest was found good, by
+      `<repository>@<digest> <the keys' fingerprint>`.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
@@ -115,6 +131,8 @@ class Memory:
     baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     adopted: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     adopted_networks: frozenset[str] = frozenset()
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    verified: Mapping[str, float] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept, and ends what it was for."""

@@ -16,7 +16,8 @@ class EngineInfo:
 
     `clock_offset` is how many seconds its clock is ahead of this machine's: what it says of time is compared with its
     own time only. `swap_limited` says that it can limit swap: one that cannot writes every `MemorySwap` as -1.
-    `shares_files` says that its paths are this machine's, as this program sees them.
+    `shares_files` says that its paths are this machine's, as this program sees them. `snapshotter` says that it keeps
+    images in containerd's store, where an image's id is not its configuration's digest.
     """
 
     name: str
@@ -26,6 +27,7 @@ class EngineInfo:
     clock_offset: float = field(default=0.0, compare=False)
     swap_limited: bool = False
     shares_files: bool = field(default=False, compare=False)
+    snapshotter: bool = False
 
     def supports(self, api: str) -> bool:
         """Whether the negotiated API is at least `api`."""

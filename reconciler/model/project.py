@@ -98,11 +98,25 @@ class PublicKey:
 
 
 @dataclass(frozen=True)
+class Pin:
+    """What `reconcile.lock` says that a service runs: `name:tag`, the index digest, when and by which policy chosen.
+
+    `at` is in seconds since the epoch; `source` is the `file:line` of the entry.
+    """
+
+    reference: str
+    digest: str
+    at: float
+    policy: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Image:
     """What a service runs: `reference` as written (for a bare build: empty), how to get it, and the build if any.
 
     Under the policy `timed` (`daily`, `weekly`, `every_<d>`) a registry is asked again after `interval` seconds. Where
-    there are `keys`, one of them must have signed the image.
+    there are `keys`, one of them must have signed the image. A `pin` says what to run, whatever else is written.
     """
 
     reference: str
@@ -112,6 +126,7 @@ class Image:
     interval: float = 0.0
     following: Following = Following()
     keys: tuple[PublicKey, ...] = ()
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from reconciler.model.observed import Container, Observed, json_value
 from reconciler.model.operation import Difference
 from reconciler.model.project import Content, Service
 from reconciler.model.redaction import redact
+from reconciler.model.references import parse_reference
 from reconciler.planner.composed import is_leftover, was_adopted
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import left_behind
@@ -133,11 +134,19 @@ def _image_difference(view: View, previous: Container) -> list[Difference]:
     service = view.service
     field = "build" if service.image.build else "image"
     source = service.source(field)
-    before, after = previous.labels.get(labels.IMAGE, previous.image), view.image.reference
+    before, after = _ran(view, previous), view.image.reference
     if before != after:
-        return [Difference(field, redact(field, before), redact(field, after), source)]
-    reason = "the build context changed" if service.image.build else "the tag names another image now"
+        return [Difference(field, redact(field, before), redact(field, after), source, view.image.why)]
+    moved = view.image.why or "the tag names another image now"
+    reason = "the build context changed" if service.image.build else moved
     return [Difference(field, _short(before, previous.image_id), _short(after, view.image.image.id), source, reason)]
+
+
+def _ran(view: View, previous: Container) -> str:
+    """The reference that a container was made of: as written, but where a version is followed instead."""
+    made_of = parse_reference(previous.image)
+    followed = view.service.image.following.track == "semver" and made_of.tag and made_of.digest
+    return made_of.tagged if followed else previous.labels.get(labels.IMAGE, previous.image)
 
 
 def _short(reference: str, image_id: str) -> str:

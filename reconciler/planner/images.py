@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reconciler.model.desired import Desired
+from reconciler.model.desired import Desired, Target
+from reconciler.model.local_images import local_image, repository_digest, with_digest
 from reconciler.model.memory import Stable
-from reconciler.model.observed import ImageState, Observed, RegistryAnswer
+from reconciler.model.observed import ImageState, Observed
 from reconciler.model.operation import Difference, Kind, Operation
-from reconciler.model.project import Image, Project, Service
+from reconciler.model.project import Image, Service
 from reconciler.model.references import Reference, parse_reference
 
 
@@ -19,7 +20,7 @@ class BoundImage:
     """A service's image: `ready` with an id and a reference to create from, or `needs` an operation, or `error`.
 
     `digest` is what stands in the label: the registry digest where there is one, else the image id. `reason` is the
-    registry's, for the message or the warning.
+    registry's, for the message or the warning. `why` says who chose this image, where it is not the one written.
     """
 
     state: Literal["ready", "needs", "error"]
@@ -31,40 +32,25 @@ class BoundImage:
     message: str = ""
     warning: str = ""
     reason: str = ""
-
-
-def registry_questions(project: Project, images: tuple[ImageState, ...]) -> tuple[str, ...]:
-    """The references to ask registries for before planning: of services that run, not local or to be refreshed."""
-    wanted = {
-        service.image.reference
-        for service in project.services
-        if service.image.build is None
-        and service.replicas
-        and (
-            service.image.pull_policy == "always"
-            or (
-                service.image.pull_policy == "missing"
-                and _local(parse_reference(service.image.reference), images) is None
-            )
-        )
-    }
-    return tuple(sorted(wanted))
+    why: str = ""
 
 
 def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundImage:
-    """What this service's containers are created from, given what is local and what the registry said."""
+    """What this service's containers are created from, given what is local and what was decided before."""
     if service.image.build is not None:
         return _bind_build(service, desired, observed)
-    answer = desired.registry.get(service.image.reference, RegistryAnswer())
-    reference = parse_reference(service.image.reference)
-    local = _local(reference, observed.images)
-    if answer.digest:
-        return _bind_digest(service, desired, observed, reference, answer.digest)
+    target = desired.targets.get(service.name, Target(service.image.reference))
+    reference = parse_reference(target.reference)
+    if target.refused:
+        return BoundImage("error", target.reference, message=target.error, reason=target.reason)
+    if target.digest:
+        return _bind_digest(service, desired, observed, target, target.digest)
+    local = local_image(reference, observed.images)
     if local is None:
-        message, reason = _why_missing(service.image, answer), answer.reason
-        return BoundImage("error", service.image.reference, message=message, reason=reason)
-    warning = f"the local image is used, as no registry said what is newest: {answer.error}" if answer.error else ""
-    return replace(_ready(service.image.reference, reference, local), warning=warning, reason=answer.reason)
+        message = _why_missing(service.image, target)
+        return BoundImage("error", target.reference, message=message, reason=target.reason)
+    warning = f"the local image is used, as no registry said what is newest: {target.error}" if target.error else ""
+    return replace(_ready(target.reference, reference, local), warning=warning, reason=target.reason)
 
 
 def bind_stable(stable: Stable, observed: Observed) -> BoundImage:
@@ -105,56 +91,47 @@ def _bind_build(service: Service, desired: Desired, observed: Observed) -> Bound
     return BoundImage("needs", written, operation=operation)
 
 
-def _bind_digest(
-    service: Service, desired: Desired, observed: Observed, reference: Reference, digest: str
-) -> BoundImage:
+def _bind_digest(service: Service, desired: Desired, observed: Observed, target: Target, digest: str) -> BoundImage:
+    reference = parse_reference(target.reference)
     pinned = f"{reference.repository}@{digest}"
-    present = next((image for image in observed.images if pinned in image.digests or image.id == digest), None)
-    written = service.image.reference
+    same = next((image for image in observed.images if image.id == target.same_as), None)
+    present = with_digest(reference.repository, digest, observed.images) or same
     if present is None:
-        cause = Difference("image", None, reference.pinned(digest), service.source("image"), _why_pull(service.image))
+        cause = Difference("image", None, reference.pinned(digest), service.source("image"), _why_pull(target))
         payload = {"reference": pinned, "platform": service.image.platform}
-        return BoundImage(
-            "needs", written, operation=_operation("image.pull", pinned, desired, service, cause, payload)
-        )
-    if reference.digest is None and reference.tagged not in present.tags:
+        operation = _operation("image.pull", pinned, desired, service, cause, payload)
+        return BoundImage("needs", target.reference, operation=operation, why=target.why)
+    if reference.digest is None and reference.tagged not in present.tags and not target.held:
+        source = pinned if present is not same else present.id
         cause = Difference("image", None, reference.tagged, service.source("image"), "names the pulled image locally")
-        payload = {"image": pinned, "repository": reference.repository, "tag": reference.tag or "latest"}
+        payload = {"image": source, "repository": reference.repository, "tag": reference.tag or "latest"}
         operation = _operation("image.tag", reference.tagged, desired, service, cause, payload)
-        return BoundImage("needs", written, operation=operation)
-    return BoundImage("ready", written, present, reference.pinned(digest), digest)
+        return BoundImage("needs", target.reference, operation=operation)
+    found = _ready(target.reference, reference, present) if present is same else None
+    bound = found or BoundImage("ready", target.reference, present, reference.pinned(digest), digest)
+    return replace(bound, warning=_not_asked(target), reason=target.reason, why=target.why)
 
 
 def _ready(written: str, reference: Reference, local: ImageState) -> BoundImage:
-    digest = reference.digest or _repository_digest(reference.repository, local)
+    digest = reference.digest or repository_digest(reference.repository, local)
     if digest is None:
         return BoundImage("ready", written, local, local.id, local.id)
     return BoundImage("ready", written, local, reference.pinned(digest), digest)
 
 
-def _repository_digest(repository: str, image: ImageState) -> str | None:
-    found = sorted(digest.partition("@")[2] for digest in image.digests if digest.partition("@")[0] == repository)
-    return found[0] if found else None
-
-
-def _local(reference: Reference, images: tuple[ImageState, ...]) -> ImageState | None:
-    if reference.repository == "sha256" and reference.tag:
-        return next((image for image in images if image.id.removeprefix("sha256:").startswith(reference.tag)), None)
-    if reference.digest:
-        pinned = f"{reference.repository}@{reference.digest}"
-        return next((image for image in images if pinned in image.digests), None)
-    return next((image for image in images if reference.tagged in image.tags), None)
-
-
-def _why_missing(image: Image, answer: RegistryAnswer) -> str:
+def _why_missing(image: Image, target: Target) -> str:
     if image.pull_policy == "never":
         return f"image {image.reference} is not on the engine and pull_policy is never"
-    reason = answer.error or "its registry was not asked"
+    reason = target.error or "its registry was not asked"
     return f"image {image.reference} is not on the engine and cannot be pulled: {reason}"
 
 
-def _why_pull(image: Image) -> str:
-    return "the registry has another digest" if image.pull_policy == "always" else "not on the engine yet"
+def _not_asked(target: Target) -> str:
+    return f"what runs is kept, as no registry said what is newest: {target.error}" if target.error else ""
+
+
+def _why_pull(target: Target) -> str:
+    return target.why or "not on the engine yet"
 
 
 def _operation(

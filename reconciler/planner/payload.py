@@ -123,7 +123,7 @@ def replica_labels(
         labels.SERVICE: service.name,
         labels.SLOT: str(slot),
         labels.SPEC_HASH: desired_hash,
-        labels.IMAGE: image.reference,
+        labels.IMAGE: service.image.reference or image.reference,
         labels.DIGEST: image.digest,
         labels.ROLLOUT: rollout,
         **({labels.NAME: service.container_name} if service.container_name else {}),

@@ -57,9 +57,19 @@ def _plan_service(context: Context, view: View) -> str:
     if view.image.warning:
         code, text = view.image.reason or "Registry", f"{view.service.name}: {view.image.warning}"
         context.draft.notice(code, text, view.service.source("image"))
+    _tell_refused(context, view)
     missing = paths_missing(context, view) or resources_missing(context, view.service)
     blocked = in_the_way(context, view) if view.desired_hash else ""
     return roll(context, view, blocked or missing)
+
+
+def _tell_refused(context: Context, view: View) -> None:
+    """A newer image that somebody has to look at: what runs is kept, and the service is not in sync."""
+    target = context.desired.targets.get(view.service.name)
+    for held in target.held if target else ():
+        if held.reason:
+            source = view.service.source("x-reconcile.image.verify")
+            context.draft.stall(held.reason, f"{held.reference}: {held.message}", view.service.name, source)
 
 
 def _name_a_deadlock(context: Context, waits: dict[str, str]) -> None:

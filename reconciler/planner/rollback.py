@@ -47,17 +47,19 @@ def _as_found(service: Service, container: Container) -> Stable:
     if not container.id.startswith(container.config.get("Hostname") or "-"):
         own["Hostname"] = container.config.get("Hostname")
     user_labels = {name: value for name, value in container.labels.items() if not labels.is_reserved(name)}
+    reference = container.labels.get(labels.IMAGE, container.image)
     found = replace(
         service,
         container={**own, "Labels": user_labels, "HostConfig": host_config(container)},
         networks=tuple(_attachment(service, container, name) for name in _in_order(container)),
         container_name=container.labels.get(labels.NAME),
+        image=replace(service.image, reference=reference),
     )
     return Stable(
         found,
         container.labels.get(labels.SPEC_HASH, ""),
         container.image_id,
-        container.labels.get(labels.IMAGE, container.image),
+        reference,
         container.labels.get(labels.DIGEST, ""),
         container.image,
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.model import labels
-from reconciler.model.desired import Desired
+from reconciler.model.desired import Desired, Target
 from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Container, Endpoint, EngineInfo, Foreign, ImageState, Observed, RegistryAnswer
 from reconciler.model.project import Image, Project, Rollout, Service
@@ -32,8 +32,13 @@ def project(*services: Service, **changes: Any) -> Project:
 
 
 def desired(*services: Service, registry: dict[str, RegistryAnswer] | None = None, **changes: Any) -> Desired:
-    """What is wanted: these services."""
-    return Desired(project(*services, **changes), registry=registry or {})
+    """What is wanted: these services, of which registries said that."""
+    answers = {item.name: (registry or {}).get(item.image.reference, RegistryAnswer()) for item in services}
+    targets = {
+        item.name: Target(item.image.reference, answer.digest, error=answer.error or "", reason=answer.reason)
+        for item, answer in ((item, answers[item.name]) for item in services)
+    }
+    return Desired(project(*services, **changes), targets=targets)
 
 
 def container(of: str = "web", slot: int = 1, **changes: Any) -> Container:

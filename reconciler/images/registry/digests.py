@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _FORM = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
@@ -58,6 +60,29 @@ class PlatformManifest:
 
     digest: PlatformDigest
     platform: Platform | None
+
+
+@dataclass(frozen=True)
+class ImageContent:
+    """A local image: its platform, and the digests by which its content is known.
+
+    On an engine with a graph driver that is the `config`; on one with the containerd image store they are `manifests`
+    (GET /images/{name}/json?manifests=1, API 1.48), else `indexes`: what the repository had when it was pulled.
+    """
+
+    platform: Platform
+    config: ConfigDigest | None = None
+    manifests: frozenset[PlatformDigest] = frozenset()
+    indexes: tuple[str, ...] = ()
+
+
+def normal_variant(platform: Mapping[str, Any]) -> str:
+    """The variant of a platform (`architecture`, `variant`, in either case): arm64 has but one."""
+    found = {
+        key.lower(): str(value or "") for key, value in platform.items() if key.lower() in {"architecture", "variant"}
+    }
+    same = (found.get("architecture"), found.get("variant")) == ("arm64", "v8")
+    return "" if same else found.get("variant", "")
 
 
 def is_digest(text: str) -> bool:

@@ -14,6 +14,7 @@ from reconciler.images.registry.digests import (
     PlatformDigest,
     PlatformManifest,
     is_digest,
+    normal_variant,
 )
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -77,9 +78,7 @@ def _platform(entry: Mapping[str, Any]) -> Platform | None:
     said = entry.get("platform")
     if not isinstance(said, dict):
         return None
-    system, architecture, variant = (str(said.get(key) or "") for key in ("os", "architecture", "variant"))
-    same = (architecture, variant) == ("arm64", "v8")
-    return Platform(system, architecture, "" if same else variant)
+    return Platform(str(said.get("os") or ""), str(said.get("architecture") or ""), normal_variant(said))
 
 
 def _shown(text: str) -> str:

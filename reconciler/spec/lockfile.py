@@ -1,0 +1,152 @@
+"""`reconcile.lock`: which digest each service of the projects in a folder runs. Read and written as YAML, sorted.
+
+One file for a folder: the projects whose working directory it is stand in it by name. It is written by `reconcile
+images lock`, to be committed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import SpecError
+from reconciler.model.project import Notice, Pin, Project, Service
+from reconciler.model.references import parse_reference
+from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.nodes import Mark, Table, kind_of, shown, source_text
+from reconciler.spec.yaml_nodes import MAX_BYTES, read_documents
+
+FILE_NAME = "reconcile.lock"
+_VERSION = "1"
+_KEYS = ("reference", "resolved", "digest", "at", "policy")
+_OPTIONAL = {"resolved"}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_HEAD = """\
+# Which image each service runs. Written by `reconcile images lock`: commit it, and move what it says with
+# `reconcile images lock --update [SERVICE]`.
+"""
+_HINT = "write it with reconcile images lock"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the lock says of one service: the reference as the spec had it then, and the pin."""
+
+    reference: str
+    pin: Pin
+
+
+Entries = Mapping[str, Entry]
+Lock = Mapping[str, Entries]
+
+
+def read_lock(folder: str, cwd: str) -> Lock:
+    """The entries by project and service, {} where the folder has no lock. SpecError where it cannot be read."""
+    path = Path(folder, FILE_NAME)
+    if not path.exists():
+        return {}
+    name = display_path(str(path), cwd)
+    documents = read_documents(read_bytes(str(path), MAX_BYTES, what="the lock", source=name), name)
+    if not documents:
+        raise SpecError("the lock is empty", source=name, hint=_HINT, code="LockInvalid")
+    top = _table(documents[0].value, name, "the lock")
+    if str(top.get("version")) != _VERSION:
+        raise _invalid(top, "version", name, f"is of version {shown(str(top.get('version')))}, and this program's is 1")
+    projects = _table(top.get("projects", Table()), name, "projects")
+    return {project: _entries(_table(found, name, project), name) for project, found in projects.items()}
+
+
+def render_lock(lock: Lock) -> str:
+    """The lock as text: the same entries give the same bytes."""
+    import yaml
+
+    projects = {
+        project: {name: _row(entry) for name, entry in sorted(entries.items())}
+        for project, entries in sorted(lock.items())
+        if entries
+    }
+    document = {"version": int(_VERSION), "projects": projects}
+    return _HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def with_pins(project: Project, lock: Lock) -> Project:
+    """The project with the pins of its services; one that does not fit any more is told and does not hold."""
+    entries = lock.get(project.name)
+    if entries is None:
+        return project
+    services = tuple(_with_pin(service, entries) for service in project.services)
+    stale = tuple(_stale(service, entries) for service in project.services if is_stale(service, entries))
+    return replace(project, services=services, notices=(*project.notices, *stale))
+
+
+def can_be_pinned(service: Service) -> bool:
+    """Whether there is a tag to pin: no build, and no digest in the spec itself."""
+    return service.image.build is None and parse_reference(service.image.reference).digest is None
+
+
+def is_stale(service: Service, entries: Entries) -> bool:
+    """Whether the lock says nothing of a service, or of another reference than the spec has now."""
+    entry = entries.get(service.name)
+    return can_be_pinned(service) and (entry is None or entry.reference != service.image.reference)
+
+
+def _with_pin(service: Service, entries: Entries) -> Service:
+    if not can_be_pinned(service) or is_stale(service, entries):
+        return service
+    return replace(service, image=replace(service.image, pin=entries[service.name].pin))
+
+
+def _stale(service: Service, entries: Entries) -> Notice:
+    entry, written = entries.get(service.name), service.image.reference
+    says = f"pins {entry.reference}, and the spec says {written}" if entry else "does not pin it"
+    todo = f"run reconcile images lock --update {service.name}" if entry else "run reconcile images lock"
+    return Notice("LockStale", f"{service.name}: {FILE_NAME} {says}: {todo}", service.source("image"))
+
+
+def _row(entry: Entry) -> dict[str, str]:
+    pin = entry.pin
+    resolved = {"resolved": pin.reference} if pin.reference != entry.reference else {}
+    at = f"{datetime.fromtimestamp(pin.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return {"reference": entry.reference, **resolved, "digest": pin.digest, "at": at, "policy": pin.policy}
+
+
+def _entries(found: Table, file: str) -> dict[str, Entry]:
+    return {name: _entry(_table(row, file, name), file, source_text(found.mark(name))) for name, row in found.items()}
+
+
+def _entry(row: Table, file: str, source: str) -> Entry:
+    unknown = next((key for key in row if key not in _KEYS), None)
+    if unknown:
+        raise _invalid(row, unknown, file, f"has a key {shown(unknown)}, which it knows not")
+    missing = next((key for key in _KEYS if key not in row and key not in _OPTIONAL), None)
+    if missing:
+        raise SpecError(f"the lock's entry has no {missing}", source=source, hint=_HINT, code="LockInvalid")
+    texts = {key: str(value) for key, value in row.items()}
+    if not _DIGEST.fullmatch(texts["digest"]):
+        raise _invalid(row, "digest", file, f"says {shown(texts['digest'])}, which is no digest")
+    reference, resolved = texts["reference"], texts.get("resolved", texts["reference"])
+    if parse_reference(resolved).repository != parse_reference(reference).repository:
+        raise _invalid(row, "resolved", file, f"resolves {shown(reference)} to another repository")
+    return Entry(reference, Pin(resolved, texts["digest"], _moment(row, file), texts["policy"], source))
+
+
+def _moment(row: Table, file: str) -> float:
+    try:
+        return datetime.fromisoformat(str(row["at"])).timestamp()
+    except ValueError as error:
+        raise _invalid(row, "at", file, f"says {shown(str(row['at']))}, which is no time") from error
+
+
+def _table(value: Any, file: str, what: str) -> Table:
+    if isinstance(value, Table):
+        return value
+    raise SpecError(f"{what} has to be a mapping, and is {kind_of(value)}", source=file, hint=_HINT, code="LockInvalid")
+
+
+def _invalid(table: Table, key: str, file: str, message: str) -> SpecError:
+    mark: Mark = table.mark(key)
+    return SpecError(f"the lock {message}", source=source_text(mark) or file, hint=_HINT, code="LockInvalid")
