@@ -1,17 +1,19 @@
-"""Asks registries what they have: digests by HEAD, which costs nobody's quota, and manifests by GET where needed.
+"""Asks registries what they have: digests by HEAD, which costs nobody's quota; manifests, blobs and lists by GET.
 
-OCI distribution specification, "Pulling manifests". Called by `registries`; the planner never sees it.
+OCI distribution specification, "Pulling manifests", "Pulling blobs", "Listing Tags", "Listing Referrers". Called by
+`registries` and `images.verify`; the planner never sees it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Self
+from typing import Self, TypeVar
+from urllib.parse import quote
 
 from reconciler.errors import RegistryError
+from reconciler.images.registry.asking import Asking
 from reconciler.images.registry.credentials import Credentials, Lookup
 from reconciler.images.registry.digests import (
     ConfigDigest,
@@ -23,18 +25,27 @@ from reconciler.images.registry.digests import (
     is_digest,
     sha256,
 )
-from reconciler.images.registry.documents import ACCEPT, bad_answer, config_of, media_type_of, platforms_of, read
+from reconciler.images.registry.documents import (
+    ACCEPT,
+    OCI_INDEX,
+    bad_answer,
+    config_of,
+    media_type_of,
+    platforms_of,
+    read,
+)
+from reconciler.images.registry.listing import PAGE, Descriptor, descriptors_in, next_page, referrers_tag, tags_in
 from reconciler.images.registry.names import Location, locate
-from reconciler.images.registry.pacing import Pacing
-from reconciler.images.registry.settings import DOCKER_CERTIFICATES, Settings
-from reconciler.images.registry.tokens import Tokens, unauthorized
-from reconciler.images.registry.wire import Answer, Request, Wire
+from reconciler.images.registry.passes import Question, answers
+from reconciler.images.registry.settings import Settings
+from reconciler.images.registry.wire import OK, Answer, Request
 
 Resolved = dict[str, Manifest | RegistryError]
+Tags = tuple[str, ...]
+_Entry = TypeVar("_Entry")
 
 _DIGEST = "Docker-Content-Digest"
-_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 400, 401, 403, 404, 429
-_FIRST_SERVER_ERROR = 500
+_NO_REFERRERS = {400, 404, 405, 406}
 
 
 class RegistryClient:
@@ -49,9 +60,7 @@ class RegistryClient:
     ) -> None:
         self._settings = settings or Settings()
         self._credentials = Credentials(credentials)
-        self._wire = Wire(self._settings)
-        self._pacing = Pacing(clock)
-        self._tokens = Tokens(self._paced, self._credentials, clock)
+        self._asking = Asking(self._credentials, self._settings, clock)
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -63,7 +72,7 @@ class RegistryClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.close()
+        self._asking.close()
 
     def resolve(self, references: Iterable[str]) -> Resolved:
         """What each reference names now, or why that is not known: one pass.
@@ -71,16 +80,15 @@ class RegistryClient:
         A reference is asked for once, however it is spelled; hosts in parallel, each by a few connections.
         """
         self._credentials.forget()
-        found: Resolved = {}
-        places: dict[Location, list[str]] = {}
-        for reference in dict.fromkeys(references):
-            try:
-                places.setdefault(locate(reference), []).append(reference)
-            except RegistryError as error:
-                found[reference] = error
-        for place, answer in self._asked(list(places)):
-            found.update(dict.fromkeys(places[place], answer))
-        return found
+        return answers(references, Question(self._head, key=str), self._settings)
+
+    def all_tags(self, references: Iterable[str]) -> dict[str, Tags | RegistryError]:
+        """The tags of each reference's repository, or why they are not known: in the pass that `resolve` began.
+
+        A repository is asked once, however many references name it; hosts in parallel, each by a few connections.
+        """
+        question = Question(self._tags, key=lambda place: f"{place.host}/{place.repository}")
+        return answers(references, question, self._settings)
 
     def digest(self, reference: str) -> Manifest:
         """What the reference names now: its digest and media type, without the content."""
@@ -103,25 +111,36 @@ class RegistryClient:
         place = replace(locate(reference), reference=platform.value)
         return config_of(self._get(place), str(place))
 
-    def _asked(self, places: list[Location]) -> list[tuple[Location, Manifest | RegistryError]]:
-        lanes = _lanes(places, self._settings.connections)
-        workers = min(len(lanes), self._settings.hosts_at_once * self._settings.connections)
-        if not lanes:
-            return []
-        with ThreadPoolExecutor(workers, thread_name_prefix="registry") as pool:
-            return [pair for answers in pool.map(self._lane, lanes) for pair in answers]
+    def tags(self, reference: str) -> Tags:
+        """All tags of the reference's repository, in the registry's order."""
+        return self._tags(locate(reference))
 
-    def _lane(self, places: list[Location]) -> list[tuple[Location, Manifest | RegistryError]]:
-        return [(place, self._answer(place)) for place in places]
+    def blob(self, reference: str, digest: str, limit: int) -> bytes:
+        """The blob of the reference's repository, verified; RegistryError where it has more than `limit` bytes."""
+        place = replace(locate(reference), reference=digest)
+        if not place.pinned:
+            raise bad_answer("a blob has a digest that cannot be verified", str(place))
+        request = self._asking.request("GET", place, place.below(f"blobs/{digest}"), "*/*", limit)
+        content = self._asking.found(request, place).content
+        if digest_like(digest, content) != digest:
+            raise bad_answer("the blob's content does not have the digest that it should have", str(place))
+        return content
 
-    def _answer(self, place: Location) -> Manifest | RegistryError:
-        try:
-            return self._head(place)
-        except RegistryError as error:
-            return error
+    def referrers(self, reference: str, digest: str, artifact_type: str) -> tuple[Descriptor, ...]:
+        """What of that type refers to that digest in the reference's repository, in the registry's order.
+
+        A registry without the referrers API is asked for the tag that stands in for it. () where there is nothing.
+        """
+        place = replace(locate(reference), reference=digest)
+        if not place.pinned:
+            raise bad_answer("referrers are asked for by a digest that cannot be verified", str(place))
+        found = self._referrers(place, artifact_type)
+        if found is None:
+            found = self._tagged_referrers(replace(place, reference=referrers_tag(digest)))
+        return tuple(item for item in found if item.artifact_type == artifact_type)
 
     def _head(self, place: Location) -> Manifest:
-        answer = self._ask("HEAD", place)
+        answer = self._asking.found(self._asking.request("HEAD", place, place.path, ACCEPT), place)
         digest = answer.headers.get(_DIGEST, "")
         if not digest:
             return replace(self._get(place), content=b"")
@@ -133,74 +152,48 @@ class RegistryClient:
         return Manifest(IndexDigest(digest), media_type)
 
     def _get(self, place: Location) -> Manifest:
-        answer = self._ask("GET", place)
+        answer = self._asking.found(self._asking.request("GET", place, place.path, ACCEPT), place)
         media_type = media_type_of(answer.headers.get("Content-Type", ""), str(place))
         wanted = place.reference if place.pinned else answer.headers.get(_DIGEST, "") or sha256(answer.content)
         if not is_digest(wanted) or digest_like(wanted, answer.content) != wanted:
             raise bad_answer("the manifest's content does not have the digest that it should have", str(place))
         return Manifest(IndexDigest(wanted), media_type, answer.content)
 
-    def _ask(self, method: str, place: Location) -> Answer:
-        """The answer 200, with what the registry asks for by 401."""
-        url = self._wire.url(place.address, place.path())
-        request = Request(method, url, str(place), {"Accept": ACCEPT})
-        sent = self._tokens.known(place)
-        answer = self._paced(_authorized(request, sent))
-        if answer.status == _UNAUTHORIZED:
-            sent = self._tokens.after(place, answer.headers.get("WWW-Authenticate", ""), sent)
-            answer = self._paced(_authorized(request, sent))
-        if answer.status != _OK:
-            raise self._refusal(answer.status, place)
-        return answer
+    def _tags(self, place: Location) -> Tags:
+        request = self._asking.request("GET", place, place.below(f"tags/list?n={PAGE}"), "application/json")
+        return self._listed(request, self._asking.found(request, place), place, tags_in)
 
-    def _paced(self, request: Request) -> Answer:
-        """The answer of a host that is not to be left alone for now; what it says of its patience is kept."""
-        downloads = self._settings.downloads_left if request.method == "GET" and "/manifests/" in request.url else 0
-        self._pacing.check(request.host, request.source, downloads_left=downloads)
+    def _referrers(self, place: Location, artifact_type: str) -> tuple[Descriptor, ...] | None:
+        """What the referrers API has; None where the registry has no such API."""
+        path = place.below(f"referrers/{place.reference}?artifactType={quote(artifact_type, safe='')}")
+        request = self._asking.request("GET", place, path, OCI_INDEX)
+        answer = self._asking.answer(request, place)
+        no_index = answer.status == OK and not answer.headers.get("Content-Type", "").startswith(OCI_INDEX)
+        if answer.status in _NO_REFERRERS or no_index:  # some answer with a page for people
+            return None
+        return self._listed(request, self._asking.accepted(answer, place), place, descriptors_in)
+
+    def _tagged_referrers(self, place: Location) -> tuple[Descriptor, ...]:
         try:
-            answer = self._wire.send(request)
+            return descriptors_in(self._get(place).content, str(place))
         except RegistryError as error:
-            if error.reason == "RegistryUnreachable":
-                self._pacing.failed(request.host, error)
+            if error.reason == "ImageNotFound":
+                return ()
             raise
-        if answer.status == _TOO_MANY or answer.status >= _FIRST_SERVER_ERROR:
-            raise self._pacing.failed(
-                request.host, _busy(answer.status, request), answer.headers.get("Retry-After", "")
-            )
-        self._pacing.answered(request.host, answer.headers)
-        return answer
 
-    def _refusal(self, status: int, place: Location) -> RegistryError:
-        source = str(place)
-        if status in {_UNAUTHORIZED, _FORBIDDEN}:
-            return unauthorized(place)
-        if status == _NOT_FOUND:
-            hint = "push it, or correct the name or the tag"
-            return RegistryError(f"{place.host} does not have it", reason="ImageNotFound", source=source, hint=hint)
-        if status == _BAD_REQUEST and self._settings.is_plain(place.host):
-            message = f"{place.host} does not take requests without TLS"
-            hint = f"put its authority's certificate at {DOCKER_CERTIFICATES}/{place.host}/ca.crt"
-            return RegistryError(message, reason="RegistryUntrusted", source=source, hint=hint)
-        return bad_answer(f"{place.host} answered with HTTP status {status}", source)
-
-
-def _authorized(request: Request, authorization: str) -> Request:
-    if not authorization:
-        return request
-    return replace(request, headers={**request.headers, "Authorization": authorization})
-
-
-def _busy(status: int, request: Request) -> RegistryError:
-    if status == _TOO_MANY:
-        message, hint = f"{request.host} is asked too often", "log in with docker login for a higher limit, or wait"
-        return RegistryError(message, reason="RegistryRateLimited", source=request.source, hint=hint)
-    message, hint = f"{request.host} answered with HTTP status {status}", "look into the registry's log, or wait"
-    return RegistryError(message, reason="RegistryBadAnswer", source=request.source, hint=hint)
-
-
-def _lanes(places: list[Location], width: int) -> list[list[Location]]:
-    """The places by host, each host's in at most `width` lists of about the same length."""
-    hosts: dict[str, list[Location]] = {}
-    for place in places:
-        hosts.setdefault(place.host, []).append(place)
-    return [found[start::width] for found in hosts.values() for start in range(min(width, len(found)))]
+    def _listed(
+        self, request: Request, answer: Answer, place: Location, entries: Callable[[bytes, str], tuple[_Entry, ...]]
+    ) -> tuple[_Entry, ...]:
+        """The entries of the answer's page and of all that follow it."""
+        found: list[_Entry] = []
+        for _ in range(self._settings.pages):
+            found += entries(answer.content, str(place))
+            url = next_page(answer.headers.get("Link", ""), request.url, str(place))
+            if len(found) > self._settings.entries:
+                break
+            if not url:
+                return tuple(found)
+            request = replace(request, url=url)
+            answer = self._asking.found(request, place)
+        bounds = f"{self._settings.entries} entries or {self._settings.pages} pages"
+        raise bad_answer(f"the registry lists more than {bounds}", str(place))

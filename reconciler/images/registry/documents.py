@@ -17,7 +17,8 @@ from reconciler.images.registry.digests import (
     normal_variant,
 )
 
-INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+INDEXES = (OCI_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 ACCEPT = ", ".join((*INDEXES, *MANIFESTS))
 _UNKNOWN = "unknown"

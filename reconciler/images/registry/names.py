@@ -35,9 +35,14 @@ class Location:
         """Whether a digest is asked for, so that the answer is known beforehand."""
         return is_digest(self.reference)
 
-    def path(self, reference: str | None = None) -> str:
-        """The path of the manifest, or of another one of the same repository."""
-        return f"/v2/{self.repository}/manifests/{reference or self.reference}"
+    @property
+    def path(self) -> str:
+        """The path of the manifest."""
+        return self.below(f"manifests/{self.reference}")
+
+    def below(self, rest: str) -> str:
+        """A path below the repository's."""
+        return f"/v2/{self.repository}/{rest}"
 
     def __str__(self) -> str:
         """As a person writes it in full."""
@@ -49,7 +54,7 @@ def locate(text: str) -> Location:
     parsed = parse_reference(text)
     host, repository = _split(parsed.repository)
     reference = parsed.digest or parsed.tag or "latest"
-    valid = is_digest(reference) if parsed.digest else _TAG.fullmatch(reference)
+    valid = is_digest(reference) if parsed.digest else is_tag(reference)
     if not (valid and _HOST.fullmatch(host) and _NAME.fullmatch(repository)):
         raise RegistryError(
             "is no image reference that a registry can be asked for",
@@ -58,6 +63,11 @@ def locate(text: str) -> Location:
             hint="write [HOST[:PORT]/]NAME[:TAG][@DIGEST], the name in lower case",
         )
     return Location(host, repository, reference)
+
+
+def is_tag(text: str) -> bool:
+    """Whether the text can be a tag."""
+    return bool(_TAG.fullmatch(text))
 
 
 def is_loopback(host: str) -> bool:

@@ -19,7 +19,8 @@ class Settings:
 
     `certificates` are folders with a folder `HOST[:PORT]` for each registry that has an authority of its own
     (`*.crt`), as the engine's certs.d. `plain_hosts` are spoken to without TLS, as this machine is. A manifest is no
-    more downloaded where a registry says that fewer than `downloads_left` are left.
+    more downloaded where a registry says that fewer than `downloads_left` are left. Of a list (tags, referrers) at most
+    `pages` pages are read, and `entries` entries.
     """
 
     certificates: tuple[Path, ...] = (DOCKER_CERTIFICATES,)
@@ -32,6 +33,8 @@ class Settings:
     connections: int = 4
     hosts_at_once: int = 4
     downloads_left: int = 10
+    pages: int = 500
+    entries: int = 100_000
 
     def authorities(self, host: str) -> tuple[Path, ...]:
         """The certificate files of a host's own authorities; () where the system's are all there is."""

@@ -22,6 +22,7 @@ from reconciler.images.registry.documents import bad_answer
 from reconciler.images.registry.settings import DOCKER_CERTIFICATES, PLAIN, Settings
 
 _OPENSSL_LINE = re.compile(r" \(_ssl\.c:\d+\)")
+OK = 200
 _AGENT = "reconciler"
 _CHUNK = 65536
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -29,13 +30,14 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `source` is what it is made for, as errors name it."""
+    """One request. `source` is what it is made for, as errors name it; `limit` bytes are read, or the usual number."""
 
     method: str
     url: str
     source: str
     headers: Mapping[str, str]
     body: str | None = None
+    limit: int | None = None
 
     @property
     def host(self) -> str:
@@ -118,10 +120,13 @@ class Wire:
 
     def _content(self, response: urllib3.BaseHTTPResponse, request: Request) -> bytes:
         content, began = b"", monotonic()
+        limit = self._settings.size_limit
+        if request.limit is not None and response.status == OK:  # what a refusal says may be longer
+            limit = request.limit
         while chunk := response.read1(_CHUNK):
             content += chunk
-            if len(content) > self._settings.size_limit:
-                raise bad_answer(f"an answer of more than {self._settings.size_limit} bytes", request.source)
+            if len(content) > limit:
+                raise bad_answer(f"an answer of more than {limit} bytes", request.source)
             if monotonic() - began > self._settings.answer_timeout:
                 raise TookTooLong
         return content

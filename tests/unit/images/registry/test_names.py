@@ -23,7 +23,7 @@ DIGEST = f"sha256:{'a' * 64}"
 )
 def test_location_is_host_repository_and_reference(text: str, full: str, path: str) -> None:
     """Docker's familiar names stand for Docker Hub; a digest wins over the tag beside it."""
-    assert (str(locate(text)), locate(text).path()) == (full, path)
+    assert (str(locate(text)), locate(text).path) == (full, path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from reconciler.errors import RegistryError
 from reconciler.images.registry.client import RegistryClient
 from reconciler.images.registry.credentials import Credential
 from reconciler.images.registry.digests import ConfigDigest, IndexDigest, Manifest, Platform, PlatformDigest
+from reconciler.images.registry.listing import Descriptor
 from tests.support.real_registry import Registry, put, put_blob, running_registry
 
 pytestmark = pytest.mark.registry
@@ -78,3 +79,20 @@ def test_a_registry_with_a_password(
         assert refused.reason == "RegistryUnauthorized"
     known[registry.address] = Credential("ci", "open-sesame")
     assert client.resolve([reference])[reference] == Manifest(IndexDigest(index), OCI[0])
+
+
+def test_lists_and_blobs(registry: Registry, make_client: Callable[..., RegistryClient]) -> None:
+    """Tags, of a repository and of one that is none; a blob; and no referrers API, so that the tag counts."""
+    index, child, config = stored(registry)
+    client, reference = make_client(), f"{registry.address}/rc/app:1"
+    assert sorted(client.tags(reference)) == ["1", "child"]
+    with pytest.raises(RegistryError, match="does not have it"):
+        client.tags(f"{registry.address}/rc/none")
+    content = client.blob(reference, config, 1000)
+    assert json.loads(content)["os"] == "linux"
+    assert client.referrers(reference, index, "x/y") == ()
+    entry = {"mediaType": OCI[1], "digest": child, "size": 5, "artifactType": "x/y"}
+    listed = json.dumps({"schemaVersion": 2, "mediaType": OCI[0], "manifests": [entry]}).encode()
+    put(registry, "rc/app", index.replace(":", "-"), OCI[0], listed)
+    assert client.referrers(reference, index, "x/y") == (Descriptor(child, OCI[1], "x/y", 5),)
+    assert client.referrers(reference, index, "x/z") == ()
