@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from reconciler.errors import ReconcilerError, SpecError
-from reconciler.model.project import Following, Pin, Project, Service
+from reconciler.images.resolution import policy_words
+from reconciler.model.project import Pin, Project, Service
 from reconciler.resolving import Resolver
 from reconciler.spec.lockfile import (
     FILE_NAME,
@@ -64,12 +65,6 @@ def lock_project(project: Project, resolver: Resolver, moves: Wanted, now: float
     return tuple(rows)
 
 
-def policy_words(following: Following) -> str:
-    """The policy by which a pin was chosen, in one line."""
-    parts = [following.track, following.range, f"filter {following.filter}" if following.filter else ""]
-    return " ".join(part for part in parts if part)
-
-
 def _row(
     project: Project, service: Service, entries: Entries, found: tuple[str, str] | ReconcilerError | None, now: float
 ) -> PinRow:
@@ -83,7 +78,7 @@ def _row(
     reference, digest = found
     if entry and entry.reference == written and (entry.pin.reference, entry.pin.digest) == (reference, digest):
         return row
-    pin = Pin(reference, digest, now, policy_words(service.image.following))
+    pin = Pin(reference, digest, now, policy_words(service.image))
     return replace(row, verdict="moved" if entry else "added", after=pin)
 
 

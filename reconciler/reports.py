@@ -8,14 +8,18 @@ from typing import get_args
 
 from reconciler.controller import Outcome
 from reconciler.errors import SignatureReason
+from reconciler.images.resolution import Option, is_running, policy_words
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
-from reconciler.model.desired import UNCHECKED, Desired
-from reconciler.model.observed import Observed
+from reconciler.model.desired import UNCHECKED, Desired, Held
+from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
-from reconciler.model.project import Notice, Project
-from reconciler.model.report import Adoption, ProjectReport
+from reconciler.model.project import Notice, Project, Service
+from reconciler.model.redaction import redact_text
+from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Condition, Step
+from reconciler.planner.images import bind_image
+from reconciler.resolving import Resolution
 
 GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed", UNCHECKED, *get_args(SignatureReason)}
 KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}
@@ -57,6 +61,51 @@ def adoption_notices(project: Project, adoption: Adoption) -> tuple[Notice, ...]
     networks = (Notice("Adopted", f"network {name} is kept", project.source) for name in adoption.networks)
     volumes = (Notice("Adopted", f"volume {name} is kept", project.source) for name in adoption.volumes)
     return (*containers, *networks, *volumes)
+
+
+def image_rows(desired: Desired, observed: Observed, resolution: Resolution) -> tuple[ImageRow, ...]:
+    """What each service runs and could run, in the order of the spec."""
+    return tuple(_image_row(service, desired, observed, resolution) for service in desired.project.services)
+
+
+def _image_row(service: Service, desired: Desired, observed: Observed, resolution: Resolution) -> ImageRow:
+    bound, target = bind_image(service, desired, observed), desired.targets.get(service.name)
+    wanted = bound.create_from or (bound.operation.resource if bound.operation else "")
+    option = resolution.available.get(service.name)
+    held = target.held if target else ()
+    running = resolution.running.get(service.name)
+    if option and not held and not is_running(option, running, observed.images) and option.digest != bound.digest:
+        held = (_held_by_policy(service, option),)
+    return ImageRow(
+        project=desired.project.name,
+        service=service.name,
+        written=service.image.reference or bound.reference,
+        policy="build" if service.image.build else policy_words(service.image),
+        resolved=wanted if bound.state != "error" else "",
+        running=tuple(dict.fromkeys(_runs(item) for item in observed.containers if _is_replica(item, service))),
+        available=option.pinned if option else "",
+        held=held,
+        error=redact_text(bound.message or bound.warning),
+        source=service.source("build" if service.image.build else "image"),
+    )
+
+
+def _held_by_policy(service: Service, option: Option) -> Held:
+    pin = service.image.pin
+    if pin:
+        return Held(option.pinned, "pin", f"pinned by {pin.source}")
+    return Held(option.pinned, "policy", f"not followed: {policy_words(service.image)}")
+
+
+def _is_replica(container: Container, service: Service) -> bool:
+    return container.occupied and container.labels.get(labels.SERVICE) == service.name
+
+
+def _runs(container: Container) -> str:
+    """The reference that a container was made of; of one made by an image's id, that id behind the name."""
+    if not container.image.startswith("sha256:"):
+        return container.image
+    return f"{container.labels.get(labels.IMAGE, '')} ({container.image_id.removeprefix('sha256:')[:12]})"
 
 
 def _source(project: Project, name: str) -> str:

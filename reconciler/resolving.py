@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from reconciler.engine.protocol import Engine
 from reconciler.errors import ReconcilerError, RegistryError, SignatureError
@@ -147,11 +147,11 @@ class Resolver:
 
     def _references(self, case: _Case) -> tuple[str, ...]:
         """The references that the service could run, the best first."""
-        from reconciler.following.choice import candidates
-
         following = case.service.image.following
         if following.track != "semver":
             return (case.service.image.reference,)
+        from reconciler.following.choice import candidates
+
         listed = self._registries.tags(case.baseline)
         if isinstance(listed, ReconcilerError):
             case.answer = RegistryAnswer(error=str(listed), reason=listed.code)
@@ -194,8 +194,8 @@ class Resolver:
         for option in taken:
             memory, refusal = self._checked(option, image.keys, memory)
             if refusal is None and case.found:
-                present = is_running(option, case.running, observed.images)
-                return memory, target_of(option, image, held, present=present)
+                update = case.running is not None and not is_running(option, case.running, observed.images)
+                return memory, target_of(option, image, held, update=update)
             held = (*held, refusal) if refusal else held
         return memory, target_kept(service, case.running, case.answer, held)
 
@@ -215,6 +215,11 @@ class Resolver:
             reason = error.code if isinstance(error, SignatureError) else UNCHECKED
             return memory, Held(option.pinned, "signature", str(error), reason=reason)
         return replace(memory, verified={**memory.verified, entry: self._clock()}), None
+
+
+def local_zone() -> tzinfo:
+    """The zone of this machine, as it is now."""
+    return datetime.now().astimezone().tzinfo or UTC
 
 
 def _pinned_before(service: Service, pin: Pin | None) -> Running | None:

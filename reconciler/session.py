@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Self
 
@@ -21,15 +20,16 @@ from reconciler.model.history import Explanation, RolloutRecord, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
 from reconciler.model.observed import Observed
 from reconciler.model.project import Notice, Project, Service
-from reconciler.model.report import Adoption, ProjectReport
+from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
 from reconciler.planner.adoption import adopted, candidates, moved, summary
 from reconciler.planner.plan import plan
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
-from reconciler.reports import adoption_notices, forecast_report, outcome_report
-from reconciler.resolving import Resolution, Resolver
+from reconciler.reports import adoption_notices, forecast_report, image_rows, outcome_report
+from reconciler.resolving import Resolution, Resolver, local_zone
+from reconciler.spec.lockfile import can_be_pinned
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
@@ -91,7 +91,7 @@ class Session:
         self._instance = instance
         self._store = store
         self._registries = registries or Registries(None)
-        self._resolver = Resolver(self._registries, executor, executor.now, datetime.now().astimezone().tzinfo or UTC)
+        self._resolver = Resolver(self._registries, executor, executor.now, local_zone())
         self._triggers: dict[str, Trigger] = {}
         self._by_hand: set[str] = set()
         self._projects: dict[str, ProjectStore] = {}
@@ -167,6 +167,16 @@ class Session:
                 self._learn(forecast)
                 return replace(forecast.report, succeeded=self._as_asked(forecast.report, forecast.report.succeeded))
             return self._carry_out(forecast, on_activity, should_stop, timeout)
+
+    @property
+    def resolver(self) -> Resolver:
+        """What finds out which image a service is to run."""
+        return self._resolver
+
+    def images(self, project: Project) -> tuple[ImageRow, ...]:
+        """What each service runs and could run: every registry is asked, whatever the policies."""
+        forecast = self.forecast(project, also=can_be_pinned)
+        return image_rows(forecast.desired, forecast.observer.observed(), forecast.resolution)
 
     def history(self, project_name: str, service: str | None, limit: int) -> tuple[RolloutRecord, ...]:
         """The last rollouts of a project, or of one of its services, newest first."""

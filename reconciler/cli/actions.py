@@ -36,8 +36,8 @@ _CarryOut = Callable[[Callable[[ProjectReport], None], Callable[[Activity], None
 def plan(flags: Flags) -> int:
     """Print what a converge would do."""
     chosen = flags.format("text", "json", "markdown")
-    with _as_document(chosen, _failed("plan")):
-        report = app.plan(_options(flags))
+    with as_document(chosen, _failed("plan")):
+        report = app.plan(app_options(flags))
     if chosen == "text":
         palette = terminal.result_palette(no_color=flags.no_color)
         terminal.result(plan_text.render(report, width=terminal.plan_width(), palette=palette))
@@ -48,19 +48,19 @@ def plan(flags: Flags) -> int:
 
 def converge(flags: Flags) -> int:
     """Print the plan of each project, carry it out, print how it ended."""
-    options = _options(flags)
+    options = app_options(flags)
     return _carry_out(flags, lambda *listeners: app.converge(options, *listeners))
 
 
 def retry(flags: Flags) -> int:
     """The same for one service's project, after its quarantine is lifted."""
-    options = _options(flags)
+    options = app_options(flags)
     return _carry_out(flags, lambda *listeners: app.retry(options, flags.service, *listeners))
 
 
 def rollback(flags: Flags) -> int:
     """The same for one service's project, after it was told which revision to go back to."""
-    options = _options(flags)
+    options = app_options(flags)
     return _carry_out(flags, lambda *listeners: app.rollback(options, flags.service, flags.revision, *listeners))
 
 
@@ -74,7 +74,7 @@ def _carry_out(flags: Flags, carry_out: _CarryOut) -> int:
                 _show_plan(project, progress, flags)
             progress.plan(project)
 
-        with _as_document(chosen, _failed("converge")):
+        with as_document(chosen, _failed("converge")):
             report = carry_out(on_plan, progress.activity, stop)
         progress.finish(report)
     if chosen == "text":
@@ -89,21 +89,21 @@ def _carry_out(flags: Flags, carry_out: _CarryOut) -> int:
 def validate(flags: Flags) -> int:
     """Print which projects are valid, or what is wrong with them."""
     chosen = flags.format("text", "json")
-    with _as_document(chosen, _failed("plan")):
-        report = app.validate(_options(flags))
+    with as_document(chosen, _failed("plan")):
+        report = app.validate(app_options(flags))
     if chosen == "json":
         terminal.result(_document(report, chosen))
     else:
         names = ", ".join(project.name for project in report.projects)
         terminal.result(f"valid: {names}\n" if names else "")
-        _say_warnings(report.warnings, flags)
+        say_warnings(report.warnings, flags)
     return _conclude(replace(report, projects=()), flags)
 
 
 def config(flags: Flags) -> int:
     """Print the normalised specs."""
     chosen = flags.format("yaml", "json")
-    text = app.config(_options(flags), "json" if chosen == "json" else "yaml")
+    text = app.config(app_options(flags), "json" if chosen == "json" else "yaml")
     terminal.result(text.rstrip("\n") + "\n")
     return 0
 
@@ -117,8 +117,8 @@ def schema(_: Flags) -> int:
 def status(flags: Flags) -> int:
     """Print what runs."""
     chosen = flags.format("text", "json")
-    with _as_document(chosen, _failed("status")):
-        report = app.status(_options(flags), deep=flags.deep)
+    with as_document(chosen, _failed("status")):
+        report = app.status(app_options(flags), deep=flags.deep)
     if chosen == "json":
         terminal.result(plan_json.render_status(report))
     else:
@@ -130,32 +130,32 @@ def status(flags: Flags) -> int:
 def history(flags: Flags) -> int:
     """Print the rollouts of each project."""
     chosen = flags.format("text", "json")
-    with _as_document(chosen, lambda errors: history_json.render_history((), errors=errors)):
-        past = app.history(_options(flags), flags.limit)
+    with as_document(chosen, lambda errors: history_json.render_history((), errors=errors)):
+        past = app.history(app_options(flags), flags.limit)
     if chosen == "json":
         terminal.result(history_json.render_history(past.projects, past.warnings, past.errors))
     else:
         palette = terminal.result_palette(no_color=flags.no_color)
         terminal.result(history_text.render(past.projects, width=terminal.plan_width(), palette=palette, zone=None))
-        _say_warnings(past.warnings, flags)
-    return _say_errors(past.errors, flags)
+        say_warnings(past.warnings, flags)
+    return say_errors(past.errors, flags)
 
 
 def why(flags: Flags) -> int:
     """Print why a service is as it is."""
     chosen = flags.format("text", "json")
-    with _as_document(chosen, lambda errors: history_json.render_why(None, errors=errors)):
-        answer = app.why(_options(flags), flags.service)
+    with as_document(chosen, lambda errors: history_json.render_why(None, errors=errors)):
+        answer = app.why(app_options(flags), flags.service)
     if chosen == "json":
         terminal.result(history_json.render_why(answer.explanation, answer.warnings, answer.errors))
     else:
         palette = terminal.result_palette(no_color=flags.no_color)
         terminal.result(why_text.render(answer.explanation, width=terminal.plan_width(), palette=palette, zone=None))
-        _say_warnings(answer.warnings, flags)
-    return _say_errors(answer.errors, flags)
+        say_warnings(answer.warnings, flags)
+    return say_errors(answer.errors, flags)
 
 
-def _options(flags: Flags) -> app.Options:
+def app_options(flags: Flags) -> app.Options:
     """The flags as the composition root takes them; logging is set up on the way."""
     color = terminal.message_palette(no_color=flags.no_color).enabled
     logs.configure("json" if flags.log_format == "json" else "console", flags.log_level, color=color)
@@ -206,7 +206,7 @@ def _failed(command: Literal["plan", "converge", "status"]) -> Callable[[tuple[N
 
 
 @contextmanager
-def _as_document(chosen: str, render: Callable[[tuple[Notice, ...]], str]) -> Iterator[None]:
+def as_document(chosen: str, render: Callable[[tuple[Notice, ...]], str]) -> Iterator[None]:
     """Where the whole run fails, `-o json` still prints a document, with the failure as its errors."""
     try:
         yield
@@ -218,17 +218,18 @@ def _as_document(chosen: str, render: Callable[[tuple[Notice, ...]], str]) -> It
 
 def _conclude(report: Report, flags: Flags) -> int:
     """Print what was refused or failed outside any plan on stderr; the exit code."""
-    _say_errors(report.errors, flags)
+    say_errors(report.errors, flags)
     return exit_code(report, exit_code_flag=flags.exit_code)
 
 
-def _say_warnings(warnings: tuple[Notice, ...], flags: Flags) -> None:
+def say_warnings(warnings: tuple[Notice, ...], flags: Flags) -> None:
+    """Print warnings on stderr."""
     palette = terminal.message_palette(no_color=flags.no_color)
     for line in phrases.warning_lines(warnings, phrases.WIDTH, palette):
         terminal.say(line)
 
 
-def _say_errors(errors: tuple[Notice, ...], flags: Flags) -> int:
+def say_errors(errors: tuple[Notice, ...], flags: Flags) -> int:
     """Print specs that are refused on stderr; the exit code of a command that only reads."""
     palette = terminal.message_palette(no_color=flags.no_color)
     for error in errors:

@@ -1,1 +1,42 @@
 """What `reconcile images` and the commands below it do. Imported only when one runs."""
+
+from __future__ import annotations
+
+from reconciler import app_images
+from reconciler.app_images import ImagesReport, LockReport
+from reconciler.cli import images_json, images_text, terminal
+from reconciler.cli.actions import app_options, as_document, say_errors, say_warnings
+from reconciler.cli.options import Flags
+from reconciler.errors import FAILED, PENDING, REFUSED
+
+
+def images(flags: Flags) -> int:
+    """Print what each service runs and could run."""
+    chosen = flags.format("text", "json")
+    with as_document(chosen, lambda errors: images_json.render_images(ImagesReport((), errors=errors))):
+        report = app_images.images(app_options(flags))
+    if chosen == "json":
+        terminal.result(images_json.render_images(report))
+    else:
+        palette = terminal.result_palette(no_color=flags.no_color)
+        terminal.result(images_text.render_images(report, width=terminal.plan_width(), palette=palette))
+        say_warnings(report.warnings, flags)
+    return say_errors(report.errors, flags)
+
+
+def lock(flags: Flags) -> int:
+    """Write the locks, or say what in them is stale."""
+    chosen = flags.format("text", "json")
+    with as_document(chosen, lambda errors: images_json.render_lock(LockReport((), errors=errors))):
+        report = app_images.lock_images(app_options(flags), flags.names if flags.update else None, check=flags.check)
+    if chosen == "json":
+        terminal.result(images_json.render_lock(report))
+    else:
+        palette = terminal.result_palette(no_color=flags.no_color)
+        width = terminal.plan_width()
+        terminal.result(images_text.render_lock(report, check=flags.check, width=width, palette=palette))
+        say_warnings(report.warnings, flags)
+    refused = say_errors(report.errors, flags)
+    if refused or report.failed:
+        return REFUSED if refused else FAILED
+    return PENDING if flags.check and report.stale else 0

@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.commands import reconcile
 from reconciler.cli.help import GroupedGroup
-from reconciler.cli.options import Flags, engine_options, gather, output_options, spec_options
+from reconciler.cli.options import Flags, engine_options, gather, lock_options, output_options, spec_options
 
 
 @reconcile.group(cls=GroupedGroup, invoke_without_command=True, subcommand_metavar="[COMMAND]")
@@ -20,6 +20,24 @@ from reconciler.cli.options import Flags, engine_options, gather, output_options
 def images(ctx: click.Context, /, **_: Any) -> int:
     """Show what each service runs, what it could run, and what holds that back."""
     return 0 if ctx.invoked_subcommand else _run("images", ctx)
+
+
+@images.command()
+@click.argument("names", nargs=-1, metavar="[SERVICE]...")
+@lock_options()
+@spec_options(service=None)
+@engine_options()
+@output_options("text", "json")
+@click.pass_context
+def lock(ctx: click.Context, /, **_: Any) -> int:
+    """Write to reconcile.lock which digest each service runs.
+
+    Commit the file: from then on exactly that is deployed, and --dry-run tells which tags have moved since. What is
+    pinned already stays, but for --update. The file lies in the project's folder, one for all projects there.
+    """
+    if ctx.params["names"] and not ctx.params["update"]:
+        raise click.UsageError("SERVICE goes with --update.", ctx)
+    return _run("lock", ctx)
 
 
 def _run(name: str, ctx: click.Context) -> int:

@@ -35,6 +35,9 @@ class Flags:
     adopt: bool = False
     instance: str = "default"
     state_dir: str | None = None
+    names: tuple[str, ...] = ()
+    update: bool = False
+    check: bool = False
     limit: int = 10
     revision: int | None = None
     deep: bool = False
@@ -217,6 +220,16 @@ def revision_option() -> _Decorator:
         "Revision to go back to. Default: the one before the present one.",
         type=click.IntRange(min=1),
         metavar="REVISION",
+    )
+
+
+def lock_options() -> _Decorator:
+    """Which entries of the lock are looked up anew, and whether anything is written."""
+    return _all(
+        _option(
+            "--update", "update", CONVERGING, "Look up again what is pinned: all, or these services.", is_flag=True
+        ),
+        _option("--check", "check", CONVERGING, "Write nothing; exit 2 when the lock is stale.", is_flag=True),
     )
 
 

@@ -165,9 +165,9 @@ def _holds(image: Image, option: Option, when: Moment, *, updates: bool) -> Held
     return None
 
 
-def target_of(option: Option, image: Image, held: tuple[Held, ...], *, present: bool) -> Target:
-    """The target that takes an option. `present` says that the service runs it already."""
-    why = "" if present else _why(option, image)
+def target_of(option: Option, image: Image, held: tuple[Held, ...], *, update: bool) -> Target:
+    """The target that takes an option. `update` says that the service runs another image by now."""
+    why = _why(option, image) if update else ""
     return Target(option.reference, option.digest, option.same_as, why, held=held)
 
 
@@ -188,6 +188,15 @@ def local_option(service: Service, images: tuple[ImageState, ...], now: float) -
     image = local_image(reference, images)
     digest = repository_digest(reference.repository, image) if image else None
     return Option(service.image.reference, digest, now) if digest else None
+
+
+def policy_words(image: Image) -> str:
+    """How a service's image is chosen, in one line: `semver ^1.2`, `digest`, or its `pull_policy`."""
+    following = image.following
+    if following.track == "none":
+        return f"pull_policy {f'every {image.interval:.0f} s' if image.pull_policy == 'timed' else image.pull_policy}"
+    parts = [following.track, following.range, f"filter {following.filter}" if following.filter else ""]
+    return " ".join(part for part in parts if part)
 
 
 def _why(option: Option, image: Image) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reconciler.model.desired import Held
 from reconciler.model.memory import Failure
 from reconciler.model.observed import EngineInfo
 from reconciler.model.operation import Operation
@@ -91,3 +92,24 @@ class Activity:
     text: str
     seconds: float
     operation: Operation | None = None
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One service of `reconcile images`: references as `name:tag@digest` where a digest is known.
+
+    `written` is the spec's, `resolved` what the service is to run, `running` what its containers run, `available` the
+    newest that may be followed (or that stands under the tag), "" where no registry was asked or has it; `held` says
+    why that is not what it is to run, `error` why a registry has no answer.
+    """
+
+    project: str
+    service: str
+    written: str
+    policy: str
+    resolved: str
+    running: tuple[str, ...] = ()
+    available: str = ""
+    held: tuple[Held, ...] = ()
+    error: str = ""
+    source: str = ""

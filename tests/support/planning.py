@@ -35,7 +35,13 @@ def desired(*services: Service, registry: dict[str, RegistryAnswer] | None = Non
     """What is wanted: these services, of which registries said that."""
     answers = {item.name: (registry or {}).get(item.image.reference, RegistryAnswer()) for item in services}
     targets = {
-        item.name: Target(item.image.reference, answer.digest, error=answer.error or "", reason=answer.reason)
+        item.name: Target(
+            item.image.reference,
+            answer.digest,
+            why="the registry has another digest" if item.image.pull_policy == "always" else "",
+            error=answer.error or "",
+            reason=answer.reason,
+        )
         for item, answer in ((item, answers[item.name]) for item in services)
     }
     return Desired(project(*services, **changes), targets=targets)

@@ -9,8 +9,7 @@ import pytest
 from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
 from reconciler.model.project import Build, Image, PullPolicy
-from reconciler.planner.images import registry_questions
-from tests.support.planning import DIGEST, IMAGE, container, desired, kinds, observed, project, reasons, service, step
+from tests.support.planning import DIGEST, IMAGE, container, desired, kinds, observed, reasons, service, step
 
 PULLED = ImageState("sha256:" + "2" * 64, ("app:1",), (f"app@{DIGEST}",))
 BUILD = Build("/src", "/src/Dockerfile", key="k", tag="shop-web:abc")
@@ -144,19 +143,3 @@ def test_a_build_without_a_key_is_an_error() -> None:
     """What the build reads must be known before anything is decided."""
     build = replace(BUILD, key="", tag="")
     assert reasons(step(desired(service(image=Image("", build=build))), observed())) == ["ImageUnavailable"]
-
-
-@pytest.mark.parametrize(
-    ("image", "replicas", "asked"),
-    [
-        (with_policy("missing"), 1, ()),
-        (with_policy("missing", "gone:1"), 1, ("gone:1",)),
-        (with_policy("missing", "gone:1"), 0, ()),
-        (with_policy("always"), 1, ("app:1",)),
-        (with_policy("never", "gone:1"), 1, ()),
-        (Image("app:1", "always", BUILD), 1, ()),
-    ],
-)
-def test_whose_registry_is_asked(image: Image, replicas: int, asked: tuple[str, ...]) -> None:
-    """Only for what is to run and is not local, or is to be looked up always; never for a build."""
-    assert registry_questions(project(service(image=image, replicas=replicas)), (IMAGE,)) == asked

@@ -1,0 +1,109 @@
+"""The part of the composition root that `reconcile images` and the commands below it call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING
+
+from reconciler.app import Options, Specs, _load, _notice, _opened, _with_notices
+from reconciler.errors import EngineUnreachableError, SpecError, UsageError
+from reconciler.model.project import Notice
+from reconciler.model.report import ImageRow
+
+if TYPE_CHECKING:
+    from reconciler.pinning import PinRow
+    from reconciler.resolving import Resolver
+
+
+@dataclass(frozen=True)
+class ImagesReport:
+    """What each service runs and could run; `errors` are specs that cannot be used."""
+
+    rows: tuple[ImageRow, ...]
+    warnings: tuple[Notice, ...] = ()
+    errors: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class LockReport:
+    """What became of the entries of `reconcile.lock`; `errors` are specs or locks that cannot be used."""
+
+    rows: tuple[PinRow, ...]
+    warnings: tuple[Notice, ...] = ()
+    errors: tuple[Notice, ...] = ()
+
+    @property
+    def stale(self) -> bool:
+        """Whether something is not as it was written down."""
+        return any(row.verdict in {"added", "moved", "removed"} for row in self.rows)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be looked up."""
+        return any(row.verdict == "failed" for row in self.rows)
+
+
+def images(options: Options) -> ImagesReport:
+    """Ask the registries of every service, whatever its policy. Writes nothing."""
+    specs = _load(options)
+    with _opened(options, specs.projects, read_only=True) as (session, store):
+        rows = tuple(row for project in specs.projects for row in session.images(project))
+        specs = _with_notices(specs, store)
+    return ImagesReport(rows, specs.warnings, specs.errors)
+
+
+def lock_images(options: Options, update: tuple[str, ...] | None, *, check: bool) -> LockReport:
+    """Write `reconcile.lock` of each project's folder, or with `check` say only what would change.
+
+    `update` names the services whose entries are looked up anew: () is all of them, None none. `check` looks up all.
+    UsageError where no project has a named service.
+    """
+    from reconciler.pinning import lock_project
+
+    specs = _load(options)
+    _check_names(specs, update or ())
+    rows: list[PinRow] = []
+    errors = list(specs.errors)
+    with _resolver(options) as resolver:
+        for project in specs.projects:
+            try:
+                found = lock_project(
+                    project,
+                    resolver,
+                    lambda service: check or (update is not None and (not update or service.name in update)),
+                    time(),
+                    write=not check,
+                )
+            except SpecError as error:
+                errors.append(_notice(error))
+            else:
+                rows += found
+    warnings = tuple(notice for notice in specs.warnings if notice.code != "LockStale")
+    return LockReport(tuple(rows), warnings, tuple(errors))
+
+
+def _check_names(specs: Specs, names: tuple[str, ...]) -> None:
+    known = {service.name for project in specs.projects for service in project.services}
+    unknown = next((name for name in names if name not in known), None)
+    if unknown and not specs.errors:
+        raise UsageError(f"there is no service {unknown}", hint=f"the services are {', '.join(sorted(known))}")
+
+
+@contextmanager
+def _resolver(options: Options) -> Iterator[Resolver]:
+    """A resolver that asks the engine too, where one answers: pinning needs none."""
+    from reconciler.registries import own_registries
+    from reconciler.resolving import Resolver, local_zone
+
+    with ExitStack() as stack:
+        try:
+            session, _ = stack.enter_context(_opened(options, (), read_only=True))
+        except EngineUnreachableError:
+            registries = own_registries(options.host, options.context, engine_is_here=True)
+            stack.callback(registries.close)
+            yield Resolver(registries, None, time, local_zone())
+        else:
+            yield session.resolver
