@@ -110,7 +110,7 @@ def plan(options: Options) -> Report:
     specs = _load(options)
     with _opened(options, specs.projects, read_only=True) as (session, store):
         limit, adopt = options.max_unavailable, options.adopt
-        reports = [session.forecast(item, max_unavailable=limit, adopt=adopt).report for item in specs.projects]
+        reports = [session.plan(item, max_unavailable=limit, adopt=adopt) for item in specs.projects]
         specs = _with_notices(specs, store)
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
@@ -329,14 +329,15 @@ def _with_notices(specs: Specs, store: Store) -> Specs:
 def _load(options: Options, *, choosing: bool = False) -> Specs:
     """The projects asked for; `choosing` says that a project name chooses among several instead of naming one."""
     from reconciler.images.build_key import with_key
+    from reconciler.spec.lockfile import read_lock, with_pins
     from reconciler.spec.lowering import lower
 
     loaded, notices, errors = _documents(options, choosing=choosing)
     projects = []
     for item in loaded:
         try:
-            project = _with_options(lower(item), options)
-            projects.append(_with_build_keys(project, with_key))
+            project = with_pins(lower(item), read_lock(item.working_dir, str(Path.cwd())))
+            projects.append(_with_build_keys(_with_options(project, options), with_key))
         except SpecError as error:
             errors.append(error)
     warnings = (*notices, *(notice for project in projects for notice in project.notices))

@@ -19,6 +19,7 @@ from reconciler.model.redaction import redact_text
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Condition, Step
 from reconciler.planner.images import bind_image
+from reconciler.model.references import parse_reference, short_digest
 from reconciler.resolving import Resolution
 
 GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed", UNCHECKED, *get_args(SignatureReason)}
@@ -63,6 +64,21 @@ def adoption_notices(project: Project, adoption: Adoption) -> tuple[Notice, ...]
     return (*containers, *networks, *volumes)
 
 
+def moved_pins(project: Project, resolution: Resolution) -> tuple[Notice, ...]:
+    """One notice for each pinned service for which a registry has something else by now."""
+    return tuple(
+        Notice("TagMoved", _moved(service, option), service.image.pin.source)
+        for service in project.services
+        if (option := resolution.available.get(service.name)) and service.image.pin
+        if (option.reference, option.digest) != (service.image.pin.reference, service.image.pin.digest)
+    )
+
+
+def _moved(service: Service, option: Option) -> str:
+    todo = f"reconcile images lock --update {service.name} moves the pin"
+    return f"{service.name}: the registry has {option.reference} as {short_digest(option.digest)} by now: {todo}"
+
+
 def image_rows(desired: Desired, observed: Observed, resolution: Resolution) -> tuple[ImageRow, ...]:
     """What each service runs and could run, in the order of the spec."""
     return tuple(_image_row(service, desired, observed, resolution) for service in desired.project.services)
@@ -70,7 +86,8 @@ def image_rows(desired: Desired, observed: Observed, resolution: Resolution) -> 
 
 def _image_row(service: Service, desired: Desired, observed: Observed, resolution: Resolution) -> ImageRow:
     bound, target = bind_image(service, desired, observed), desired.targets.get(service.name)
-    wanted = bound.create_from or (bound.operation.resource if bound.operation else "")
+    pinned = parse_reference(bound.reference).pinned(target.digest) if target and target.digest else ""
+    wanted = bound.create_from or pinned or (bound.operation.resource if bound.operation else "")
     option = resolution.available.get(service.name)
     held = target.held if target else ()
     running = resolution.running.get(service.name)

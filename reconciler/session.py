@@ -27,9 +27,9 @@ from reconciler.planner.adoption import adopted, candidates, moved, summary
 from reconciler.planner.plan import plan
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
-from reconciler.reports import adoption_notices, forecast_report, image_rows, outcome_report
+from reconciler.reports import adoption_notices, forecast_report, image_rows, moved_pins, outcome_report
 from reconciler.resolving import Resolution, Resolver, local_zone
-from reconciler.spec.lockfile import can_be_pinned
+from reconciler.spec.lockfile import can_be_pinned, is_pinned
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
@@ -139,6 +139,11 @@ class Session:
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
         report = replace(report, adoption=adoption, notices=(*notices, *report.notices))
         return Forecast(report, desired, observer, memory, first, resolution)
+
+    def plan(self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False) -> ProjectReport:
+        """The forecast's report, with the pinned tags that have moved since: their registries are asked for it."""
+        forecast = self.forecast(project, max_unavailable=max_unavailable, adopt=adopt, also=is_pinned)
+        return replace(forecast.report, notices=(*forecast.report.notices, *moved_pins(project, forecast.resolution)))
 
     def status(self, project: Project, *, deep: bool = False) -> ProjectReport:
         """What runs, judged by one pass of the planner."""

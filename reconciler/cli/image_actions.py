@@ -19,7 +19,7 @@ def images(flags: Flags) -> int:
         terminal.result(images_json.render_images(report))
     else:
         palette = terminal.result_palette(no_color=flags.no_color)
-        terminal.result(images_text.render_images(report, width=terminal.plan_width(), palette=palette))
+        terminal.result(images_text.render_images(report, width=terminal.table_width(), palette=palette))
         say_warnings(report.warnings, flags)
     return say_errors(report.errors, flags)
 

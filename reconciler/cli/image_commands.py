@@ -7,12 +7,11 @@ from typing import Any
 
 import click
 
-from reconciler.cli.commands import reconcile
 from reconciler.cli.help import GroupedGroup
 from reconciler.cli.options import Flags, engine_options, gather, lock_options, output_options, spec_options
 
 
-@reconcile.group(cls=GroupedGroup, invoke_without_command=True, subcommand_metavar="[COMMAND]")
+@click.group(cls=GroupedGroup, invoke_without_command=True, subcommand_metavar="[COMMAND]")
 @spec_options()
 @engine_options()
 @output_options("text", "json")

@@ -1,4 +1,4 @@
-"""`reconcile images` and `reconcile images lock` as text: a block for each service, one line where all is well."""
+"""`reconcile images` and `reconcile images lock` as text."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ from collections.abc import Iterable, Iterator
 from reconciler.app_images import ImagesReport, LockReport
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import wrapped
-from reconciler.cli.values import clean
+from reconciler.cli.values import clean, shorten_path
 from reconciler.model.project import Pin
 from reconciler.model.redaction import redact_text
 from reconciler.model.references import parse_reference
 from reconciler.model.report import ImageRow
 from reconciler.pinning import PinRow
 
+_HEADINGS = ("SERVICE", "WRITTEN", "RESOLVED", "RUNNING", "AVAILABLE")
+_WRITTEN = 1
+_SHORTEST = 16
+_GAP = 2
+_WIDTH = 100
 _DIGITS = 12
 _SIGNS = {"kept": " ", "added": "+", "moved": "~", "removed": "-", "failed": "!"}
 
 
-def render_images(report: ImagesReport, *, width: int, palette: Palette = PLAIN) -> str:
-    """What each service runs and could run, ending in a line break; "" where there is none."""
-    lines: list[str] = []
-    for name, rows in _by_project(report.rows):
-        lines += [palette.strong(name), *(line for row in rows for line in _image_lines(row, width, palette)), ""]
-    return "\n".join(lines)
+def render_images(report: ImagesReport, *, width: int | None = None, palette: Palette = PLAIN) -> str:
+    """A table for each project, ending in a line break; beneath a service what holds back what is newer.
+
+    `width` shortens the reference as written to fit; None never shortens.
+    """
+    return "\n".join(_table(name, rows, width, palette) for name, rows in _by_project(report.rows))
 
 
 def render_lock(report: LockReport, *, check: bool, width: int, palette: Palette = PLAIN) -> str:
@@ -42,27 +47,41 @@ def _by_project(rows: Iterable[ImageRow]) -> Iterator[tuple[str, list[ImageRow]]
     yield from found.items()
 
 
-def _image_lines(row: ImageRow, width: int, palette: Palette) -> list[str]:
-    shown = {
-        "written": row.written,
-        "policy": row.policy,
-        "resolved": short(row.resolved) or "-",
-        "running": ", ".join(short(item) for item in row.running) or "-",
-        "available": short(row.available) or "-",
-    }
-    lines = [f"  {palette.strong(row.service)} {palette.faint(row.source)}"]
-    lines += [f"    {palette.faint(key.ljust(10))}{clean(value)}" for key, value in shown.items()]
-    held = [f"{short(item.reference)}: {item.message}" for item in row.held]
-    for label, texts in (("held back", held), ("error", [row.error] if row.error else [])):
-        for text in texts:
-            lines += wrapped(f"{label.ljust(10)}{clean(redact_text(text))}", width, "    ")
-    return lines
+def _table(name: str, rows: list[ImageRow], width: int | None, palette: Palette) -> str:
+    cells = [_HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADINGS))]
+    total = 2 + sum(widths) + _GAP * (len(widths) - 1)
+    if width and total > width:
+        widths[_WRITTEN] = max(widths[_WRITTEN] - (total - width), _SHORTEST)
+    lines = [palette.strong(name), "", palette.faint(_line(_HEADINGS, widths))]
+    for row, texts in zip(rows, cells[1:], strict=True):
+        lines.append((palette.change if row.held or row.error else str)(_line(texts, widths)))
+        for text in (*(f"{_within(row, item.reference)}: {item.message}" for item in row.held), row.error):
+            lines += wrapped(redact_text(text), width or _WIDTH, "      ") if text else []
+    return "\n".join([*lines, ""])
+
+
+def _cells(row: ImageRow) -> tuple[str, ...]:
+    running = ", ".join(_within(row, item) for item in row.running)
+    found = (row.service, row.written, _within(row, row.resolved), running, _within(row, row.available))
+    return tuple(clean(cell) or "-" for cell in found)
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    cells = [shorten_path(cell, widths[column]).ljust(widths[column]) for column, cell in enumerate(row)]
+    return ("  " + (" " * _GAP).join(cells)).rstrip()
+
+
+def _within(row: ImageRow, reference: str) -> str:
+    """The reference as the row shows it: tag and first digits of the digest, in the repository that is written."""
+    shown = short(reference)
+    return shown.removeprefix(f"{parse_reference(row.written).repository}:")
 
 
 def short(reference: str) -> str:
     """A reference with the first digits of its digest."""
     name, at, digest = reference.partition("@sha256:")
-    return f"{name}@sha256:{digest[:_DIGITS]}" if at else reference
+    return f"{name}@{digest[:_DIGITS]}" if at else reference
 
 
 def _lock_words(row: PinRow) -> str:

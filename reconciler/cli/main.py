@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import click
 
 from reconciler.cli.commands import reconcile
+from reconciler.cli.image_commands import images
 from reconciler.errors import FAILED, USAGE, ReconcilerError
+
+reconcile.add_command(images)
 
 
 @dataclass

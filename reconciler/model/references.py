@@ -32,6 +32,11 @@ def parse_reference(text: str) -> Reference:
     return Reference(_familiar(f"{head}{slash}{base}"), tag or None, digest or None)
 
 
+def short_digest(digest: str) -> str:
+    """The first digits of a digest, as people tell images apart."""
+    return digest.partition(":")[2][:12]
+
+
 def _familiar(name: str) -> str:
     for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/"):
         if name.startswith(prefix):

@@ -88,6 +88,11 @@ def can_be_pinned(service: Service) -> bool:
     return service.image.build is None and parse_reference(service.image.reference).digest is None
 
 
+def is_pinned(service: Service) -> bool:
+    """Whether the lock says what the service runs."""
+    return service.image.pin is not None
+
+
 def is_stale(service: Service, entries: Entries) -> bool:
     """Whether the lock says nothing of a service, or of another reference than the spec has now."""
     entry = entries.get(service.name)
