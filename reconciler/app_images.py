@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from reconciler.model.project import Notice
 from reconciler.model.report import ImageRow
 
 if TYPE_CHECKING:
+    from reconciler.collecting import Collected
     from reconciler.pinning import PinRow
     from reconciler.resolving import Resolver
 
@@ -85,6 +86,16 @@ def lock_images(options: Options, update: tuple[str, ...] | None, *, check: bool
     return LockReport(tuple(rows), warnings, tuple(errors))
 
 
+def prune(options: Options, *, dry_run: bool) -> Collected:
+    """Remove superseded images of every project of this instance; `dry_run`: say which, and write nothing anywhere."""
+    specs = _in_force(options)
+    with _opened(options, specs.projects, read_only=dry_run) as (session, store):
+        found = session.collect(specs.projects, unread=bool(specs.errors), dry_run=dry_run)
+        specs = _with_notices(specs, store)
+    errors = (*specs.errors, *found.errors)
+    return replace(found, errors=errors, warnings=specs.warnings, refused=bool(specs.errors))
+
+
 def _check_names(specs: Specs, names: tuple[str, ...]) -> None:
     known = {service.name for project in specs.projects for service in project.services}
     unknown = next((name for name in names if name not in known), None)
@@ -107,3 +118,13 @@ def _resolver(options: Options) -> Iterator[Resolver]:
             yield Resolver(registries, None, time, local_zone())
         else:
             yield session.resolver
+
+
+def _in_force(options: Options) -> Specs:
+    """The projects of the specs, whole; none where none is named and none is here."""
+    try:
+        return _load(replace(options, services=()))
+    except UsageError as error:
+        if options.files:
+            raise
+        return Specs((), (Notice("NoSpec", f"{error.message}: images count as needed only by what was deployed"),), ())

@@ -91,6 +91,7 @@ class Loop:
         self._done: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
         self._synced_at = 0.0
+        self._entered = 0
 
     def run(self, memory: Memory) -> Outcome:
         """Converge until nothing is left to do, the deadline passes, or the loop is told to stop.
@@ -121,6 +122,8 @@ class Loop:
     def _plan(self, outcome: Outcome) -> Step:
         """The step that knows of every failure there is: one that a step finds out changes what is to be done."""
         observed = self._observer.with_inflight(self._inflight)
+        done, self._entered = outcome.operations[self._entered :], len(outcome.operations)
+        outcome.memory = outcome.memory.with_images(observed, done, self._executor.now())
         while True:
             step = plan(self._desired, observed, outcome.memory, self._executor.now())
             known = outcome.memory.failures

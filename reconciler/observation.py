@@ -16,6 +16,7 @@ from reconciler.model.observed import (
     EngineInfo,
     Foreign,
     ImageState,
+    ImageUser,
     NetworkState,
     Probe,
     VolumeState,
@@ -23,6 +24,7 @@ from reconciler.model.observed import (
 )
 from reconciler.model.project import JSON, HostPort
 from reconciler.model.redaction import hide_values
+from reconciler.model.references import parse_reference
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CHANGED = 0
@@ -100,6 +102,8 @@ def image_from_row(row: JSON, inspected: JSON | None) -> ImageState:
         labels=row.get("Labels") or {},
         config=(inspected or {}).get("Config") or {},
         predicted=bool((inspected or {}).get("Predicted")),
+        size=row.get("Size") or 0,
+        layers=tuple(json_value(inspected or {}, "RootFS", "Layers") or ()),
     )
 
 
@@ -112,6 +116,19 @@ def image_content(raw: JSON, engine: EngineInfo) -> ImageContent:
     manifests = frozenset(PlatformDigest(json_value(item, "Descriptor", "digest") or "") for item in listed)
     indexes = tuple(digest.partition("@")[2] for digest in raw.get("RepoDigests") or ())
     return ImageContent(platform, None, manifests, indexes)
+
+
+def image_user_from_row(row: JSON) -> ImageUser:
+    """What a container uses of images, from its row in GET /containers/json: what it runs and what it mounts.
+
+    `ImageManifestDescriptor` (API 1.48) is the platform's manifest, where `ImageID` may be an index.
+    """
+    mounted = [mount.get("Name") or "" for mount in row.get("Mounts") or () if mount.get("Type") == "image"]
+    said = [parse_reference(text) for text in (row.get("Image") or "", *mounted) if text]
+    named = {f"{item.repository}@{item.digest}" if item.digest else item.tagged for item in said}
+    named |= {item.digest or "" for item in said}
+    ids = {row.get("ImageID") or "", json_value(row, "ImageManifestDescriptor", "digest") or ""}
+    return ImageUser(row_name(row), row.get("State", ""), frozenset(named | ids) - {""})
 
 
 def row_name(row: JSON) -> str:

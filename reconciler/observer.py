@@ -221,7 +221,7 @@ class Observer:
         self._images = self._engine.list_images()
         listed = {row["Id"] for row in self._images}
         wanted = (self._wanted_images() & listed) - set(self._image_inspects)
-        found = self._gather(_inspect_image_or_none, sorted(wanted))
+        found = self._gather(inspect_image_or_none, sorted(wanted))
         self._image_inspects |= {raw["Id"]: raw for raw in found if raw}
 
     def _wanted_images(self) -> set[str]:
@@ -264,7 +264,8 @@ def _changes_or_none(engine: Engine, container: str) -> list[dict[str, Any]] | N
         raise
 
 
-def _inspect_image_or_none(engine: Engine, image: str) -> dict[str, Any] | None:
+def inspect_image_or_none(engine: Engine, image: str) -> dict[str, Any] | None:
+    """GET /images/{name}/json, None where it is gone."""
     try:
         return engine.inspect_image(image)
     except EngineError as error:

@@ -16,10 +16,10 @@ from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Project, Service
 from reconciler.model.redaction import redact_text
+from reconciler.model.references import parse_reference, short_digest
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Condition, Step
 from reconciler.planner.images import bind_image
-from reconciler.model.references import parse_reference, short_digest
 from reconciler.resolving import Resolution
 
 GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed", UNCHECKED, *get_args(SignatureReason)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from time import time
 from typing import TYPE_CHECKING, Self
 
 from reconciler.controller import Loop, Outcome
-from reconciler.errors import EngineError
+from reconciler.errors import EngineError, LockedError
 from reconciler.executor import SessionExecutor, ThreadedExecutor
 from reconciler.explaining import RollbackError, choose, explain, hashes, put_back
 from reconciler.listeners import OnActivity, Reporter, Several
@@ -32,6 +32,7 @@ from reconciler.resolving import Resolution, Resolver, local_zone
 from reconciler.spec.lockfile import can_be_pinned, is_pinned
 
 if TYPE_CHECKING:
+    from reconciler.collecting import Collected
     from reconciler.engine.protocol import Engine
     from reconciler.store import ProjectStore, Store
 
@@ -223,6 +224,37 @@ class Session:
         self._by_hand.add(service_name)
         return target
 
+    def collect(self, projects: tuple[Project, ...], *, unread: bool, dry_run: bool) -> Collected:
+        """Remove the images that this instance deployed and that nothing needs any more; what went, what stays and why.
+
+        `projects` are those whose specs are in force. `unread` says that there are specs that could not be read: then
+        nothing goes of projects that are not among these. A project that is being converged is left alone, too.
+        """
+        from reconciler.collecting import Collector
+        from reconciler.images.collection import wanted_names
+
+        loaded = {project.name for project in projects}
+        names = sorted({*self._store.projects(self._info.id, self._instance), *loaded})
+        why = "a spec, maybe that of {0}, cannot be read"
+        closed = {name: why.format(name) for name in names if unread and name not in loaded}
+        with ExitStack() as locks:
+            closed |= {} if dry_run else self._locked(names, locks)
+            kept = {name: self._kept(name) for name in names}
+            wanted = wanted_names(projects)
+            gather, now = self._executor.gather, self._executor.now
+            collector = Collector(self._engine, gather, now, kept, closed, wanted)
+            return collector.forecast() if dry_run else collector.run()
+
+    def _locked(self, names: Iterable[str], locks: ExitStack) -> dict[str, str]:
+        """Take the projects' locks; those that somebody else has, each with what says so."""
+        closed = {}
+        for name in names:
+            try:
+                locks.enter_context(self._lock(self._info.id, name))
+            except LockedError as error:
+                closed[name] = error.message
+        return closed
+
     def _carry_out(
         self,
         forecast: Forecast,
@@ -273,6 +305,7 @@ class Session:
         recorder.close(stopped=False)
         for stable in forecast.first.stable:
             memory = memory.with_stable(project.name, stable)
+        memory = memory.with_images(forecast.observer.observed(), (), self._executor.now())
         recorder.remember(self._with_baselines(memory, forecast.observer, project))
 
     def _with_baselines(self, memory: Memory, observer: Observer, project: Project) -> Memory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler import app_images
 from reconciler.app_images import ImagesReport, LockReport
-from reconciler.cli import images_json, images_text, terminal
+from reconciler.cli import images_json, images_text, prune_json, prune_text, terminal
 from reconciler.cli.actions import app_options, as_document, say_errors, say_warnings
 from reconciler.cli.options import Flags
 from reconciler.errors import FAILED, PENDING, REFUSED
@@ -40,3 +40,17 @@ def lock(flags: Flags) -> int:
     if refused or report.failed:
         return REFUSED if refused else FAILED
     return PENDING if flags.check and report.stale else 0
+
+
+def prune(flags: Flags) -> int:
+    """Remove superseded images, or print which would go."""
+    chosen = flags.format("text", "json")
+    with as_document(chosen, lambda errors: prune_json.render(None, errors)):
+        found = app_images.prune(app_options(flags), dry_run=flags.dry_run)
+    if chosen == "json":
+        terminal.result(prune_json.render(found, found.errors))
+    else:
+        palette = terminal.result_palette(no_color=flags.no_color)
+        terminal.result(prune_text.render(found, width=terminal.plan_width(), palette=palette, zone=None))
+    say_errors(found.errors, flags)
+    return REFUSED if found.refused else FAILED if found.errors else 0

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from reconciler.cli.help import GroupedGroup
-from reconciler.cli.options import Flags, engine_options, gather, lock_options, output_options, spec_options
+from reconciler.cli.options import (
+    Flags,
+    dry_run_option,
+    engine_options,
+    gather,
+    lock_options,
+    output_options,
+    spec_options,
+)
 
 
 @click.group(cls=GroupedGroup, invoke_without_command=True, subcommand_metavar="[COMMAND]")
@@ -37,6 +45,22 @@ def lock(ctx: click.Context, /, **_: Any) -> int:
     if ctx.params["names"] and not ctx.params["update"]:
         raise click.UsageError("SERVICE goes with --update.", ctx)
     return _run("lock", ctx)
+
+
+@images.command()
+@spec_options(service=None)
+@engine_options()
+@dry_run_option()
+@output_options("text", "json")
+@click.pass_context
+def prune(ctx: click.Context, /, **_: Any) -> int:
+    """Remove images that were superseded.
+
+    Only what reconcile deployed on this engine itself, and of that nothing that any container uses, a spec wants, a
+    service can go back to, somebody else named, another image was built on or io.reconciler.keep labels, and nothing
+    that was used in the last 24 hours. Projects whose specs are gone are covered, too.
+    """
+    return _run("prune", ctx)
 
 
 def _run(name: str, ctx: click.Context) -> int:

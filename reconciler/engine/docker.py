@@ -251,6 +251,12 @@ class DockerEngine:
             "POST", f"/images/{_reference(image)}/tag", query={"repo": repository, "tag": tag}, what=image
         )
 
+    def remove_image(self, reference: str) -> None:
+        """DELETE /images/{name}, never by force, and without the untagged images that it was built on."""
+        query = {"force": "0", "noprune": "1"}
+        path = f"/images/{_reference(reference)}"
+        self._transport.call("DELETE", path, query=query, timeout=SLOW_TIMEOUT, accept=_MISSING, what=reference)
+
     def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
         """`docker buildx build --load` where the docker CLI has buildx, else POST /build."""
         build_image(self._transport, build, tags, platform, progress)

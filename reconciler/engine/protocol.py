@@ -160,6 +160,15 @@ class Engine(Protocol):
         """POST /images/{name}/tag."""
         ...
 
+    def remove_image(self, reference: str) -> None:
+        """DELETE /images/{name}?force=0&noprune=1: the name goes, and with its last name the image. 404 is success.
+
+        409 where it is the last name and a container in any state uses the image, and for an id with names in several
+        repositories. The last tag of a repository takes the digests there with it (in a containerd store a digest takes
+        that tag, too).
+        """
+        ...
+
     def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
         """Build and tag; an `error` in the stream, or a failed `docker buildx build`, is an EngineError."""
         ...

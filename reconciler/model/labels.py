@@ -17,6 +17,7 @@ ROLLOUT = "io.reconciler.rollout"
 NAME = "io.reconciler.name"
 SUBNET = "io.reconciler.subnet"
 BUILD_KEY = "io.reconciler.build-key"
+KEEP = "io.reconciler.keep"
 
 COMPOSE_PREFIX = "com.docker.compose."
 COMPOSE_PROJECT = "com.docker.compose.project"

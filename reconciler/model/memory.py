@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.model import labels
-from reconciler.model.observed import Container, Probe
+from reconciler.model.ledger import Deployed, entered
+from reconciler.model.observed import Container, Observed, Probe
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import JSON, Service
 
@@ -111,6 +112,7 @@ class Memory:
       `docker compose`; `adopted_networks`: the ids of the networks that were.
     - `sightings`: by reference, what registries had; `verified`: when the signature of a digest was found good, by
       `<repository>@<digest> <the keys' fingerprint>`.
+    - `images`: the ledger of what was deployed, by image id.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class Memory:
     adopted_networks: frozenset[str] = frozenset()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     verified: Mapping[str, float] = field(default_factory=dict)
+    images: Mapping[str, Deployed] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept, and ends what it was for."""
@@ -216,6 +219,11 @@ class Memory:
         """This memory with the service's definitions out of quarantine, and its lost replicas forgotten."""
         kept = {key: failure for key, failure in self.failures.items() if key[0] != service}
         return replace(self, failures=kept).without_rollout(project, service, keep_restarts=False)
+
+    def with_images(self, observed: Observed, done: Iterable[Operation], now: float) -> Memory:
+        """This memory and what a look at the engine, after those operations, shows of the project's images."""
+        images = entered(self.images, observed, done, now)
+        return self if images == self.images else replace(self, images=images)
 
     def without_containers(self, gone: Collection[str]) -> Memory:
         """This memory without what it holds of containers that exist no more."""

@@ -156,6 +156,7 @@ class ImageState:
 
     `id` is the engine's Id; `tags` are RepoTags and `digests` RepoDigests (`name@sha256:…`). `predicted` marks an image
     that only a forecast has: what it will declare (health check, volumes, user) is known after the pull or build.
+    `size` is in bytes, with the layers that it shares; `layers` are its RootFS.Layers, () where it was not inspected.
     """
 
     id: str
@@ -164,6 +165,22 @@ class ImageState:
     labels: Mapping[str, str] = field(default_factory=dict)
     config: JSON = field(default_factory=dict)
     predicted: bool = False
+    size: int = 0
+    layers: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its tags and digests; containerd image stores list one that was pulled by digest among the tags too."""
+        return tuple(dict.fromkeys((*self.tags, *self.digests)))
+
+
+@dataclass(frozen=True)
+class ImageUser:
+    """A container of whomever, in any state, and the ids, digests and names of the images that it uses."""
+
+    name: str
+    status: str
+    images: frozenset[str]
 
 
 @dataclass(frozen=True)

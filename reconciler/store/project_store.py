@@ -88,6 +88,11 @@ class ProjectStore:
         """The service's stable definitions, oldest first; the last 20 are kept."""
         return self._revisions(service, REVISIONS_KEPT)[::-1]
 
+    def services(self) -> tuple[str, ...]:
+        """The services that have stable definitions, sorted."""
+        rows = self._read("SELECT DISTINCT service FROM revision WHERE project = ? ORDER BY service")
+        return tuple(row[0] for row in rows)
+
     def begin(self, record: RolloutRecord) -> RolloutRecord:
         """The record of a rollout that begins, numbered."""
         with self._guard(), transaction(self._connection):

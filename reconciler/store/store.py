@@ -56,5 +56,11 @@ class Store:
         """What is kept of a project of an instance on an engine."""
         return ProjectStore(self._connection, (engine_id, instance, project), self._guard, self._notices.append)
 
+    def projects(self, engine_id: str, instance: str) -> tuple[str, ...]:
+        """The names of the projects of which something is kept, sorted. StateError where that cannot be read."""
+        select = "SELECT name FROM project WHERE engine = ? AND instance = ? ORDER BY name"
+        with self._guard():
+            return tuple(row[0] for row in self._connection.execute(select, (engine_id, instance)))
+
     def _guard(self) -> AbstractContextManager[None]:
         return told(self._path)

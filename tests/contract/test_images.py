@@ -117,3 +117,64 @@ def test_a_pulled_image_can_be_created_from_by_tag_and_digest(lab: Lab) -> None:
     container = lab.engine.create_container(lab.name("one"), {"Image": f"{reference}@{digest}"})
     assert lab.row(container)["Image"] == f"{reference}@{digest}"
     assert lab.row(container)["ImageID"] == lab.engine.inspect_image(reference)["Id"]
+
+
+def test_a_name_is_removed_and_the_image_with_its_last_one(lab: Lab) -> None:
+    """A tag goes alone while there is another one; the image goes with the last, and with it the digest beside it."""
+    reference, digest = lab.hands.push("removed", f"{lab.prefix}removed")
+    lab.engine.pull_image(reference, None, nothing)
+    image_id = lab.engine.inspect_image(reference)["Id"]
+    lab.engine.tag_image(reference, lab.name("app"), "1")
+    lab.engine.remove_image(lab.name("app:1"))
+    assert lab.engine.inspect_image(image_id)["RepoTags"] == [reference]
+    lab.engine.remove_image(reference)
+    for name in (reference, f"{reference.rpartition(':')[0]}@{digest}", image_id):
+        with pytest.raises(EngineError, match="No such image"):
+            lab.engine.inspect_image(name)
+
+
+def test_an_image_is_removed_by_its_digest(lab: Lab) -> None:
+    """As it is pulled by its digest."""
+    reference, digest = lab.hands.push("digest", f"{lab.prefix}digest")
+    pinned = f"{reference.rpartition(':')[0]}@{digest}"
+    lab.engine.pull_image(pinned, None, nothing)
+    lab.engine.remove_image(pinned)
+    assert not [row for row in lab.engine.list_images() if pinned in (row["RepoDigests"] or ())]
+
+
+def test_removing_what_is_not_there_is_success(lab: Lab) -> None:
+    """404 means that somebody was faster."""
+    lab.engine.remove_image("rct-none:1")
+    lab.engine.remove_image(f"sha256:{'0' * 64}")
+
+
+def test_an_image_in_use_is_not_removed(lab: Lab) -> None:
+    """409 for its only name and for its id, though its container never ran; afterwards it has all its names."""
+    reference, digest = lab.hands.push("used", f"{lab.prefix}used")
+    lab.engine.pull_image(reference, None, nothing)
+    lab.engine.create_container(lab.name("one"), {"Image": reference, "Cmd": ["true"]})
+    image_id = lab.engine.inspect_image(reference)["Id"]
+    for name in (reference, f"{reference.rpartition(':')[0]}@{digest}", image_id):
+        with pytest.raises(EngineError, match=r"conflict: unable to .*must") as caught:
+            lab.engine.remove_image(name)
+        assert caught.value.status == 409
+    assert lab.engine.inspect_image(reference)["RepoTags"] == [reference]
+
+
+def test_an_image_in_use_may_lose_one_of_several_names(lab: Lab) -> None:
+    """The engine looks at containers before the last name only: whoever removes names looks before."""
+    lab.engine.tag_image(image.NAME, lab.name("app"), "1")
+    lab.run("one", Image=lab.name("app:1"))
+    lab.engine.remove_image(lab.name("app:1"))
+    assert lab.name("app:1") not in lab.engine.inspect_image(image.NAME)["RepoTags"]
+
+
+def test_an_id_with_names_in_several_repositories_is_not_removed(lab: Lab) -> None:
+    """409: that would take names that nobody spoke of."""
+    reference, _ = lab.hands.push("several", f"{lab.prefix}several")
+    lab.engine.pull_image(reference, None, nothing)
+    lab.engine.tag_image(reference, lab.name("app"), "1")
+    with pytest.raises(EngineError, match="must be forced") as caught:
+        lab.engine.remove_image(lab.engine.inspect_image(reference)["Id"])
+    assert caught.value.status == 409
+    assert lab.name("app:1") in lab.engine.inspect_image(reference)["RepoTags"]

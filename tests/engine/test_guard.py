@@ -37,6 +37,10 @@ FORBIDDEN = [
     "DELETE /containers/web?link=true",
     "DELETE /volumes/data",
     "DELETE /images/web",
+    "DELETE /images/web?force=0",
+    "DELETE /images/web?force=1&noprune=1",
+    "DELETE /images/web?force=0&noprune=0",
+    "DELETE /images/web?force=0&noprune=1&platforms=all",
     "POST /containers/prune",
     "POST /volumes/prune",
     "POST /networks/prune",
@@ -56,6 +60,7 @@ ALLOWED = [
     "POST /volumes/create",
     "POST /images/create?fromImage=web",
     "POST /images/example/web/tag?repo=web",
+    "DELETE /images/example/web:1?force=0&noprune=1",
     "POST /build?t=web",
 ]
 

@@ -2,6 +2,7 @@
 
 The verbs are create, start, stop and remove; until the first start also connect and copy-in. A drain signal, a drain
 command and `publish: healthy` of the container's own spec allow kill, exec, and connect and disconnect besides.
+Images are removed one by one, never by force, never with what they were built on.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _FREE = re.compile(
 )
 _ON_CONTAINER = re.compile(r"(POST|PUT|DELETE) /containers/([^/]+)(?:/([a-z]+))?")
 _ON_NETWORK = re.compile(r"POST /networks/[^/]+/(connect|disconnect)")
+_ON_IMAGE = re.compile(r"DELETE /images/.+")
+_REMOVAL = {"force": "0", "noprune": "1"}
 _FALSE = {"", "0", "false"}
 
 
@@ -82,6 +85,8 @@ class Guard:
             return ""
         if found := _ON_NETWORK.fullmatch(request.line):
             return self._judge_network(found[1], self._container(json.loads(request.body).get("Container", "")))
+        if _ON_IMAGE.fullmatch(request.line):
+            return "" if request.query == _REMOVAL else "an image is removed by name, unforced, without its parents"
         if found := _ON_CONTAINER.fullmatch(request.line):
             return self._judge_container(request, found[1], self._container(found[2]), found[3])
         return "no such verb is the program's"

@@ -251,6 +251,11 @@ class SimulatedEngine:
         call = Call("tag_image", (image, repository, tag))
         self._change(call, 0.0, lambda: images.tag_image(self.world, image, repository, tag))
 
+    def remove_image(self, reference: str) -> None:
+        """Take a name off its image, or remove the image; 404 is success, 409 while it is used."""
+        call = Call("remove_image", (reference,))
+        self._change(call, self._costs.remove, lambda: images.remove_image(self.world, reference))
+
     def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
         """Have the image that this build would make, as a predicted image."""
         call = Call("build_image", (build, tags, platform))

@@ -7,8 +7,19 @@ import re
 
 from reconciler.engine.protocol import Progress
 from reconciler.engine.simulated.references import key, parse, spelled
-from reconciler.engine.simulated.state import NOT_FOUND, SERVER_ERROR, Document, Picture, World, copied, refusal
+from reconciler.engine.simulated.state import (
+    CONFLICT,
+    LIVE,
+    NOT_FOUND,
+    SERVER_ERROR,
+    Document,
+    Picture,
+    World,
+    copied,
+    refusal,
+)
 from reconciler.engine.times import seconds, timestamp
+from reconciler.errors import EngineError
 from reconciler.model.project import Build
 from reconciler.model.references import Reference
 
@@ -69,6 +80,30 @@ def tag_image(world: World, image: str, repository: str, tag: str) -> None:
     _name_it(world, find_image(world, image), parse(f"{repository}:{tag}"))
 
 
+def remove_image(world: World, reference: str) -> None:
+    """Take the name off its image; the image goes with its last name, or by its id. One that is gone is success.
+
+    As graph-driver engines have it: the last tag in a repository takes the digests there with it, and an image whose
+    names are all of one repository, with one tag at most, counts as having a single name.
+    """
+    picture = _find_or_none(world, reference)
+    if picture is None:
+        return
+    names = _names(picture)
+    named = None if _is_id(picture, reference) else parse(reference)
+    single = len({parse(name).repository for name in names}) <= 1 and len(names) - _digests(names) <= 1
+    if named is None and not single:
+        why = f"unable to delete {_short(picture)} (must be forced) - image is referenced in multiple repositories"
+        raise refusal(CONFLICT, f"conflict: {why}")
+    if single:
+        _check_unused(world, picture, reference if named else "")
+    left = _without(names, named) if named else []
+    if left:
+        _rename(picture, left)
+    else:
+        del world.images[picture.document["Id"]]
+
+
 def build_image(world: World, build: Build, tags: tuple[str, ...], progress: Progress) -> None:
     """The image that this build would make: the same for the same content key, and known by nothing but its labels."""
     content = f"build:{build.key or build!r}"
@@ -123,6 +158,57 @@ def _new(world: World, content: str, labels: dict[str, str]) -> Picture:
     }
     world.images[image_id] = Picture(document, known=False)
     return world.images[image_id]
+
+
+def _find_or_none(world: World, reference: str) -> Picture | None:
+    try:
+        return find_image(world, reference)
+    except EngineError as error:
+        if error.status != NOT_FOUND:
+            raise
+        return None
+
+
+def _names(picture: Picture) -> list[str]:
+    return [*(picture.document.get("RepoTags") or ()), *(picture.document.get("RepoDigests") or ())]
+
+
+def _digests(names: list[str]) -> int:
+    return sum("@" in name for name in names)
+
+
+def _is_id(picture: Picture, reference: str) -> bool:
+    return str(picture.document["Id"]).removeprefix("sha256:").startswith(reference.removeprefix("sha256:"))
+
+
+def _without(names: list[str], gone: Reference) -> list[str]:
+    """The names that stay: digests of a repository do not outlive its last tag."""
+    kept = [name for name in names if name != key(gone)]
+    beside = [name for name in kept if parse(name).repository == gone.repository]
+    alone = not gone.digest and _digests(beside) == len(beside)
+    return [name for name in kept if name not in beside] if alone else kept
+
+
+def _rename(picture: Picture, names: list[str]) -> None:
+    picture.document["RepoTags"] = [name for name in names if "@" not in name]
+    picture.document["RepoDigests"] = [name for name in names if "@" in name]
+    picture.retagged = True
+
+
+def _check_unused(world: World, picture: Picture, name: str) -> None:
+    """EngineError 409 where a container, in any state, was created from it."""
+    user = next((box for box in world.containers.values() if box.document["Image"] == picture.document["Id"]), None)
+    if user is None:
+        return
+    must, how = ("cannot", "running") if user.status in LIVE else ("must", "stopped")
+    by_id = f"unable to delete {_short(picture)} ({must} be forced) - image is being used by {how} container"
+    by_name = f'unable to remove repository reference "{name}" (must force) - container'
+    used = f" is using its referenced image {_short(picture)}" if name else ""
+    raise refusal(CONFLICT, f"conflict: {by_name if name else by_id} {user.id[:12]}{used}")
+
+
+def _short(picture: Picture) -> str:
+    return str(picture.document["Id"]).removeprefix("sha256:")[:12]
 
 
 def _row(picture: Picture) -> Document:

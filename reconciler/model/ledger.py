@@ -1,0 +1,101 @@
+"""The ledger of images: what a project deployed on this engine, and when it was last used. Pure.
+
+Kept in `Memory`, written while a project is converged, read when images are collected: an image that no ledger knows is
+nobody's to remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.model import labels
+from reconciler.model.observed import ImageState, Observed
+from reconciler.model.operation import Operation
+from reconciler.model.references import parse_reference
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """An image that a container of the project ran, or that was pulled, tagged or built for it.
+
+    `names` are the tags and `repository@digest` that we gave it, `repositories` those that it was deployed from.
+    `first_seen` and `last_used` are engine time, in seconds since the epoch; `last_used` None: as far as is known a
+    container of the project uses it still.
+    """
+
+    services: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    first_seen: float = 0.0
+    last_used: float | None = None
+
+
+Ledger = Mapping[str, Deployed]
+
+
+def entered(ledger: Ledger, observed: Observed, done: Iterable[Operation], now: float) -> Ledger:
+    """The ledger, by image id, after a look at the project's containers and the operations done until then.
+
+    An image that is gone from the engine is forgotten: should it come back, its age begins anew.
+    """
+    present = {image.id for image in observed.images}
+    found = {key: entry for key, entry in ledger.items() if key in present}
+    for operation in done:
+        for image in _made_by(operation, observed.images):
+            names = tuple(name for name in _names(operation) if name in image.names)
+            found[image.id] = _with(found.get(image.id, Deployed((), first_seen=now, last_used=now)), operation, names)
+    for container in observed.containers:
+        entry = found.get(container.image_id, Deployed(first_seen=now))
+        service = container.labels.get(labels.SERVICE, "")
+        repository = _repository(container.labels.get(labels.IMAGE) or container.image)
+        found[container.image_id] = _used(entry, service, repository)
+    used = {container.image_id for container in observed.containers}
+    return unused(found, found.keys() - used, now)
+
+
+def unused(ledger: Ledger, images: Collection[str], now: float) -> Ledger:
+    """The ledger in which these images, where they were in use until now, are in use no more."""
+    return {
+        key: replace(entry, last_used=now) if key in images and entry.last_used is None else entry
+        for key, entry in ledger.items()
+    }
+
+
+def _made_by(operation: Operation, images: Iterable[ImageState]) -> list[ImageState]:
+    names = _names(operation)
+    return [image for image in images if any(name in image.names for name in names)]
+
+
+def _names(operation: Operation) -> tuple[str, ...]:
+    """The names that an operation gives to an image."""
+    payload = operation.payload
+    if operation.kind == "image.pull":
+        return (payload["reference"],)
+    if operation.kind == "image.tag":
+        return (f"{payload['repository']}:{payload['tag']}",)
+    return tuple(parse_reference(tag).tagged for tag in payload["tags"]) if operation.kind == "image.build" else ()
+
+
+def _with(entry: Deployed, operation: Operation, names: tuple[str, ...]) -> Deployed:
+    repositories = (_repository(name) for name in names)
+    return replace(
+        entry,
+        services=_union(entry.services, (operation.service or "",)),
+        names=_union(entry.names, names),
+        repositories=_union(entry.repositories, repositories),
+    )
+
+
+def _used(entry: Deployed, service: str, repository: str) -> Deployed:
+    services, repositories = _union(entry.services, (service,)), _union(entry.repositories, (repository,))
+    return replace(entry, services=services, repositories=repositories, last_used=None)
+
+
+def _repository(name: str) -> str:
+    """The repository of a reference; "" where it is an image's id."""
+    return "" if name.startswith("sha256:") else parse_reference(name).repository
+
+
+def _union(known: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*known, *more} - {""}))
