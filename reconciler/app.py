@@ -328,7 +328,7 @@ def _with_notices(specs: Specs, store: Store) -> Specs:
 
 def _load(options: Options, *, choosing: bool = False) -> Specs:
     """The projects asked for; `choosing` says that a project name chooses among several instead of naming one."""
-    from reconciler.images.build_key import with_key
+    from reconciler.images.build_key import with_content
     from reconciler.spec.lockfile import read_lock, with_pins
     from reconciler.spec.lowering import lower
 
@@ -337,7 +337,7 @@ def _load(options: Options, *, choosing: bool = False) -> Specs:
     for item in loaded:
         try:
             project = with_pins(lower(item), read_lock(item.working_dir, str(Path.cwd())))
-            projects.append(_with_build_keys(_with_options(project, options), with_key))
+            projects.append(_with_contents(_with_options(project, options), with_content))
         except SpecError as error:
             errors.append(error)
     warnings = (*notices, *(notice for project in projects for notice in project.notices))
@@ -399,13 +399,14 @@ def _only(project: Project, names: tuple[str, ...]) -> Project:
     return replace(project, services=kept, disabled=project.disabled | (known.keys() - wanted), prune=False)
 
 
-def _with_build_keys(project: Project, with_key: Callable[..., object]) -> Project:
+def _with_contents(project: Project, with_content: Callable[..., object]) -> Project:
+    """The project with what its builds read here; the session knows what they start from."""
     services = []
     for service in project.services:
         image = service.image
         if image.build is not None:
             try:
-                build = with_key(image.build, project.name, service.name, image.reference, image.platform)
+                build = with_content(image.build, project.name, service.name, image.reference, image.platform)
             except SpecError as error:
                 error.source = error.source or service.source("build")
                 raise

@@ -12,6 +12,7 @@ from reconciler.controller import Loop, Outcome
 from reconciler.errors import EngineError, LockedError
 from reconciler.executor import SessionExecutor, ThreadedExecutor
 from reconciler.explaining import RollbackError, choose, explain, hashes, put_back
+from reconciler.images.bases import with_bases
 from reconciler.listeners import OnActivity, Reporter, Several
 from reconciler.lock import project_lock, unlocked
 from reconciler.model import labels
@@ -124,6 +125,7 @@ class Session:
         """
         now, memory = self._executor.now, self._remembered(project)
         observer = self._observe(project, memory, deep=deep)
+        project = self._with_bases(project, observer.observed())
         resolution = self._resolver.resolve(project.services, observer.observed(), memory, also)
         memory, targets = resolution.memory, resolution.targets
         desired = Desired(
@@ -213,10 +215,10 @@ class Session:
 
         RollbackError where there is no such revision, or none to go back to.
         """
-        service = project.service(service_name)
+        forecast, kept = self.forecast(project), self._kept(project.name)
+        service = forecast.desired.project.service(service_name)
         if service is None:
             raise RollbackError(f"{project.name} has no service {service_name}")
-        forecast, kept = self.forecast(project), self._kept(project.name)
         wanted, runs = hashes(forecast.desired, forecast.observer.observed(), forecast.memory, service)
         target = choose(service_name, kept.revisions(service_name), wanted, runs, revision)
         kept.save(put_back(forecast.memory, project.name, target, wanted, self._executor.now()))
@@ -321,6 +323,13 @@ class Session:
         observer.look_deep(new)
         found = observer.observed().mutations
         return replace(memory, baselines={**memory.baselines, **{key: found[key] for key in new if key in found}})
+
+    def _with_bases(self, project: Project, observed: Observed) -> Project:
+        """The project with the keys of its builds, which depend on the images that the engine has."""
+        platform = self._info.platform
+        return with_bases(
+            project, observed.images, platform, lambda asked: self._registries.answers(asked, self._executor)
+        )
 
     def _observe(self, project: Project, memory: Memory, *, deep: bool) -> Observer:
         observer = Observer(

@@ -51,6 +51,14 @@ _SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 _MISSING = frozenset({404})
 _LIVE = frozenset({"running", "paused"})
 _NOT_RUNNING = frozenset({404, 409})
+_ARCHITECTURES = {
+    "aarch64": "arm64",
+    "armv6l": "arm/v6",
+    "armv7l": "arm/v7",
+    "i386": "386",
+    "i686": "386",
+    "x86_64": "amd64",
+}
 
 
 def connect(host: str | None = None, context: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
@@ -81,9 +89,16 @@ def _introduce(target: Target) -> EngineInfo:
             bool(about.get("SwapLimit")),
             shares_files(target, about),
             _SNAPSHOTTER in (about.get("DriverStatus") or []),
+            platform_of(about),
         )
     finally:
         transport.close()
+
+
+def platform_of(about: JSON) -> str:
+    """`os/arch`, with the variant of ARM before version 8, from GET /info: there the names are those of the kernel."""
+    machine = about.get("Architecture") or ""
+    return f"{about.get('OSType') or 'linux'}/{_ARCHITECTURES.get(machine, machine)}"
 
 
 class DockerEngine:

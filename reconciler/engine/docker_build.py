@@ -11,24 +11,29 @@ import hashlib
 import json
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from reconciler.engine import docker_buildx
 from reconciler.engine.docker_build_classic import Query, classic_options, refuse_buildkit_only
+from reconciler.engine.docker_buildx import Options
 from reconciler.engine.docker_credentials import all_registries
 from reconciler.engine.docker_progress import readable
 from reconciler.engine.docker_transport import Transport
 from reconciler.engine.protocol import Progress
 from reconciler.errors import EngineError
-from reconciler.images.build_key import MAIN, content_key, platform_of
+from reconciler.images.build_key import MAIN, content_key, is_id, pinned_instructions, platform_of
 from reconciler.images.build_secrets import secret_content
 from reconciler.images.context import Context, read_context, write_archive
-from reconciler.model.labels import BUILD_KEY
+from reconciler.model.canonical import canonical_json
+from reconciler.model.labels import BUILD_BASES, BUILD_CONTENT, BUILD_KEY
 from reconciler.model.project import Build
 from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
+from reconciler.model.references import parse_reference
 
 _MEMORY = 8 << 20
 _CHUNK = 1 << 18
@@ -46,25 +51,65 @@ def build_image(
     """Build and tag.
 
     EngineError `BuildFailed` with the last lines of the output (secrets taken out), `BuildContextChanged` where the
-    context or a secret is not the one that the build's key was computed from, `BuildOptionUnsupported` where the engine
-    or the builder that is here cannot do what is asked for.
+    context or a secret is not the one that the build's key was computed from, `BuildBaseChanged` where a base image is
+    not, `BuildOptionUnsupported` where the engine or the builder that is here cannot do what is asked for.
     """
-    context = read_context(build)
+    original = read_context(build)
     output = _Output(build, progress)
     tool = docker_buildx.find(transport.target)
     built_for = platform_of(build, platform)
     _refuse_impossible(transport, build, built_for, tool)
+    context = _pinned(original, build, by_id=tool is None)
     with docker_buildx.unpacked(build) as (folders, digests), tempfile.SpooledTemporaryFile(_MEMORY) as archive:
         digest = _packed(context, build, archive, () if tool else _hidden_files(context))
-        _check_key(context, build, {MAIN: digest, **digests}, platform)
+        _check_key(original, build, {MAIN: digest, **digests}, platform)
         if tool is None:
             _build_classic(transport, archive, _query(build, tags, built_for, context, output), output)
             return
         for key in docker_buildx.left_out(build, transport.api):
             output.line(f"without {key}: BuildKit of this engine does not know it")
-        options = docker_buildx.options(build, _labels(build), tags, built_for)
-        if code := docker_buildx.run(tool, transport.target, context, archive, options, folders, output.line):
-            raise output.failed(f"docker buildx build ended with exit code {code}")
+        unnamed = any(is_id(stands_for) for _, stands_for in build.bases)
+        options = docker_buildx.options(build, _labels(build), () if unnamed else tags, built_for)
+
+        def run(more: Options) -> None:
+            if code := docker_buildx.run(tool, transport.target, context, archive, more, folders, output.line):
+                raise output.failed(f"docker buildx build ended with exit code {code}")
+
+        if unnamed:
+            _named_if_unmoved(transport, build, tags, options, run)
+        else:
+            run(options)
+
+
+def _pinned(context: Context, build: Build, *, by_id: bool) -> Context:
+    """The context with the bases that were planned written into its Dockerfile, which COPY must not see then."""
+    instructions = pinned_instructions(build, by_id=by_id) if build.key else context.dockerfile
+    same = instructions == context.dockerfile
+    return context if same else replace(context, dockerfile=instructions, dockerfile_path=None)
+
+
+def _named_if_unmoved(
+    transport: Transport, build: Build, tags: tuple[str, ...], options: Options, run: Callable[[Options], None]
+) -> None:
+    """Build, and name what was built only if the images that BuildKit cannot be told by their ids are still those."""
+    _check_bases(transport, build)
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "id")
+        run(replace(options, arguments=(*options.arguments, f"--iidfile={written}")))
+        image = written.read_text(encoding="utf-8").strip()
+    _check_bases(transport, build)
+    for reference in map(parse_reference, tags):
+        query = {"repo": reference.repository, "tag": reference.tag or "latest"}
+        transport.call("POST", f"/images/{image}/tag", query=query, what=image)
+
+
+def _check_bases(transport: Transport, build: Build) -> None:
+    for name, stands_for in build.bases:
+        if is_id(stands_for):
+            found = transport.json(f"/images/{quote(parse_reference(name).tagged, safe='/:')}/json", what=name)["Id"]
+            if found != stands_for:
+                message = f"the base image {name} is another one than when the build was planned"
+                raise EngineError(message, source=build.tag, hint="run again", code="BuildBaseChanged")
 
 
 class _Output:
@@ -119,7 +164,7 @@ def _packed(context: Context, build: Build, archive: IO[bytes], added: Added) ->
 
 
 def _check_key(context: Context, build: Build, digests: Mapping[str, str], platform: str | None) -> None:
-    if build.key and content_key(build, digests, context.dockerfile, platform) != build.key:
+    if build.content and content_key(build, digests, context.dockerfile, platform) != build.content:
         raise _changed(build)
 
 
@@ -130,7 +175,10 @@ def _changed(build: Build) -> EngineError:
 
 
 def _labels(build: Build) -> dict[str, str]:
-    return dict(build.labels) | ({BUILD_KEY: build.key} if build.key else {})
+    """The build's own labels, what it is known by, and what its bases stood for (`images.bases` reads it again)."""
+    known = {BUILD_KEY: build.key} if build.key else {}
+    bases = {BUILD_CONTENT: build.content, BUILD_BASES: canonical_json(dict(build.bases)).decode()}
+    return dict(build.labels) | known | (bases if build.bases else {})
 
 
 def _query(build: Build, tags: tuple[str, ...], platform: str | None, context: Context, output: _Output) -> Query:

@@ -39,7 +39,7 @@ def classic_options(build: Build, line: Callable[[str], None]) -> Query:
     query |= {"shmsize": str(build.shm_size)} if build.shm_size else {}
     query |= {"ulimits": _ulimits(build)} if build.ulimits else {}
     query |= {"nocache": "1"} if build.no_cache else {}
-    query |= {"pull": "1"} if build.pull else {}
+    query |= {"pull": "1"} if build.pull and not build.bases else {}
     images = [place.removeprefix("type=registry,ref=") for place in build.cache_from]
     query |= {"cachefrom": json.dumps(known)} if (known := [place for place in images if "=" not in place]) else {}
     for option in (*(place for place in images if "=" in place), *build.cache_to):

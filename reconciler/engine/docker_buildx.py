@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.engine.docker_connect import Target
+from reconciler.images.bases import IMAGE_CONTEXT
+from reconciler.images.build_key import is_id
 from reconciler.images.context import Context, local_contexts, write_archive
 from reconciler.model.project import Build
 from reconciler.model.redaction import is_secret_name
@@ -107,7 +109,7 @@ def _cache(build: Build) -> list[str]:
         *(f"--cache-from={place}" for place in build.cache_from),
         *(f"--cache-to={place}" for place in build.cache_to),
         *(["--no-cache"] if build.no_cache else []),
-        *(["--pull"] if build.pull else []),
+        *(["--pull"] if build.pull and not build.bases else []),
     ]
 
 
@@ -129,7 +131,7 @@ def _has_buildx(tool: str, environment: tuple[tuple[str, str], ...]) -> bool:
 def unpacked(build: Build) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The additional contexts by name, and the digests of those that are folders: copies, which nobody changes."""
     with tempfile.TemporaryDirectory() as root:
-        folders, digests = dict(build.contexts), {}
+        folders, digests = _pinned_contexts(build), {}
         for index, (name, context) in enumerate(local_contexts(build).items()):
             copy = Path(root, str(index))
             with tempfile.TemporaryFile() as archive:
@@ -138,6 +140,12 @@ def unpacked(build: Build) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
                 _unpack(archive, copy)
             folders[name] = str(copy)
         yield folders, digests
+
+
+def _pinned_contexts(build: Build) -> dict[str, str]:
+    """The additional contexts by name, images among them by digest where they have one."""
+    known = {f"{IMAGE_CONTEXT}{name}": f"{IMAGE_CONTEXT}{found}" for name, found in build.bases if not is_id(found)}
+    return {name: known.get(place, place) for name, place in build.contexts}
 
 
 def _unpack(archive: IO[bytes], folder: Path) -> None:

@@ -17,6 +17,8 @@ ROLLOUT = "io.reconciler.rollout"
 NAME = "io.reconciler.name"
 SUBNET = "io.reconciler.subnet"
 BUILD_KEY = "io.reconciler.build-key"
+BUILD_CONTENT = "io.reconciler.build-content"
+BUILD_BASES = "io.reconciler.build-bases"
 KEEP = "io.reconciler.keep"
 
 COMPOSE_PREFIX = "com.docker.compose."

@@ -17,7 +17,8 @@ class EngineInfo:
     `clock_offset` is how many seconds its clock is ahead of this machine's: what it says of time is compared with its
     own time only. `swap_limited` says that it can limit swap: one that cannot writes every `MemorySwap` as -1.
     `shares_files` says that its paths are this machine's, as this program sees them. `snapshotter` says that it keeps
-    images in containerd's store, where an image's id is not its configuration's digest.
+    images in containerd's store, where an image's id is not its configuration's digest. `platform`
+    is its own, `os/arch` with the variant where there is one.
     """
 
     name: str
@@ -28,6 +29,7 @@ class EngineInfo:
     swap_limited: bool = False
     shares_files: bool = field(default=False, compare=False)
     snapshotter: bool = False
+    platform: str = field(default="linux/amd64", compare=False)
 
     def supports(self, api: str) -> bool:
         """Whether the negotiated API is at least `api`."""

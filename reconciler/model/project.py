@@ -40,10 +40,16 @@ class Build:
     """How to build a service's image (Compose Spec, build section).
 
     `context` and `dockerfile` are absolute paths (`dockerfile_inline` instead where the text stands in the spec).
-    `key` is the content key of everything the build reads, 64 hex digits, and `tag` the immutable tag made of it; both
-    are empty until `images` has computed them. `contexts` are the additional ones by name: absolute paths, or addresses
-    as written. `extra_hosts` are HOST=ADDRESS; `shm_size` is in bytes, 0 for the builder's own. `ssh` are ID or
-    ID=PATH. The flags and `cache_from`, `cache_to`, `ssh` and `tags` change no result, and so no key.
+    `key` is the content key of everything the build reads, 64 hex digits, and `tag` the immutable tag made of it; until
+    the base images are known, `key` is empty and `tag` the repository alone. `contexts` are the additional ones by
+    name: absolute paths, or addresses as written. `extra_hosts` are HOST=ADDRESS; `shm_size` is in bytes, 0 for the
+    builder's own. `ssh` are ID or ID=PATH. The flags and `cache_from`, `cache_to`, `ssh` and `tags` change no result,
+    and so no key.
+
+    `content` is the hash of all that the build reads but its base images, `instructions` the Dockerfile's text. `bases`
+    are the images that it uses, as (reference, what that stands for: `name:tag@sha256:…`, or the id of an image that no
+    registry has); `pins` are what to write into `instructions` for them, as (start, end, what it stands for). `trouble`
+    is why a base could not be looked up, `reason` the registry's: without a key nothing can be built.
     """
 
     context: str
@@ -69,6 +75,12 @@ class Build:
     no_cache: bool = False
     pull: bool = False
     tags: tuple[str, ...] = ()
+    content: str = ""
+    instructions: str = field(default="", repr=False)
+    bases: tuple[tuple[str, str], ...] = ()
+    pins: tuple[tuple[int, int, str], ...] = ()
+    trouble: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

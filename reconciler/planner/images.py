@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from reconciler.model import labels
 from reconciler.model.desired import Desired, Target
 from reconciler.model.local_images import local_image, repository_digest, with_digest
 from reconciler.model.memory import Stable
 from reconciler.model.observed import ImageState, Observed
 from reconciler.model.operation import Difference, Kind, Operation
-from reconciler.model.project import Image, Service
+from reconciler.model.project import Build, Image, Service
 from reconciler.model.references import Reference, parse_reference
 
 
@@ -65,30 +66,65 @@ def bind_stable(stable: Stable, observed: Observed) -> BoundImage:
 
 def _bind_build(service: Service, desired: Desired, observed: Observed) -> BoundImage:
     build = service.image.build
-    if build is None or not build.tag:
-        return BoundImage("error", service.image.reference, message="the build has no content key")
+    if build is None or not build.key:
+        message = (build and build.trouble) or "the build has no content key"
+        return BoundImage("error", service.image.reference, message=message, reason=build.reason if build else "")
     written = service.image.reference or build.tag
-    built = next((image for image in observed.images if build.tag in image.tags), None)
-    if built is not None:
-        return BoundImage("ready", written, built, build.tag, built.id)
+    built = _built(build, observed.images)
+    if built is None:
+        return BoundImage("needs", written, operation=_build_operation(service, build, desired))
+    missing = next((name for name in _own_names(service, build, desired) if name not in built.tags), "")
+    if missing:
+        return BoundImage("needs", written, operation=_naming(service, build, desired, built, missing))
+    return BoundImage("ready", written, built, build.tag, built.id, warning=build.trouble, reason=build.reason)
+
+
+def build_id(build: Build) -> str:
+    """The id of the operation that builds: what has the same key is built once."""
+    return f"image.build:{build.key}"
+
+
+def build_tags(service: Service, build: Build) -> tuple[str, ...]:
+    """The names of what is built, each once: the tag of its content, the service's `image`, `build.tags`."""
     reference = (service.image.reference,) if service.image.reference else ()
-    tags = tuple(dict.fromkeys((build.tag, *reference, *build.tags)))
-    cause = Difference(
-        "build",
-        None,
-        build.tag,
-        service.source("build"),
-        "no image has been built from this context and Dockerfile yet",
-    )
-    operation = _operation(
-        "image.build",
-        build.tag,
-        desired,
-        service,
-        cause,
-        {"build": build, "tags": tags, "platform": service.image.platform},
-    )
-    return BoundImage("needs", written, operation=operation)
+    written = (parse_reference(name).tagged for name in (*reference, *build.tags))
+    return tuple(dict.fromkeys((build.tag, *written)))
+
+
+def _built(build: Build, images: tuple[ImageState, ...]) -> ImageState | None:
+    """The image with this key. Labels are inherited by what others build on top: it must have a tag of the key too."""
+    named = next((image for image in images if build.tag in image.tags), None)
+    ending = build.tag.rpartition(":")[2]
+    same = (image for image in images if image.labels.get(labels.BUILD_KEY) == build.key)
+    return named or next((image for image in same if any(tag.endswith(f":{ending}") for tag in image.tags)), None)
+
+
+def _own_names(service: Service, build: Build, desired: Desired) -> tuple[str, ...]:
+    """The names of what is built, but for those that an earlier service gives to another build."""
+    others: set[str] = set()
+    for other in desired.project.services:
+        if other.name == service.name:
+            break
+        if other.image.build and other.image.build.key != build.key:
+            others |= set(build_tags(other, other.image.build))
+    return tuple(name for name in build_tags(service, build) if name not in others)
+
+
+def _build_operation(service: Service, build: Build, desired: Desired) -> Operation:
+    reason = "no image has been built from this context and Dockerfile yet"
+    cause = Difference("build", None, build.tag, service.source("build"), reason)
+    tags = _own_names(service, build, desired)
+    payload = {"build": build, "tags": tags, "platform": service.image.platform}
+    return replace(_operation("image.build", build.tag, desired, service, cause, payload), id=build_id(build))
+
+
+def _naming(service: Service, build: Build, desired: Desired, built: ImageState, name: str) -> Operation:
+    field = "build.tags" if name in {parse_reference(tag).tagged for tag in build.tags} else "image"
+    source = service.source("build" if name == build.tag else field)
+    cause = Difference(field, None, name, source, "names what was built")
+    reference = parse_reference(name)
+    payload = {"image": built.id, "repository": reference.repository, "tag": reference.tag or "latest"}
+    return _operation("image.tag", name, desired, service, cause, payload)
 
 
 def _bind_digest(service: Service, desired: Desired, observed: Observed, target: Target, digest: str) -> BoundImage:

@@ -56,7 +56,7 @@ def _plan_service(context: Context, view: View) -> str:
         context.draft.notice("MonitorTooShort", f"{view.service.name}: {short}", source)
     if view.image.warning:
         code, text = view.image.reason or "Registry", f"{view.service.name}: {view.image.warning}"
-        context.draft.notice(code, text, view.service.source("image"))
+        context.draft.notice(code, text, view.service.source("build" if view.service.image.build else "image"))
     _tell_refused(context, view)
     missing = paths_missing(context, view) or resources_missing(context, view.service)
     blocked = in_the_way(context, view) if view.desired_hash else ""

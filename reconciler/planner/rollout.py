@@ -15,6 +15,7 @@ from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import has_failed_dependency, waits_for
 from reconciler.planner.failing import fail_on
 from reconciler.planner.gates import State, left_behind
+from reconciler.planner.images import build_id, build_tags
 from reconciler.planner.keys import container_key
 from reconciler.planner.leaving import leave
 from reconciler.planner.payload import later_networks, rollout_id
@@ -308,7 +309,7 @@ def _gate_wait(view: View) -> str:
 def _image_operations(view: View) -> tuple[str, ...]:
     build = view.service.image.build
     if build:
-        return (f"image.build:{build.tag}",)
+        return (build_id(build), *(f"image.tag:{name}" for name in build_tags(view.service, build)))
     repository = view.image.create_from.partition("@")[0]
     pinned = f"{repository.rpartition(':')[0] or repository}@{view.image.digest}"
     return (f"image.pull:{pinned}", f"image.tag:{repository}")

@@ -23,7 +23,7 @@ import pytest
 
 from reconciler.engine.docker import connect
 from reconciler.errors import EngineError, EngineUnreachableError, SpecError
-from reconciler.images.build_key import with_key
+from reconciler.images.build_key import with_content, with_key
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.project import Build
 from tests.support.image import busybox as static_busybox
@@ -59,7 +59,7 @@ def image_build(root: Path, dockerfile: str, **files: str) -> Build:
 
 
 def keyed(build: Build, service: str = "app") -> Build:
-    return with_key(build, f"rcdk{uuid.uuid4().hex[:8]}", service, "", None)
+    return with_key(with_content(build, f"rcdk{uuid.uuid4().hex[:8]}", service, "", None), {})
 
 
 @pytest.fixture(scope="module")

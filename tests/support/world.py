@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.app import _with_build_keys
+from reconciler.app import _with_contents
 from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
-from reconciler.images.build_key import with_key
+from reconciler.images.build_key import with_content
 from reconciler.lock import unlocked
 from reconciler.session import Session
 from reconciler.store import Store
@@ -66,7 +66,7 @@ class World:
         path = self.folder / "compose.yaml"
         path.write_text(text)
         loaded = load(Request(files=(str(path),), project_name=name), environment)
-        return _with_build_keys(lower(loaded), with_key)
+        return _with_contents(lower(loaded), with_content)
 
     def plan(self, project: Project, *, adopt: bool = False) -> ProjectReport:
         """What a dry-run says."""

@@ -20,6 +20,7 @@ from reconciler.engine.simulated.state import (
 )
 from reconciler.engine.times import seconds, timestamp
 from reconciler.errors import EngineError
+from reconciler.model.labels import BUILD_KEY
 from reconciler.model.project import Build
 from reconciler.model.references import Reference
 
@@ -107,7 +108,8 @@ def remove_image(world: World, reference: str) -> None:
 def build_image(world: World, build: Build, tags: tuple[str, ...], progress: Progress) -> None:
     """The image that this build would make: the same for the same content key, and known by nothing but its labels."""
     content = f"build:{build.key or build!r}"
-    picture = world.images.get(f"sha256:{_sha256(content)}") or _new(world, content, dict(build.labels))
+    labels = {**dict(build.labels), **({BUILD_KEY: build.key} if build.key else {})}
+    picture = world.images.get(f"sha256:{_sha256(content)}") or _new(world, content, labels)
     for tag in tags:
         _name_it(world, picture, parse(tag))
     progress(f"Built {picture.document['Id']}")

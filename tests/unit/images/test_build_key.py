@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.errors import SpecError
-from reconciler.images.build_key import MAIN, content_key, platform_of, with_key
+from reconciler.images.build_key import MAIN, content_key, pinned_instructions, platform_of, with_content, with_key
 from reconciler.model.project import Build, BuildSecret, BuildUlimit
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def build(tmp_path: Path) -> Build:
     (root / "a").write_text("content")
     (root / "ignored").write_text("1")
     (root / ".dockerignore").write_text("ignored\n")
+    for path in root.iterdir():
+        path.chmod(0o644)
     return Build(str(root), str(root / "Dockerfile"), args=(("A", "1"), ("B", "2")))
 
 
 def key(build: Build, platform: str | None = None) -> str:
-    return with_key(build, "shop", "web", "", platform).key
+    return with_key(with_content(build, "shop", "web", "", platform), {}).key
 
 
 def test_same_input_has_the_same_key_anywhere(build: Build, tmp_path: Path) -> None:
@@ -160,5 +162,45 @@ def test_platform_counts(build: Build) -> None:
 )
 def test_tag_is_made_of_the_key(build: Build, reference: str, repository: str) -> None:
     """The tag is immutable: the repository of `image`, or project and service, and 16 digits of the key."""
-    keyed = with_key(build, "Shop", "web", reference, None)
+    keyed = with_key(with_content(build, "Shop", "web", reference, None), {})
     assert keyed.tag == f"{repository}:bk-{keyed.key[:16]}"
+
+
+def test_bases_count_by_what_they_stand_for(build: Build) -> None:
+    """Without any, the key is the hash of the content: no image of scratch is built again."""
+    content = with_content(build, "shop", "web", "", None)
+    assert (content.key, content.tag) == ("", "shop-web")
+    assert with_key(content, {}).key == content.content
+    keys = {with_key(content, bases).key for bases in ({"a": "a@x"}, {"a": "a@y"}, {"b": "a@x"}, {})}
+    assert len(keys) == 4
+    assert with_key(content, {"b": "y", "a": "x"}).bases == (("a", "x"), ("b", "y"))
+
+
+def test_bases_are_written_into_the_instructions(build: Build) -> None:
+    """An id only where the builder knows ids."""
+    pinned = replace(build, instructions="FROM a\nFROM b\n", pins=((5, 6, "a@sha256:1"), (12, 13, "sha256:2")))
+    assert pinned_instructions(pinned, by_id=False) == b"FROM a@sha256:1\nFROM b\n"
+    assert pinned_instructions(pinned, by_id=True) == b"FROM a@sha256:1\nFROM sha256:2\n"
+
+
+@pytest.mark.parametrize("change", ["nothing", "content", "mode", "name", "ignored"])
+def test_a_clone_elsewhere_has_the_same_key(build: Build, tmp_path: Path, change: str) -> None:
+    """Owners, times and the folder do not count, nor the mode bits that `git` does not keep; what a build sees does."""
+    copy = tmp_path / "clone"
+    shutil.copytree(build.context, copy, copy_function=shutil.copyfile)
+    for path in copy.iterdir():
+        path.chmod(0o644)
+        os.utime(path, (1, 1))
+        if os.geteuid() == 0:
+            os.chown(path, 1234, 1234)
+    if change == "content":
+        (copy / "a").write_text("other")
+    elif change == "mode":
+        (copy / "a").chmod(0o755)
+    elif change == "name":
+        (copy / "a").rename(copy / "b")
+    elif change == "ignored":
+        (copy / ".dockerignore").write_text("ignored\na\n")
+    clone = replace(build, context=str(copy), dockerfile=str(copy / "Dockerfile"))
+    same = key(clone) == key(build)
+    assert same == (change == "nothing")

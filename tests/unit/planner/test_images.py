@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.model.labels import BUILD_KEY
 from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
 from reconciler.model.project import Build, Image, PullPolicy
@@ -134,12 +135,66 @@ def test_a_build_is_made_once_for_a_content(reference: str, tags: tuple[str, ...
     found = step(wanted, observed(images=()))
     assert kinds(found) == ["image.build shop-web:abc"]
     assert found.operations[0].payload["tags"] == tags
-    built = replace(IMAGE, tags=("shop-web:abc",))
+    built = replace(IMAGE, tags=tags)
     created = step(wanted, observed(images=(built,)))
     assert [item.payload["body"]["Image"] for item in created.operations] == ["shop-web:abc"]
+
+
+def test_a_name_that_another_image_has_taken_is_put_back() -> None:
+    """The written name and the further tags, one after the other; `latest` need not be written."""
+    build = replace(BUILD, tags=("also",))
+    wanted = desired(service(image=Image("app:1", build=build)))
+    taken = replace(IMAGE, id="sha256:" + "3" * 64, tags=("app:1", "also:latest"))
+    built = replace(IMAGE, tags=("shop-web:abc",))
+    (first,) = step(wanted, observed(images=(built, taken))).operations
+    assert (first.id, first.payload["image"], first.cause[0].field) == ("image.tag:app:1", built.id, "image")
+    (second,) = step(wanted, observed(images=(replace(built, tags=("shop-web:abc", "app:1")), taken))).operations
+    assert (second.id, second.cause[0].field) == ("image.tag:also:latest", "build.tags")
+    named = replace(built, tags=("shop-web:abc", "app:1", "also:latest"))
+    assert kinds(step(wanted, observed(images=(named,)))) == ["container.create web/1"]
+
+
+def test_a_name_belongs_to_the_first_that_writes_it() -> None:
+    """Two builds of one name would take it from each other for ever."""
+    other = replace(BUILD, key="o", tag="shop-api:def")
+    first, second = (
+        service(name, image=Image("app:1", build=build)) for name, build in (("api", other), ("web", BUILD))
+    )
+    images = (replace(IMAGE, tags=("shop-api:def", "app:1")),)
+    found = step(desired(first, second), observed(images=images))
+    assert [item.payload["tags"] for item in found.operations if item.kind == "image.build"] == [("shop-web:abc",)]
+
+
+def test_what_has_the_same_key_is_built_once() -> None:
+    """The second service waits for the first one's build, and gives its own name to it."""
+    other = replace(BUILD, tag="shop-api:abc")
+    wanted = desired(service("api", image=Image("", build=other)), service("web", image=Image("", build=BUILD)))
+    assert kinds(step(wanted, observed(images=()))) == ["image.build shop-api:abc"]
+    built = replace(IMAGE, tags=("shop-api:abc",), labels={BUILD_KEY: "k"})
+    assert kinds(step(wanted, observed(images=(built,)))) == ["container.create api/1", "image.tag shop-web:abc"]
+
+
+def test_what_others_build_on_top_is_not_what_was_built() -> None:
+    """It inherits the label, not the tag."""
+    derived = replace(IMAGE, tags=("theirs:1",), labels={BUILD_KEY: "k"})
+    wanted = desired(service(image=Image("", build=BUILD)))
+    assert kinds(step(wanted, observed(images=(derived,)))) == ["image.build shop-web:abc"]
 
 
 def test_a_build_without_a_key_is_an_error() -> None:
     """What the build reads must be known before anything is decided."""
     build = replace(BUILD, key="", tag="")
     assert reasons(step(desired(service(image=Image("", build=build))), observed())) == ["ImageUnavailable"]
+
+
+def test_a_base_that_cannot_be_looked_up_blocks_only_what_has_no_key() -> None:
+    """The registry's own reason is told, and what runs is left alone; with a key it is a warning."""
+    build = replace(BUILD, trouble="no base", reason="RegistryUnreachable")
+    unknown = desired(service(image=Image("", build=replace(build, key="", tag="shop-web"))))
+    found = step(unknown, observed(container()))
+    assert found.operations == ()
+    assert [(item.reason, item.message) for item in found.conditions] == [("RegistryUnreachable", "no base")]
+    known = desired(service(image=Image("", build=build)))
+    built = replace(IMAGE, tags=("shop-web:abc",))
+    notices = step(known, observed(images=(built,))).notices
+    assert [(item.code, item.message) for item in notices] == [("RegistryUnreachable", "web: no base")]
