@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.spec import forms, hooks
 from reconciler.spec.builds import build
 from reconciler.spec.devices import complete_request, device_count, parse_device
+from reconciler.spec.extension import service_rules
 from reconciler.spec.file_references import reference
 from reconciler.spec.forms import (
     Rule,
@@ -27,12 +28,10 @@ from reconciler.spec.forms import (
 )
 from reconciler.spec.nodes import NOWHERE, Items, MalformedError, Table, shown
 from reconciler.spec.policies import (
-    check_drain_signal,
     check_mac_address,
     check_namespace,
     check_pull_policy,
     check_restart,
-    not_yet,
     rollback_action,
 )
 from reconciler.spec.ports import check_address, check_protocol, check_published, parse_port
@@ -221,24 +220,6 @@ def _blank_options(value: Any, spot: Spot) -> Table:
     return table
 
 
-def _drain(value: Any, spot: Spot) -> Table:
-    """`drain: METHOD` is short for `drain: {method: METHOD}`."""
-    table: Table = _DRAIN(from_plain({"method": value}, spot) if isinstance(value, str) else value, spot)
-    return table
-
-
-def _absolute(value: Any, _: Spot) -> str:
-    if not need_text(value).startswith("/"):
-        raise MalformedError(f"{shown(value)} is not an absolute path", f"write /{shown(value)[1:-1]}")
-    return clean(value)
-
-
-def _request_path(value: Any, _: Spot) -> str:
-    if not need_text(value).startswith("/"):
-        raise MalformedError(f"{shown(value)} does not begin with /")
-    return str(value)
-
-
 def _ulimit(value: Any, spot: Spot) -> Any:
     return _ULIMIT(value, spot) if isinstance(value, Table) else forms.whole(value, spot)
 
@@ -347,24 +328,6 @@ _DEPLOY = section(
         "resources": section({"limits": _RESOURCES, "reservations": _RESERVATIONS}),
     }
 )
-_DRAIN = section(
-    {
-        "command": _command,
-        "delay": forms.duration,
-        "path": _request_path,
-        "port": forms.whole,
-        "signal": check_drain_signal,
-    }
-)
-_SERVICE_EXTENSION = section(
-    {
-        "image": section({"track": not_yet("digest", "semver")}),
-        "rollout": section(
-            {**dict.fromkeys(("min_running", "progress_deadline", "settle"), forms.duration), "drain": _drain}
-        ),
-        "mutation": section({"allow": lambda value, spot: listing(_absolute)(forms.text_list(value, spot), spot)}),
-    }
-)
 _SERVICE = section(
     {
         **dict.fromkeys(("command", "entrypoint"), _command),
@@ -417,7 +380,7 @@ _SERVICE = section(
         "tmpfs": forms.text_list,
         "ulimits": mapping(_ulimit),
         "volumes": listing(_volume),
-        "x-reconcile": _SERVICE_EXTENSION,
+        "x-reconcile": service_rules(_command, _paths),
     },
     keep_extensions=True,
 )

@@ -23,6 +23,7 @@ from reconciler.spec.environment import EnvFiles, resolve_environment, resolve_l
 from reconciler.spec.file_references import SECTIONS, used_references
 from reconciler.spec.files import Files, display_path
 from reconciler.spec.forms import Scope, Spot
+from reconciler.spec.image_rules import check_image_rules
 from reconciler.spec.interpolation import Interpolation
 from reconciler.spec.names import chosen_name, default_name, usable_name
 from reconciler.spec.nodes import MAX_ERRORS, Table, source_text
@@ -31,6 +32,7 @@ from reconciler.spec.profiles import enabled_profiles, split_by_profile
 from reconciler.spec.references import admit_references
 from reconciler.spec.rollouts import check_rollouts, rollout_notices
 from reconciler.spec.schema.extension import ProjectRules
+from reconciler.spec.signing_keys import read_keys
 from reconciler.spec.sources import Source, Sources
 from reconciler.spec.volumes import resolve_device
 
@@ -64,7 +66,7 @@ class Loaded:
     `document` is what `docker compose config --format json` prints before `$` is doubled, with `x-*` kept. `sources`
     maps paths in it (`services.web.ports[0]`, "" for the whole) to `file:line`; what nobody wrote has no entry.
     `variables` are the values, None where unset, of the variables that configs and secrets take their content from, by
-    `configs.NAME`.
+    `configs.NAME`; `keys` is the PEM of the public keys that services verify with, by path.
     `disabled` names the services of profiles that are not enabled. `reconcile` is the whole top-level `x-reconcile`.
     `files` are those of the request, as `docker compose` lists them in its label; `read` are the absolute paths of
     all files and folders that the result depends on, optional ones that are not there among them.
@@ -80,6 +82,7 @@ class Loaded:
     reconcile: dict[str, Any]
     variables: Mapping[str, str | None] = field(default_factory=dict)
     read: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(request: Request, environment: Mapping[str, str]) -> Loaded:
@@ -106,6 +109,7 @@ class _Load:
         self.env_files = EnvFiles(self.cwd, self.on_disk)
         self.notices: list[Notice] = []
         self.variables: dict[str, str | None] = {}
+        self.keys: dict[str, str] = {}
 
     def run(self) -> Loaded:
         environment = self._environment()
@@ -113,7 +117,7 @@ class _Load:
         name, environment = self._name(sources, environment)
         document = self._merge(sources, environment)
         disabled = split_by_profile(document, enabled_profiles(self.request.profiles, environment))
-        self._fail_on([*check_consistency(document, disabled), *check_rollouts(document)])
+        self._fail_on([*check_consistency(document, disabled), *check_rollouts(document), *check_image_rules(document)])
         self.notices += rollout_notices(document)
         self._complete(document, name, environment)
         rules = ProjectRules.model_validate(document.get("x-reconcile") or {})
@@ -128,6 +132,7 @@ class _Load:
             reconcile=rules.model_dump(),
             variables=self.variables,
             read=self.on_disk.named,
+            keys=self.keys,
         )
 
     def _environment(self) -> dict[str, str]:
@@ -191,6 +196,8 @@ class _Load:
             apply_service_defaults(service, self.folder, environment)
         self._fail_on(self.scope.errors)
         self._fail_on(admit_references(document, self.folder, self.on_disk))
+        self.keys, errors = read_keys(document, self.on_disk, self.cwd)
+        self._fail_on(errors)
         complete_definitions(document, "networks", name, used_networks(services))
         for volume in (document.get("volumes") or {}).values():
             resolve_device(volume or Table(), self.folder, self.scope.home)

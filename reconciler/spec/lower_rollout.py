@@ -58,15 +58,15 @@ def lower_rollout(spec: Mapping[str, Any]) -> Rollout:
     deploy = spec.get("deploy") or {}
     settle = {"settle": SETTLE_WHERE_NAMED} if publishes_when_healthy(spec) else {}
     return Rollout(
-        **_given(deploy.get("update_config"), UPDATE),
-        **settle | _given((spec.get("x-reconcile") or {}).get("rollout"), OWN),
-        rollback=UpdateConfig(**_given(deploy.get("rollback_config"), UPDATE)),
+        **given(deploy.get("update_config"), UPDATE),
+        **settle | given((spec.get("x-reconcile") or {}).get("rollout"), OWN),
+        rollback=UpdateConfig(**given(deploy.get("rollback_config"), UPDATE)),
     )
 
 
 def lower_mutation(spec: Mapping[str, Any]) -> Mutation:
     """`x-reconcile.mutation`: what to do about changes made by hand."""
-    return Mutation(**_given((spec.get("x-reconcile") or {}).get("mutation"), MUTATION))
+    return Mutation(**given((spec.get("x-reconcile") or {}).get("mutation"), MUTATION))
 
 
 def publishes_when_healthy(spec: Mapping[str, Any]) -> bool:
@@ -75,7 +75,7 @@ def publishes_when_healthy(spec: Mapping[str, Any]) -> bool:
 
 
 def _drain(section: Mapping[str, Any]) -> Drain:
-    return Drain(**_given(section, DRAIN))
+    return Drain(**given(section, DRAIN))
 
 
 OWN: Fields = {
@@ -87,7 +87,7 @@ OWN: Fields = {
 }
 
 
-def _given(section: Mapping[str, Any] | None, fields: Fields) -> dict[str, Any]:
+def given(section: Mapping[str, Any] | None, fields: Fields) -> dict[str, Any]:
     """The fields that the section has, converted."""
     found = section or {}
     return {key: convert(found[key]) for key, convert in fields.items() if found.get(key) is not None}

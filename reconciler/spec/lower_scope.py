@@ -14,7 +14,8 @@ from reconciler.spec.positions import nearest
 class Scope:
     """One service to lower. `sources` maps its field paths to `file:line`; the empty path is the service itself.
 
-    `variables` holds what configs and secrets of `environment:` contain, by `configs.NAME`.
+    `variables` holds what configs and secrets of `environment:` contain, by `configs.NAME`; `keys` the PEM of public
+    keys, by path.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Scope:
     working_dir: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str | None] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def refuse(self, path: str, message: str, hint: str | None = None) -> SpecError:
         """The error that refuses the project because of this field, to be raised by the caller."""

@@ -51,6 +51,7 @@ def lower(loaded: Loaded) -> Project:
             loaded.working_dir,
             {**file_sources(spec, sources.get(name, {}), loaded.sources), **sources.get(name, {})},
             loaded.variables,
+            loaded.keys,
         )
         for name, spec in sorted(document.get("services", {}).items())
     ]

@@ -71,6 +71,7 @@ _UNIQUE: dict[Pattern, Identity] = {
     ("services", "*", "build", "tags"): repr,
     ("services", "*", "build", "extra_hosts"): repr,
     ("services", "*", "x-reconcile", "mutation", "allow"): repr,
+    ("services", "*", "x-reconcile", "image", "verify", "keys"): repr,
     ("services", "*", "networks", "*", "link_local_ips"): repr,
     ("services", "*", "ports"): _port_identity,
     ("services", "*", "devices"): _key("target"),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+from reconciler.spec.durations import parse_seconds
 from reconciler.spec.nodes import MalformedError, shown
 
 _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
@@ -23,7 +24,8 @@ _SIGNALS = (
 )
 _FATAL = ("SIGKILL", "SIGSTOP")
 _REAL_TIME = re.compile(r"SIGRT(MIN|MAX)([+-][0-9]{1,2})?", re.ASCII)
-_TIMED_PULL = re.compile(r"refresh|daily|weekly|every_([0-9]+[wdhms])+", re.ASCII)
+_EVERY = re.compile(r"every_([0-9]+[wdhms])+", re.ASCII)
+_INTERVALS = {"daily": 86_400.0, "weekly": 604_800.0}
 
 
 def check_restart(value: Any) -> Any:
@@ -36,16 +38,16 @@ def check_restart(value: Any) -> Any:
 def check_pull_policy(value: Any) -> Any:
     """A pull policy, with those that ask a registry on a schedule: `daily`, `every_12h` (Compose Spec).
 
-    `if_not_present` is the old name of `missing`.
+    `if_not_present` is the old name of `missing`. ValueError for a time that is too long.
     """
-    if not isinstance(value, str) or value in _PULLS or is_timed_pull(value):
+    if not isinstance(value, str) or value in (*_PULLS, "refresh") or pull_interval(value) is not None:
         return "missing" if value == "if_not_present" else value
     raise _unknown(value, (*_PULLS, "daily", "weekly", "every_DURATION"))
 
 
-def is_timed_pull(value: str) -> bool:
-    """Whether the pull policy asks a registry on a schedule."""
-    return bool(_TIMED_PULL.fullmatch(value))
+def pull_interval(policy: str) -> float | None:
+    """Seconds after which the pull policy has a registry asked again; None for one without a schedule."""
+    return parse_seconds(policy.removeprefix("every_")) if _EVERY.fullmatch(policy) else _INTERVALS.get(policy)
 
 
 def check_namespace(*plain: str) -> Callable[[Any, object], Any]:
@@ -83,17 +85,6 @@ def rollback_action(value: Any, _: object) -> Any:
     if value == "rollback":
         raise MalformedError("'rollback' would be the rollback of a rollback", "use pause or continue")
     return value
-
-
-def not_yet(*later: str) -> Callable[[Any, object], Any]:
-    """A rule that refuses by name values that belong to the key but are not supported yet."""
-
-    def check(value: Any, _: object) -> Any:
-        if value in later:
-            raise MalformedError(f"{shown(value)} is not supported yet")
-        return value
-
-    return check
 
 
 def _unknown(value: str, known: tuple[str, ...]) -> MalformedError:

@@ -6,8 +6,6 @@ After the merge and profiles, before defaults: `deploy` (Compose Deploy Specific
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from reconciler.errors import SpecError
 from reconciler.model.project import Notice, Rollout
@@ -15,7 +13,8 @@ from reconciler.spec.durations import format_duration, parse_duration
 from reconciler.spec.lower_networks import has_subnets, keeps_addresses
 from reconciler.spec.lower_restart import counted_by_loop
 from reconciler.spec.lower_rollout import JOB_MODES, publishes_when_healthy
-from reconciler.spec.nodes import Table, source_text
+from reconciler.spec.nodes import Table
+from reconciler.spec.sites import Site, sites
 
 ROLLOUT = ("x-reconcile", "rollout")
 DRAIN = (*ROLLOUT, "drain")
@@ -36,62 +35,27 @@ DEFAULT_DEADLINE = f"{Rollout().progress_deadline:g}s"
 WITHIN_DEADLINE = ((*ROLLOUT, "min_running"), ("deploy", "update_config", "monitor"))
 
 
-@dataclass(frozen=True)
-class _Site:
-    """One service and the document around it."""
-
-    name: str
-    service: Table
-    document: Table
-
-    def section(self, *path: str) -> Table:
-        """The section at a path of the service, empty where it is not there."""
-        section: Any = self.service
-        for step in path:
-            section = section.get(step) or Table()
-        return section if isinstance(section, Table) else Table()
-
-    def error(self, path: tuple[str, ...], message: str, hint: str) -> SpecError:
-        """An error at a path of the service."""
-        return SpecError(f"{self._name(path)}: {message}", source=self._source(path), hint=hint)
-
-    def notice(self, code: str, path: tuple[str, ...], message: str) -> Notice:
-        """A notice at a path of the service."""
-        return Notice(code, f"{self._name(path)}: {message}", self._source(path))
-
-    def _name(self, path: tuple[str, ...]) -> str:
-        return ".".join(("services", self.name, *path))
-
-    def _source(self, path: tuple[str, ...]) -> str:
-        return source_text(self.section(*path[:-1]).mark(path[-1]))
-
-
 def check_rollouts(document: Table) -> list[SpecError]:
     """The errors of drains, of `publish` and of `progress_deadline`, in the order of the services."""
     checks = (_drain_fields, _drain_needs, _publish_has_a_name, _time_enough)
-    return [error for site in _sites(document) for check in checks for error in check(site)]
+    return [error for site in sites(document) for check in checks for error in check(site)]
 
 
 def rollout_notices(document: Table) -> list[Notice]:
     """What is allowed and may surprise: short monitors, what `publish: healthy` costs, restarts, endless jobs."""
-    sites = _sites(document)
     return [
         notice
-        for site in sites
+        for site in sites(document)
         for tell in (_monitors, _blinking_ports, _lost_addresses, _counted_restarts, _endless_job)
         for notice in tell(site)
     ]
 
 
-def _sites(document: Table) -> list[_Site]:
-    return [_Site(name, service, document) for name, service in document["services"].items()]
-
-
-def _method(site: _Site) -> str:
+def _method(site: Site) -> str:
     return str(site.section(*DRAIN).get("method", "none"))
 
 
-def _drain_fields(site: _Site) -> Iterator[SpecError]:
+def _drain_fields(site: Site) -> Iterator[SpecError]:
     method = _method(site)
     for key, owner in DRAIN_FIELDS.items():
         if key in site.section(*DRAIN) and owner != method:
@@ -99,7 +63,7 @@ def _drain_fields(site: _Site) -> Iterator[SpecError]:
             yield site.error((*DRAIN, key), message, f"remove it, or write method: {owner}")
 
 
-def _drain_needs(site: _Site) -> Iterator[SpecError]:
+def _drain_needs(site: Site) -> Iterator[SpecError]:
     method = _method(site)
     if method in DRAIN_NEEDS:
         key, example = DRAIN_NEEDS[method]
@@ -107,14 +71,14 @@ def _drain_needs(site: _Site) -> Iterator[SpecError]:
             yield site.error((*DRAIN, "method"), f"method {method} needs {key}", f"such as {example}")
 
 
-def _publish_has_a_name(site: _Site) -> Iterator[SpecError]:
+def _publish_has_a_name(site: Site) -> Iterator[SpecError]:
     mode = site.service.get("network_mode")
     if mode and publishes_when_healthy(site.service):
         message = f"with network_mode {mode} the service has no service name to publish"
         yield site.error((*ROLLOUT, "publish"), message, "attach it to networks:, or use publish: immediate")
 
 
-def _time_enough(site: _Site) -> Iterator[SpecError]:
+def _time_enough(site: Site) -> Iterator[SpecError]:
     """`progress_deadline` ends every wait: one that is not over by then never ends well."""
     deadline = site.section(*ROLLOUT).get("progress_deadline")
     for path in WITHIN_DEADLINE:
@@ -131,7 +95,7 @@ def _time_enough(site: _Site) -> Iterator[SpecError]:
             yield site.error(DEADLINE, message, "it ends every wait: make it longer")
 
 
-def _monitors(site: _Site) -> Iterator[Notice]:
+def _monitors(site: Site) -> Iterator[Notice]:
     for section in ("update_config", "rollback_config"):
         written = site.section("deploy", section).get("monitor")
         if written is None:
@@ -161,13 +125,13 @@ def _needed(healthcheck: Table) -> int:
     return min(interval * (healthcheck.get("retries") or RETRIES) + timeout, LONGEST)
 
 
-def _blinking_ports(site: _Site) -> Iterator[Notice]:
+def _blinking_ports(site: Site) -> Iterator[Notice]:
     if site.service.get("ports") and publishes_when_healthy(site.service):
         message = "published ports stop answering for a moment while the service name is attached or withdrawn"
         yield site.notice("PublishedPortsBlink", (*ROLLOUT, "publish"), message)
 
 
-def _lost_addresses(site: _Site) -> Iterator[Notice]:
+def _lost_addresses(site: Site) -> Iterator[Notice]:
     """Networks on which a replica may not come back with its addresses, and on which we cannot see to it."""
     if not publishes_when_healthy(site.service):
         return
@@ -181,7 +145,7 @@ def _lost_addresses(site: _Site) -> Iterator[Notice]:
             yield site.notice("AddressMayBeLost", (*ROLLOUT, "publish"), message)
 
 
-def _counted_restarts(site: _Site) -> Iterator[Notice]:
+def _counted_restarts(site: Site) -> Iterator[Notice]:
     policy, job = site.section("deploy", "restart_policy"), site.section("deploy").get("mode") in JOB_MODES
     if counted_by_loop(policy) and policy["condition"] != "none" and not job:
         message = (
@@ -191,7 +155,7 @@ def _counted_restarts(site: _Site) -> Iterator[Notice]:
         yield site.notice("EngineDoesNotRestart", ("deploy", "restart_policy", "max_attempts"), message)
 
 
-def _endless_job(site: _Site) -> Iterator[Notice]:
+def _endless_job(site: Site) -> Iterator[Notice]:
     mode = site.section("deploy").get("mode")
     if mode not in JOB_MODES or counted_by_loop(site.section("deploy", "restart_policy")):
         return

@@ -8,7 +8,6 @@ from typing import Any
 
 from reconciler.model.project import Notice
 from reconciler.spec.nodes import path_text
-from reconciler.spec.policies import is_timed_pull
 from reconciler.spec.positions import nearest
 from reconciler.spec.schema.support import Verdict, support_of
 from reconciler.spec.schema.tree import ANY, ITEM, keys
@@ -25,10 +24,6 @@ def unhonoured(document: Mapping[str, Any], sources: Mapping[str, str]) -> Itera
         if service.get("use_api_socket"):
             message = "the container gets the engine's socket, and no passwords of registries"
             yield _notice(("services", name, "use_api_socket"), message, sources)
-        policy = service.get("pull_policy") or ""
-        if is_timed_pull(policy):
-            message = f"{policy!r} pulls a missing image; no registry is asked on a schedule yet"
-            yield _notice(("services", name, "pull_policy"), message, sources)
 
 
 @cache

@@ -159,7 +159,7 @@ FORMS: dict[str, Form] = {
     **dict.fromkeys(
         (
             *("Service.dns", "Service.dns_search", "Service.label_file", "Service.tmpfs"),
-            *("Build.no_cache_filter", "MutationRules.allow", "Watch.ignore", "Watch.include"),
+            *("Build.no_cache_filter", "MutationRules.allow", "VerifyRules.keys", "Watch.ignore", "Watch.include"),
         ),
         _ONE_OR_MORE,
     ),
@@ -170,6 +170,7 @@ FORMS: dict[str, Form] = {
             *("Healthcheck.interval", "Healthcheck.timeout", "Healthcheck.start_period", "Healthcheck.start_interval"),
             *("UpdateConfig.delay", "UpdateConfig.monitor", "RestartPolicy.delay", "RestartPolicy.window"),
             *("RolloutRules.min_running", "RolloutRules.progress_deadline", "RolloutRules.settle"),
+            "ImageRules.cooldown",
         ),
         _DURATIONS,
     ),

@@ -11,11 +11,22 @@ from reconciler.spec.schema.base import ABSENT, Section
 OnMutation = Literal["ignore", "report", "replace"]
 
 
-class ImageRules(Section):
-    """`x-reconcile.image`: whether the service follows its tag."""
+class VerifyRules(Section):
+    """`x-reconcile.image.verify`: absolute paths of public keys."""
 
-    track: Literal["none"] = "none"
-    not_yet: ClassVar[frozenset[str]] = frozenset({"range", "filter", "extract", "cooldown", "window", "verify"})
+    files: Annotated[list[str], Field(alias="keys")]
+
+
+class ImageRules(Section):
+    """`x-reconcile.image`: whether and how the service follows its registry. `cooldown` in Go's form."""
+
+    track: Literal["none", "digest", "semver"] = ABSENT
+    range: str = ABSENT
+    filter: str = ABSENT
+    extract: str = ABSENT
+    cooldown: str = ABSENT
+    window: str = ABSENT
+    verify: VerifyRules = ABSENT
 
 
 class DrainRules(Section):

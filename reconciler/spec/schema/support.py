@@ -132,10 +132,6 @@ SUPPORT: dict[str, Support] = {
     "Service.cpu_percent": _ignored("only engines on Windows have it: write cpus"),
     "Service.credential_spec": _refused("it is for Windows containers"),
     "Service.isolation": _works("`default` only: engines on Linux know no other"),
-    "Service.pull_policy": _works(
-        "`refresh`, `daily`, `weekly` and `every_<d>` pull a missing image, with a warning: "
-        "no registry is asked on a schedule yet"
-    ),
     "Service.userns_mode": _works("`host` only: engines on Linux know no other"),
     "Service.uts": _works("`host` only: engines on Linux know no other"),
     "Service.volumes_from": _refused(

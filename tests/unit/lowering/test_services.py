@@ -30,6 +30,29 @@ def test_an_image_is_kept_as_written() -> None:
     assert service.image == Image("example/web:1@sha256:ab", "missing", None, "linux/arm64")
 
 
+@pytest.mark.parametrize(
+    ("written", "policy", "interval"),
+    [
+        (None, "missing", 0),
+        ("missing", "missing", 0),
+        ("if_not_present", "missing", 0),
+        ("always", "always", 0),
+        ("refresh", "always", 0),
+        ("never", "never", 0),
+        ("build", "build", 0),
+        ("daily", "timed", 86_400),
+        ("weekly", "timed", 604_800),
+        ("every_12h", "timed", 43_200),
+        ("every_1w2d3h4m5s", "timed", 788_645),
+        ("every_0s", "timed", 0),
+    ],
+)
+def test_pull_policies(written: str | None, policy: str, interval: float) -> None:
+    """Those with a schedule have their seconds; a registry is asked each time where none have to pass."""
+    image = web(pull_policy=written).image
+    assert (image.pull_policy, image.interval) == (policy, interval)
+
+
 def test_an_unknown_pull_policy_is_refused_where_it_stands() -> None:
     """What `images` cannot carry out is an error at its line, not a silent `missing`."""
     error = refusal({"services.web.pull_policy": "compose.yaml:7"}, pull_policy="hourly")
@@ -39,7 +62,6 @@ def test_an_unknown_pull_policy_is_refused_where_it_stands() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"pull_policy": "every_12h"}, "services.web.pull_policy: 'every_12h' pulls a missing image; no registry"),
         ({"deploy": {"endpoint_mode": "dnsrr"}}, "services.web.deploy.endpoint_mode: is ignored: only Swarm"),
         ({"deploy": {"placement": {"constraints": ["a==b"]}}}, "services.web.deploy.placement: is ignored: only Swarm"),
         (
@@ -49,12 +71,11 @@ def test_an_unknown_pull_policy_is_refused_where_it_stands() -> None:
     ],
 )
 def test_what_is_not_honoured_is_said(spec: dict[str, Any], said: str) -> None:
-    """A schedule of pulls and what only Swarm has change no container, and are warned about at their line."""
+    """What only Swarm has changes no container, and is warned about at its line."""
     (notice,) = lower_service({"services.web": "compose.yaml:2"}, **spec).notices
     assert (notice.code, notice.source) == ("NotHonoured", "compose.yaml:2")
     assert notice.message.startswith(said)
-    assert web(**spec).image.pull_policy == "missing"
-    assert lower_service(deploy={"replicas": 2}, pull_policy="always").notices == ()
+    assert lower_service(deploy={"replicas": 2}, pull_policy="every_12h").notices == ()
 
 
 def test_a_build_names_absolute_files_and_sorted_arguments() -> None:

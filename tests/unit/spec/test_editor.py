@@ -101,6 +101,9 @@ def test_whatever_compose_takes_is_valid() -> None:
         "x-reconcile: {rollout: {drain: signal, settle: 2s, publish: healthy}}",
         "x-reconcile: {rollout: {drain: {method: exec, command: touch /leaving, delay: 5s}}}",
         "x-reconcile: {mutation: {config: replace, allow: /tmp}}",
+        "x-reconcile: {image: {track: semver, range: ^1.2, filter: '^1', extract: '(.*)', cooldown: 1d}}",
+        "x-reconcile: {image: {track: digest, window: '* 2-4 * * 1-5', verify: {keys: a.pub}}}",
+        "x-reconcile: {image: {track: '${TRACK}', verify: {keys: [a.pub, b.pub]}}}",
     ],
 )
 def test_what_may_be_written_is_valid(line: str) -> None:
@@ -127,6 +130,10 @@ def test_what_may_be_written_is_valid(line: str) -> None:
         ("volumes: [{target: /a}]", ".volumes[0]: "),
         ("x-reconcile: {rollout: {publish: later}}", ".x-reconcile.rollout.publish: "),
         ("x-reconcile: {rollouts: {}}", ".x-reconcile.rollouts: unknown key"),
+        ("x-reconcile: {image: {track: newest}}", ".x-reconcile.image.track: "),
+        ("x-reconcile: {image: {range: 1.2}}", ".x-reconcile.image.range: "),
+        ("x-reconcile: {image: {cooldown: 5}}", ".x-reconcile.image.cooldown: "),
+        ("x-reconcile: {image: {verify: {}}}", ".x-reconcile.image.verify"),
         ("x-reconcile: {rollout: {drain: {port: 70000}}}", ".drain: "),
     ],
 )

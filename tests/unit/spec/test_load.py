@@ -130,7 +130,7 @@ def test_a_required_variable_names_file_and_line(refusal: Refusal) -> None:
 
 
 def test_schedules_of_pulls_and_placement_are_kept(loader: Loader) -> None:
-    """What lowering warns about stays in the document as Compose prints it."""
+    """They stay in the document as Compose prints them."""
     deploy = (
         "deploy:\n  endpoint_mode: dnsrr\n  placement:\n    max_replicas_per_node: '2'\n    constraints: []\n"
         "    preferences: [{spread: a}]"

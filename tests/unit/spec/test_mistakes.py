@@ -192,8 +192,8 @@ Refusal = Callable[..., list[str]]
         ),
         ("restart:", "compose.yaml:4: services.web.restart: must be a string, not nothing"),
         (
-            "x-reconcile: {image: {track: semver}}",
-            "compose.yaml:4: services.web.x-reconcile.image.track: 'semver' is not supported yet",
+            "pull_policy: every_99999999w",
+            "compose.yaml:4: services.web.pull_policy: duration '99999999w' is too long",
         ),
         (
             "x-reconcile: {mutation: {config: replce}}",
