@@ -141,7 +141,11 @@ SignatureReason = Literal[
 
 
 class SignatureError(ReconcilerError):
-    """An image has no signature that counts; `reason` says which check failed and is its code."""
+    """An image is not signed as its spec demands, or that cannot be found out; `reason` is its code.
+
+    Missing: nobody signed it. Invalid: none of the keys did. Mismatch: one signed something else. Unreadable: what is
+    there is no signature that can be read.
+    """
 
     def __init__(
         self, message: str, *, reason: SignatureReason, source: str | None = None, hint: str | None = None

@@ -127,17 +127,19 @@ class RegistryClient:
         return content
 
     def referrers(self, reference: str, digest: str, artifact_type: str) -> tuple[Descriptor, ...]:
-        """What of that type refers to that digest in the reference's repository, in the registry's order.
+        """What of that type refers to that digest in the reference's repository, in the registry's order; or ().
 
-        A registry without the referrers API is asked for the tag that stands in for it. () where there is nothing.
+        A registry without the referrers API is asked for the tag that stands in for it. Those who write that (cosign 3
+        among them) often leave the type to the manifest: then it is "" here, and the manifest has to be looked at.
         """
         place = replace(locate(reference), reference=digest)
         if not place.pinned:
             raise bad_answer("referrers are asked for by a digest that cannot be verified", str(place))
-        found = self._referrers(place, artifact_type)
+        found, wanted = self._referrers(place, artifact_type), {artifact_type}
         if found is None:
             found = self._tagged_referrers(replace(place, reference=referrers_tag(digest)))
-        return tuple(item for item in found if item.artifact_type == artifact_type)
+            wanted = {artifact_type, ""}
+        return tuple(item for item in found if item.artifact_type in wanted)
 
     def _head(self, place: Location) -> Manifest:
         answer = self._asking.found(self._asking.request("HEAD", place, place.path, ACCEPT), place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,13 +15,17 @@ from reconciler.images.registry.names import is_tag
 from reconciler.images.registry.wire import web_address
 
 PAGE = 1000
+_EMPTY = "application/vnd.oci.empty.v1+json"
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![^\s,;]))', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What an index says of a manifest: its digest, its types ("" where none is said) and its size in bytes."""
+    """What an index says of a manifest: its digest, its types ("" where none is said) and its size in bytes.
+
+    The type of an artifact's empty configuration is not the artifact's, though some take it for that.
+    """
 
     digest: str
     media_type: str
@@ -72,7 +76,7 @@ def descriptor(entry: object, source: str) -> Descriptor:
         raise bad_answer("the registry names something by what is no descriptor", source)
     if not is_digest(found.digest) or not found.media_type or found.size < 0:
         raise bad_answer("the registry names something without digest, type or size", source)
-    return found
+    return replace(found, artifact_type="") if found.artifact_type == _EMPTY else found
 
 
 def referrers_tag(digest: str) -> str:
