@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.engine.simulated import Call, Costs, SimulatedEngine, VirtualClock
 from reconciler.errors import EngineError, EngineUnreachableError
+from reconciler.model import labels
 from reconciler.model.project import Build
 from tests.unit.simulated.bench import START, Bench
 
@@ -126,7 +127,7 @@ def test_a_predicted_image_runs_whatever_its_command(bench: Bench) -> None:
 
 
 def test_a_build_gives_the_same_image_for_the_same_key() -> None:
-    """Another key, another image; the tags move; the labels are the build's."""
+    """Another key, another image; the tags move; the labels are the build's, and its key."""
     engine = SimulatedEngine()
     one, two = (Build("/src", "/src/Dockerfile", labels=(("a", "b"),), key=key) for key in ("1" * 64, "2" * 64))
     engine.build_image(one, ("app:1",), None, nothing)
@@ -135,7 +136,7 @@ def test_a_build_gives_the_same_image_for_the_same_key() -> None:
     second = engine.inspect_image("app:1")["Id"]
     engine.build_image(one, ("app:1",), None, nothing)
     assert engine.inspect_image("app:1")["Id"] == first["Id"] != second == engine.inspect_image("app:2")["Id"]
-    assert (first["Config"]["Labels"], first["Predicted"]) == ({"a": "b"}, True)
+    assert (first["Config"]["Labels"], first["Predicted"]) == ({"a": "b", labels.BUILD_KEY: "1" * 64}, True)
 
 
 def test_an_untagged_image_is_listed_as_the_engine_does() -> None:
