@@ -91,7 +91,8 @@ def _image_row(service: Service, desired: Desired, observed: Observed, resolutio
     option = resolution.available.get(service.name)
     held = target.held if target else ()
     running = resolution.running.get(service.name)
-    if option and not held and not is_running(option, running, observed.images) and option.digest != bound.digest:
+    wanted_digest = target.digest if target else None
+    if option and not held and not is_running(option, running, observed.images) and option.digest != wanted_digest:
         held = (_held_by_policy(service, option),)
     return ImageRow(
         project=desired.project.name,

@@ -34,7 +34,7 @@ from reconciler.model.local_images import local_image, with_digest
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Observed, RegistryAnswer
 from reconciler.model.project import Pin, PublicKey, Service
-from reconciler.model.references import Reference, parse_reference
+from reconciler.model.references import Reference, parse_reference, short_digest
 from reconciler.observation import image_content
 from reconciler.registries import Registries
 
@@ -98,7 +98,7 @@ class Resolver:
         now = self._clock()
         cases = [_Case(item, running_image(item, observed)) for item in services if item.image.build is None]
         wanted = {case.service.name for case in cases if is_asked(case.service, observed, memory, now)}
-        memory = self._ask([case for case in cases if case.service.name in wanted or also(case.service)], memory)
+        memory = self._ask([case for case in cases if case.service.name in wanted or also(case.service)], memory, now)
         available = {case.service.name: case.found[0] for case in cases if case.found}
         targets = {}
         for case in cases:
@@ -117,7 +117,7 @@ class Resolver:
         the one pinned `before`; a signature that is asked for has to be there.
         """
         cases = [_Case(item, _pinned_before(item, before.get(item.name))) for item in services]
-        memory = self._ask(cases, Memory())
+        memory = self._ask(cases, Memory(), self._clock())
         return {case.service.name: self._pin(case, memory) for case in cases}
 
     def _pin(self, case: _Case, memory: Memory) -> tuple[str, str] | ReconcilerError:
@@ -131,13 +131,13 @@ class Resolver:
             return ReconcilerError(refused[0].message, code=refused[0].reason)
         return ReconcilerError(case.answer.error or "no registry has it", code=case.answer.reason or "ImageNotFound")
 
-    def _ask(self, cases: list[_Case], memory: Memory) -> Memory:
+    def _ask(self, cases: list[_Case], memory: Memory, now: float) -> Memory:
         """Learn what registries have for these services."""
         wanted = {case.service.name: self._references(case) for case in cases}
         answers = self._registries.answers(
             tuple(sorted({name for names in wanted.values() for name in names})), self._executor
         )
-        memory = with_sightings(memory, answers, self._clock())
+        memory = with_sightings(memory, answers, now)
         for case in cases:
             names = wanted[case.service.name]
             case.found = options((name for name in names if answers[name].digest), memory)
@@ -195,7 +195,7 @@ class Resolver:
             memory, refusal = self._checked(option, image.keys, memory)
             if refusal is None and case.found:
                 update = case.running is not None and not is_running(option, case.running, observed.images)
-                return memory, target_of(option, image, held, update=update)
+                return memory, target_of(option, service, held, update=update)
             held = (*held, refusal) if refusal else held
         return memory, target_kept(service, case.running, case.answer, held)
 
@@ -213,7 +213,9 @@ class Resolver:
             self._registries.check_signature(option.reference, option.digest, keys)
         except (RegistryError, SignatureError) as error:
             reason = error.code if isinstance(error, SignatureError) else UNCHECKED
-            return memory, Held(option.pinned, "signature", str(error), reason=reason)
+            named = f"{option.reference}@{short_digest(option.digest)}"
+            said = f"{named}: {error.message}{f' ({error.hint})' if error.hint else ''}"
+            return memory, Held(option.pinned, "signature", said, reason=reason)
         return replace(memory, verified={**memory.verified, entry: self._clock()}), None
 
 

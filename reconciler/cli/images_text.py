@@ -8,6 +8,7 @@ from reconciler.app_images import ImagesReport, LockReport
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import wrapped
 from reconciler.cli.values import clean, shorten_path
+from reconciler.model.desired import Held
 from reconciler.model.project import Pin
 from reconciler.model.redaction import redact_text
 from reconciler.model.references import parse_reference
@@ -56,9 +57,13 @@ def _table(name: str, rows: list[ImageRow], width: int | None, palette: Palette)
     lines = [palette.strong(name), "", palette.faint(_line(_HEADINGS, widths))]
     for row, texts in zip(rows, cells[1:], strict=True):
         lines.append((palette.change if row.held or row.error else str)(_line(texts, widths)))
-        for text in (*(f"{_within(row, item.reference)}: {item.message}" for item in row.held), row.error):
+        for text in (*(_held(row, item) for item in row.held), row.error):
             lines += wrapped(redact_text(text), width or _WIDTH, "      ") if text else []
     return "\n".join([*lines, ""])
+
+
+def _held(row: ImageRow, held: Held) -> str:
+    return held.message if held.by == "signature" else f"{_within(row, held.reference)}: {held.message}"
 
 
 def _cells(row: ImageRow) -> tuple[str, ...]:

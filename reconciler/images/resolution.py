@@ -165,10 +165,12 @@ def _holds(image: Image, option: Option, when: Moment, *, updates: bool) -> Held
     return None
 
 
-def target_of(option: Option, image: Image, held: tuple[Held, ...], *, update: bool) -> Target:
+def target_of(option: Option, service: Service, held: tuple[Held, ...], *, update: bool) -> Target:
     """The target that takes an option. `update` says that the service runs another image by now."""
-    why = _why(option, image) if update else ""
-    return Target(option.reference, option.digest, option.same_as, why, held=held)
+    image = service.image
+    followed = service.source("x-reconcile.image.track") if image.following.track != "none" else ""
+    why, source = (_why(option, image), image.pin.source if image.pin else followed) if update else ("", "")
+    return Target(option.reference, option.digest, option.same_as, why, source, held=held)
 
 
 def target_kept(service: Service, running: Running | None, answer: RegistryAnswer, held: tuple[Held, ...]) -> Target:
@@ -202,7 +204,7 @@ def policy_words(image: Image) -> str:
 def _why(option: Option, image: Image) -> str:
     following = image.following
     if image.pin:
-        return f"pinned by {image.pin.source}"
+        return "reconcile.lock pins it"
     if following.track == "semver":
         tag, wanted = parse_reference(option.reference).tag, following.range
         return f"{tag} is the newest version{f' in {wanted}' if wanted else ''} that may be followed"

@@ -34,14 +34,15 @@ class Target:
     `reference` is the one written or the tag followed instead, `digest` the index digest under it; None: what is local
     under the reference, for `error` is why no registry said more (its code: `reason`), or none had to be asked.
     `same_as` is the id of a local image that is the same on this engine's platform, although it came under another
-    index digest. `why` tells who chose, for the cause of what follows. `held` are newer ones. Where it is `refused`
-    nothing is made of it, and `error` is why.
+    index digest. `why` tells who chose, and `source` the `file:line` of it, for the cause of what follows. `held` are
+    newer ones. Where it is `refused` nothing is made of it, and `error` is why.
     """
 
     reference: str
     digest: str | None = None
     same_as: str = ""
     why: str = ""
+    source: str = ""
     error: str = ""
     reason: str = ""
     held: tuple[Held, ...] = ()

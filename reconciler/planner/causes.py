@@ -133,7 +133,7 @@ def _image_difference(view: View, previous: Container) -> list[Difference]:
         return []
     service = view.service
     field = "build" if service.image.build else "image"
-    source = service.source(field)
+    source = view.image.source or service.source(field)
     before, after = _ran(view, previous), view.image.reference
     if before != after:
         return [Difference(field, redact(field, before), redact(field, after), source, view.image.why)]

@@ -21,7 +21,8 @@ class BoundImage:
     """A service's image: `ready` with an id and a reference to create from, or `needs` an operation, or `error`.
 
     `digest` is what stands in the label: the registry digest where there is one, else the image id. `reason` is the
-    registry's, for the message or the warning. `why` says who chose this image, where it is not the one written.
+    registry's, for the message or the warning. `why` says who chose this image, where it is not the one written, and
+    `source` where that stands.
     """
 
     state: Literal["ready", "needs", "error"]
@@ -34,6 +35,7 @@ class BoundImage:
     warning: str = ""
     reason: str = ""
     why: str = ""
+    source: str = ""
 
 
 def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundImage:
@@ -43,7 +45,8 @@ def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundI
     target = desired.targets.get(service.name, Target(service.image.reference))
     reference = parse_reference(target.reference)
     if target.refused:
-        return BoundImage("error", target.reference, message=target.error, reason=target.reason)
+        source = service.source("x-reconcile.image.verify")
+        return BoundImage("error", target.reference, message=target.error, reason=target.reason, source=source)
     if target.digest:
         return _bind_digest(service, desired, observed, target, target.digest)
     local = local_image(reference, observed.images)
@@ -133,10 +136,11 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
     same = next((image for image in observed.images if image.id == target.same_as), None)
     present = with_digest(reference.repository, digest, observed.images) or same
     if present is None:
-        cause = Difference("image", None, reference.pinned(digest), service.source("image"), _why_pull(target))
+        source = target.source or service.source("image")
+        cause = Difference("image", None, reference.pinned(digest), source, _why_pull(target))
         payload = {"reference": pinned, "platform": service.image.platform}
         operation = _operation("image.pull", pinned, desired, service, cause, payload)
-        return BoundImage("needs", target.reference, operation=operation, why=target.why)
+        return BoundImage("needs", target.reference, operation=operation)
     if reference.digest is None and reference.tagged not in present.tags and not target.held:
         source = pinned if present is not same else present.id
         cause = Difference("image", None, reference.tagged, service.source("image"), "names the pulled image locally")
@@ -145,7 +149,7 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
         return BoundImage("needs", target.reference, operation=operation)
     found = _ready(target.reference, reference, present) if present is same else None
     bound = found or BoundImage("ready", target.reference, present, reference.pinned(digest), digest)
-    return replace(bound, warning=_not_asked(target), reason=target.reason, why=target.why)
+    return replace(bound, warning=_not_asked(target), reason=target.reason, why=target.why, source=target.source)
 
 
 def _ready(written: str, reference: Reference, local: ImageState) -> BoundImage:

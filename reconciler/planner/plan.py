@@ -66,10 +66,10 @@ def _plan_service(context: Context, view: View) -> str:
 def _tell_refused(context: Context, view: View) -> None:
     """A newer image that somebody has to look at: what runs is kept, and the service is not in sync."""
     target = context.desired.targets.get(view.service.name)
-    for held in target.held if target else ():
+    for held in target.held if target and not target.refused else ():
         if held.reason:
             source = view.service.source("x-reconcile.image.verify")
-            context.draft.stall(held.reason, f"{held.reference}: {held.message}", view.service.name, source)
+            context.draft.stall(held.reason, f"what runs is kept: {held.message}", view.service.name, source)
 
 
 def _name_a_deadlock(context: Context, waits: dict[str, str]) -> None:

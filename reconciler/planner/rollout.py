@@ -62,7 +62,8 @@ def image_wait(context: Context, view: View) -> str:
         return ""  # what only has to be started again needs no image
     if view.image.state == "error":
         reason = view.image.reason or "ImageUnavailable"
-        context.draft.stall(reason, view.image.message, view.service.name, _image_source(view.service))
+        source = view.image.source or _image_source(view.service)
+        context.draft.stall(reason, view.image.message, view.service.name, source)
         return "its image"
     if operation is None:
         return ""
