@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support.command import Site
     from tests.support.guard import Guard
     from tests.support.janitor import Janitor
+    from tests.support.registry import Registry
 
 BY_HAND = {"test_fields_roundtrip"}  # modules that ask the engine what it makes of a body, and never run the program
 
@@ -140,3 +141,20 @@ def site(new_site: Callable[[], Site]) -> Iterator[Site]:
     found = new_site()
     yield found
     found.sweep()
+
+
+@pytest.fixture
+def registry(site: Site, api: APIClient) -> Iterator[Registry]:
+    """A registry of this process; what was pulled from it is removed afterwards."""
+    from tests.support.registry import Registry
+
+    found = Registry()
+    host = found.host
+    yield found
+    found.close()
+    site.sweep()
+    for row in api.images():
+        for name in [*(row["RepoTags"] or []), *(row["RepoDigests"] or [])]:
+            if name.startswith(f"{host}/"):
+                api.remove_image(row["Id"], force=True)
+                break

@@ -11,14 +11,13 @@ import pytest
 
 from tests.support.command import DOCKERFILE, build
 from tests.support.image import busybox
-from tests.support.registry import Registry, runnable_image
+from tests.support.registry import runnable_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from docker import APIClient
 
     from tests.support.command import Site
+    from tests.support.registry import Registry
 
 pytestmark = pytest.mark.engine
 
@@ -109,21 +108,6 @@ def test_a_failed_build_leaves_what_runs(built: Site) -> None:
 
 
 # --- a registry -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def registry(site: Site, api: APIClient) -> Iterator[Registry]:
-    """A registry of this process; what was pulled from it is removed afterwards."""
-    found = Registry()
-    host = found.host
-    yield found
-    found.close()
-    site.sweep()
-    for row in api.images():
-        for name in [*(row["RepoTags"] or []), *(row["RepoDigests"] or [])]:
-            if name.startswith(f"{host}/"):
-                api.remove_image(row["Id"], force=True)
-                break
 
 
 def pulling(site: Site, reference: str, **fields: Any) -> Site:

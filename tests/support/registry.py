@@ -11,7 +11,7 @@ import io
 import json
 import tarfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
@@ -31,6 +32,7 @@ class Image:
 
     manifest: bytes
     blobs: Mapping[str, bytes]
+    media_type: str = _MANIFEST
 
     @property
     def digest(self) -> str:
@@ -71,9 +73,14 @@ def _image(layer: bytes, config: Mapping[str, Any]) -> Image:
 
 
 class Registry:
-    """Serves images by tag and digest until closed. `push` moves a tag, as a push to a real registry does."""
+    """Serves images by tag and digest until closed. `push` moves a tag, as a push to a real registry does.
+
+    `asked` is what was asked for, as (method, path). While `refusal` is a status, manifests are refused with it.
+    """
 
     def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.refusal = 0
         self._tags: dict[str, Image] = {}
         self._images: dict[str, Image] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -90,6 +97,27 @@ class Registry:
         self._tags[f"{name}:{tag}"] = image
         self._images[image.digest] = image
 
+    def push_index(self, name: str, tag: str, **platforms: Image) -> str:
+        """Let `HOST/name:tag` be an index of these images, by architecture; the index's digest."""
+        entries = [
+            {
+                "mediaType": _MANIFEST,
+                "digest": image.digest,
+                "size": len(image.manifest),
+                "platform": {"os": "linux", "architecture": architecture},
+            }
+            for architecture, image in platforms.items()
+        ]
+        content = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+        blobs = {digest: blob for image in platforms.values() for digest, blob in image.blobs.items()}
+        self._images |= {image.digest: image for image in platforms.values()}
+        self.push(name, tag, Image(content, blobs, INDEX))
+        return _digest(content)
+
+    def lose(self, image: Image) -> None:
+        """Serve the image's manifest, and none of its blobs any more."""
+        self._images[image.digest] = replace(image, blobs={})
+
     def close(self) -> None:
         """Serve no more; closing twice is closing once."""
         if self._thread.is_alive():
@@ -102,7 +130,11 @@ class Registry:
         name, _, rest = path.removeprefix("/v2/").partition("/manifests/")
         if rest:
             image = self._images.get(rest) or self._tags.get(f"{name}:{rest}")
-            return (_MANIFEST, image.manifest) if image else None
+            return (image.media_type, image.manifest) if image else None
+        if path.partition("?")[0].endswith("/tags/list"):
+            repository = path.removeprefix("/v2/").partition("/tags/")[0]
+            tags = [tag.rpartition(":")[2] for tag in self._tags if tag.rpartition(":")[0] == repository]
+            return ("application/json", json.dumps({"name": repository, "tags": tags}).encode())
         digest = path.rpartition("/")[2]
         blobs = {key: blob for image in self._images.values() for key, blob in image.blobs.items()}
         return ("application/octet-stream", blobs[digest]) if digest in blobs else None
@@ -120,6 +152,12 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             """Requests are nobody's business."""
 
         def _answer(self, *, with_body: bool) -> None:
+            registry.asked.append((self.command, self.path))
+            if registry.refusal and "/manifests/" in self.path:
+                self.send_response(registry.refusal)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             found = ("application/json", b"{}") if self.path == "/v2/" else registry.find(self.path)
             missing = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}
             kind, body = found or ("application/json", json.dumps(missing).encode())
