@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from reconciler.images.verify import bundles, simple_signing
@@ -31,7 +31,6 @@ KINDS = ("p256", "p384", "p521", "rsa", "ed25519")
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _CURVES = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}
-_BUNDLE_HASHES = {"p384": SHA384, "p521": SHA512}
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ class Signer:
         return made
 
     def sign_envelope(self, payload: bytes, kind: str = bundles.PAYLOAD) -> bytes:
-        """The signature as cosign 3 makes it, with the hash that belongs to the curve."""
-        return self.sign(bundles.pae(kind, payload), _BUNDLE_HASHES.get(self.kind, SHA256)())
+        """The signature of a bundle as cosign 3 takes it; its own have the hash that belongs to the curve."""
+        return self.sign(bundles.pae(kind, payload))
 
 
 def public_pem(private: Any) -> str:

@@ -55,7 +55,8 @@ def _content(client: RegistryClient, subject: Subject, found: Descriptor) -> byt
     manifest = read_object(client.manifest(f"{subject.repository}@{found.digest}").content, "manifest")
     kind = manifest.get("artifactType")
     if kind != BUNDLE:  # an index under a tag does not say so
-        raise Rejected("SignatureMissing", f"it is no signature but {shown(str(kind or 'of no type'))}")
+        said = shown(kind) if isinstance(kind, str) else "of no type"
+        raise Rejected("SignatureMissing", f"it is no signature but {said}")
     return fetched(client, subject, _only(manifest, "layers"))
 
 

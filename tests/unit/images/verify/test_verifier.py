@@ -283,6 +283,12 @@ def test_a_signature_of_one_platform_is_not_the_images(world: World, form: str) 
     assert world.verify(digest=part).form == form
 
 
+def test_an_image_without_index_has_no_parts_to_look_at(world: World) -> None:
+    """It is asked for once, to learn that."""
+    world.refused(digest=world.shelf.parts["linux/amd64"])
+    assert [path.partition("/")[0] for path in world.asked()] == ["referrers", *["manifests"] * 3]
+
+
 def test_a_digest_that_the_registry_does_not_have(world: World) -> None:
     """Has no signature either."""
     assert world.refused(digest=OTHER).reason == "SignatureMissing"
