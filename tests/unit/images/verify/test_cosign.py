@@ -9,12 +9,14 @@ import pytest
 from reconciler.errors import RegistryError, SignatureError
 from reconciler.images.registry.client import RegistryClient
 from reconciler.images.registry.credentials import Credential
+from reconciler.images.verify.bundles import BUNDLE
 from reconciler.images.verify.outcome import Form, Verified
 from reconciler.images.verify.verifier import verify
 from reconciler.model.project import PublicKey
 from tests.support.cosign import Cosign, cosign_in
 from tests.support.real_registry import Registry, put, put_blob, running_registry
 from tests.support.signatures import KINDS, Shelf, signed_bundle, signer
+from tests.support.standin import MANIFEST, StandIn
 
 pytestmark = pytest.mark.registry
 OURS, THEIRS = signer("p256"), signer("rsa")
@@ -182,6 +184,24 @@ def test_one_platform_or_all(
     assert "only its manifest for linux/amd64 is signed" in refused(client, image).message
     cosign.sign(version, OURS, image.pinned, "--recursive")
     assert verify(client, image.repository, image.digest, (OURS.key,)).form == FORMS[version]
+
+
+def test_a_bundle_through_the_referrers_api(
+    cosign: Cosign, image: Image, serve: Callable[..., StandIn], make_client: Callable[..., RegistryClient]
+) -> None:
+    """docker-registry has none, so a stand-in serves what cosign stored there, by the type that its manifest says."""
+    client, shelf = make_client(), Shelf(image.shelf.repository, referrers_api=True)
+    cosign.sign(3, OURS, image.pinned)
+    cosign.attest(3, OURS, image.pinned)
+    for found in client.referrers(image.repository, image.digest, BUNDLE):
+        content = client.manifest(f"{image.repository}@{found.digest}").content
+        document = json.loads(content)
+        shelf.put_blob(client.blob(image.repository, document["layers"][0]["digest"], 100_000))
+        entry = {"mediaType": MANIFEST, "digest": shelf.put(content), "size": len(content)}
+        shelf.referrers.setdefault(image.digest, []).append({**entry, "artifactType": document["artifactType"]})
+    assert len(shelf.referrers[image.digest]) == 2
+    repository = f"{serve(shelf).host}/{shelf.repository}"
+    assert verify(client, repository, image.digest, (OURS.key,)).form == "bundle"
 
 
 def test_what_else_is_signed_with_the_image(
