@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.builders import has_buildx
 from tests.support.command import DOCKERFILE
 from tests.support.image import busybox
 
@@ -26,13 +26,6 @@ OPTIONS: dict[str, Any] = {
     "platforms": ["linux/amd64"],
     "no_cache": True,
 }
-
-
-def has_buildx() -> bool:
-    """Whether the docker CLI on PATH has the plug-in."""
-    tool = shutil.which("docker")
-    asked = tool and subprocess.run([tool, "buildx", "version"], capture_output=True, check=False)
-    return bool(asked) and asked.returncode == 0  # type: ignore[union-attr]
 
 
 @pytest.fixture(params=["classic", "buildx"])

@@ -26,6 +26,7 @@ from reconciler.errors import EngineError, EngineUnreachableError, SpecError
 from reconciler.images.build_key import with_content, with_key
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.project import Build
+from tests.support.builders import has_buildx, without_buildx
 from tests.support.image import busybox as static_busybox
 from tests.support.real_registry import CREDENTIALS, Registry, running_registry
 
@@ -461,19 +462,6 @@ def test_importing_the_package_does_not_import_the_sdk() -> None:
 
 
 # --- builds -----------------------------------------------------------------------------------------------------------
-
-
-def without_buildx() -> Engine:
-    """A connection that builds by the classic builder, because it finds no docker CLI."""
-    return connect(environment={**os.environ, "PATH": "/nonexistent"})
-
-
-def has_buildx() -> bool:
-    tool = shutil.which("docker")
-    return (
-        tool is not None
-        and subprocess.run([tool, "buildx", "version"], capture_output=True, check=False).returncode == 0
-    )
 
 
 @pytest.fixture(params=["classic", "buildx"])
