@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from time import time
@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from reconciler.app import Options, Specs, _load, _notice, _opened, _with_notices
 from reconciler.errors import EngineUnreachableError, SpecError, UsageError
-from reconciler.model.project import Notice
+from reconciler.model.project import Notice, Project
+from reconciler.model.pushed import PushReport
 from reconciler.model.report import ImageRow
 
 if TYPE_CHECKING:
     from reconciler.collecting import Collected
     from reconciler.pinning import PinRow
     from reconciler.resolving import Resolver
+
+OnLine = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,15 @@ def prune(options: Options, *, dry_run: bool) -> Collected:
     return replace(found, errors=errors, warnings=specs.warnings, refused=bool(specs.errors))
 
 
+def push(options: Options, on_line: OnLine) -> PushReport:
+    """Push what the builds of each project, or of the services asked for, have made; nothing else is written to."""
+    specs = _load(options)
+    with _opened(options, specs.projects, read_only=True) as (session, store):
+        done = tuple((item.name, session.push(_narrowed(item, options), on_line)) for item in specs.projects)
+        specs = _with_notices(specs, store)
+    return PushReport(done, specs.warnings, specs.errors)
+
+
 def _check_names(specs: Specs, names: tuple[str, ...]) -> None:
     known = {service.name for project in specs.projects for service in project.services}
     unknown = next((name for name in names if name not in known), None)
@@ -128,3 +140,9 @@ def _in_force(options: Options) -> Specs:
         if options.files:
             raise
         return Specs((), (Notice("NoSpec", f"{error.message}: images count as needed only by what was deployed"),), ())
+
+
+def _narrowed(project: Project, options: Options) -> Project:
+    """The project without the services that are there only because others depend on them."""
+    asked = (service for service in project.services if not options.services or service.name in options.services)
+    return replace(project, services=tuple(asked))

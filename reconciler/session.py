@@ -21,11 +21,13 @@ from reconciler.model.history import Explanation, RolloutRecord, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
 from reconciler.model.observed import Observed
 from reconciler.model.project import Notice, Project, Service
+from reconciler.model.pushed import Pushed
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
 from reconciler.planner.adoption import adopted, candidates, moved, summary
 from reconciler.planner.plan import plan
+from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
 from reconciler.reports import adoption_notices, forecast_report, image_rows, moved_pins, outcome_report
@@ -185,6 +187,11 @@ class Session:
         """What each service runs and could run: every registry is asked, whatever the policies."""
         forecast = self.forecast(project, also=can_be_pinned)
         return image_rows(forecast.desired, forecast.observer.observed(), forecast.resolution)
+
+    def push(self, project: Project, on_line: OnLine) -> tuple[Pushed, ...]:
+        """Push what the project's builds have made; see `pushing`. Only registries are written to."""
+        observed = self._observe(project, self._remembered(project), deep=False).observed()
+        return push(self._with_bases(project, observed), observed.images, self._executor, on_line)
 
     def history(self, project_name: str, service: str | None, limit: int) -> tuple[RolloutRecord, ...]:
         """The last rollouts of a project, or of one of its services, newest first."""

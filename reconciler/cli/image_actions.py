@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from reconciler import app_images
 from reconciler.app_images import ImagesReport, LockReport
-from reconciler.cli import images_json, images_text, prune_json, prune_text, terminal
+from reconciler.cli import images_json, images_text, prune_json, prune_text, push_text, terminal
 from reconciler.cli.actions import app_options, as_document, say_errors, say_warnings
 from reconciler.cli.options import Flags
+from reconciler.cli.values import clean
 from reconciler.errors import FAILED, PENDING, REFUSED
 
 
@@ -54,3 +55,24 @@ def prune(flags: Flags) -> int:
         terminal.result(prune_text.render(found, width=terminal.plan_width(), palette=palette, zone=None))
     say_errors(found.errors, flags)
     return REFUSED if found.refused else FAILED if found.errors else 0
+
+
+def push(flags: Flags) -> int:
+    """Push what was built, and print what came of each reference."""
+    chosen = flags.format("text", "json")
+    with as_document(chosen, push_text.render_errors):
+        report = app_images.push(app_options(flags), _progress(flags))
+    if chosen == "json":
+        terminal.result(push_text.render_json(report))
+    else:
+        palette = terminal.result_palette(no_color=flags.no_color)
+        terminal.result(push_text.render(report, palette=palette))
+        say_warnings(report.warnings, flags)
+    refused = say_errors(report.errors, flags)
+    return refused or (FAILED if report.failed else 0)
+
+
+def _progress(flags: Flags) -> app_images.OnLine:
+    if flags.log_level in {"warning", "error"}:
+        return lambda _reference, _line: None
+    return lambda reference, line: terminal.say(f"{clean(reference)}: {clean(line)}")

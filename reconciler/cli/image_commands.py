@@ -63,6 +63,19 @@ def prune(ctx: click.Context, /, **_: Any) -> int:
     return _run("prune", ctx)
 
 
+@images.command()
+@spec_options("Only the build of this service; repeatable.")
+@engine_options()
+@output_options("text", "json")
+@click.pass_context
+def push(ctx: click.Context, /, **_: Any) -> int:
+    """Push what was built: each service's image:, its build.tags, and the immutable tag.
+
+    Only what was built from the files that are here now is pushed. A service without image: is left out, and said.
+    """
+    return _run("push", ctx)
+
+
 def _run(name: str, ctx: click.Context) -> int:
     flags = gather(ctx)
     ctx.obj.log_level = flags.log_level

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+import reconciler.cli.image_commands  # noqa: F401 - its commands exist once it is imported
 from reconciler.cli.commands import reconcile
 from reconciler.cli.image_commands import images
 from reconciler.errors import FAILED, USAGE, ReconcilerError

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import time
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from reconciler.engine.docker_archive import archive
 from reconciler.engine.docker_build import build_image
 from reconciler.engine.docker_connect import Target, negotiate, newer_than_tested, resolve_target
-from reconciler.engine.docker_credentials import registry_auth
+from reconciler.engine.docker_credentials import NO_CREDENTIALS, registry_auth
 from reconciler.engine.docker_drain import exec_in_container, http_post
 from reconciler.engine.docker_errors import not_connected, removal_in_progress
 from reconciler.engine.docker_logs import decode_logs
@@ -51,6 +52,7 @@ _SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 _MISSING = frozenset({404})
 _LIVE = frozenset({"running", "paused"})
 _NOT_RUNNING = frozenset({404, 409})
+_PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 _ARCHITECTURES = {
     "aarch64": "arm64",
     "armv6l": "arm/v6",
@@ -271,6 +273,20 @@ class DockerEngine:
         query = {"force": "0", "noprune": "1"}
         path = f"/images/{_reference(reference)}"
         self._transport.call("DELETE", path, query=query, timeout=SLOW_TIMEOUT, accept=_MISSING, what=reference)
+
+    def push_image(self, reference: str, progress: Progress) -> str:
+        """POST /images/{name}/push; the digest is what the engine says that the registry has taken."""
+        parsed, digest = parse_reference(reference), ""
+        headers = registry_auth(self._target, parsed.repository) or NO_CREDENTIALS
+        path, query = f"/images/{_reference(parsed.repository)}/push", {"tag": parsed.tag or "latest"}
+        answer = self._transport.stream("POST", path, query=query, headers=headers, what=reference)
+        with contextlib.closing(answer) as stream:
+            for line in readable(stream, reference, "PushFailed"):
+                digest = found[1] if (found := _PUSHED.search(line)) else digest
+                progress(line)
+        if not digest:
+            raise EngineError("the engine did not say what it pushed", source=reference, code="PushFailed")
+        return digest
 
     def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
         """`docker buildx build --load` where the docker CLI has buildx, else POST /build."""

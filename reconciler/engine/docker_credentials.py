@@ -17,6 +17,7 @@ from reconciler.errors import EngineError
 from reconciler.images.registry.credentials import Credential, Lookup
 
 _FAILURES = (DockerException, StoreError, ValueError, KeyError, TypeError, AttributeError)
+NO_CREDENTIALS = {"X-Registry-Auth": auth.encode_header({}).decode()}  # what a push wants at least
 
 
 def registry_auth(target: Target, repository: str) -> dict[str, str]:

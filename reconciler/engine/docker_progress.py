@@ -1,4 +1,4 @@
-"""Reads the streams of a pull or a classic build: readable lines out, failures raised.
+"""Reads the streams of a pull, a push or a classic build: readable lines out, failures raised.
 
 Called by `docker` and `docker_build`.
 """
@@ -18,7 +18,7 @@ _UNIT = 1000.0
 def readable(stream: Iterable[Mapping[str, Any]], what: str, code: str) -> Iterator[str]:
     """The lines worth showing; EngineError with `code` for an `error` in the stream.
 
-    Per layer one line when its download starts, with its size, and one when it is there.
+    Per layer one line when it begins to come or go, with its size, and one when it is there.
     """
     shown: dict[str, str] = {}
     text = ""
@@ -44,7 +44,7 @@ def _status_line(event: Mapping[str, Any], shown: dict[str, str]) -> str:
         return ""
     shown[layer or status] = status
     total = (event.get("progressDetail") or {}).get("total")
-    size = f" {_size(total)}" if total and status == "Downloading" else ""
+    size = f" {_size(total)}" if total and status in {"Downloading", "Pushing"} else ""
     return f"{layer}: {status}{size}" if layer else f"{status}{size}"
 
 

@@ -169,6 +169,13 @@ class Engine(Protocol):
         """
         ...
 
+    def push_image(self, reference: str, progress: Progress) -> str:
+        """POST /images/{name}/push, read to the end of the stream; the digest that the registry has now.
+
+        An `error` in the stream is an EngineError, and so is a tag that no local image has.
+        """
+        ...
+
     def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
         """Build and tag; an `error` in the stream, or a failed `docker buildx build`, is an EngineError."""
         ...

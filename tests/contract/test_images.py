@@ -178,3 +178,22 @@ def test_an_id_with_names_in_several_repositories_is_not_removed(lab: Lab) -> No
         lab.engine.remove_image(lab.engine.inspect_image(reference)["Id"])
     assert caught.value.status == 409
     assert lab.name("app:1") in lab.engine.inspect_image(reference)["RepoTags"]
+
+
+def test_a_push_is_in_the_registry_and_known_by_its_digest(lab: Lab) -> None:
+    """The registry has what was pushed from then on; the local image answers to the digest, and progress is told."""
+    reference, old = lab.hands.push("pushed", f"{lab.prefix}old")
+    repository = reference.rpartition(":")[0]
+    lab.engine.tag_image(image.NAME, repository, "pushed")
+    lines: list[str] = []
+    digest = lab.engine.push_image(reference, lines.append)
+    assert digest == lab.engine.registry_digest(reference) != old
+    assert f"{repository}@{digest}" in lab.engine.inspect_image(image.NAME)["RepoDigests"]
+    assert digest in lines[-1]
+
+
+def test_what_is_not_there_cannot_be_pushed(lab: Lab) -> None:
+    """No image has that tag."""
+    reference, _ = lab.hands.push("absent", f"{lab.prefix}absent")
+    with pytest.raises(EngineError, match="tag does not exist"):
+        lab.engine.push_image(reference, nothing)

@@ -27,7 +27,7 @@ _FILES = "com.docker.compose.project.config_files"
 _FREE = re.compile(
     r"(GET|HEAD) /.*"
     r"|POST /(build|session|grpc|images/create|networks/create|volumes/create|containers/create)"
-    r"|POST /images/.+/tag|POST /containers/[^/]+/(start|stop)|POST /exec/[^/]+/start|DELETE /networks/[^/]+"
+    r"|POST /images/.+/(tag|push)|POST /containers/[^/]+/(start|stop)|POST /exec/[^/]+/start|DELETE /networks/[^/]+"
 )
 _ON_CONTAINER = re.compile(r"(POST|PUT|DELETE) /containers/([^/]+)(?:/([a-z]+))?")
 _ON_NETWORK = re.compile(r"POST /networks/[^/]+/(connect|disconnect)")

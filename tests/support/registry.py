@@ -1,4 +1,4 @@
-"""A registry of small images in this process, on 127.0.0.1: as much of the distribution API as a pull needs.
+"""A registry of small images in this process, on 127.0.0.1: as much of the distribution API as pulls and pushes need.
 
 Engines take 127.0.0.0/8 as insecure registries, so plain HTTP works without configuration.
 """
@@ -76,6 +76,7 @@ class Registry:
     """Serves images by tag and digest until closed. `push` moves a tag, as a push to a real registry does.
 
     `asked` is what was asked for, as (method, path). While `refusal` is a status, manifests are refused with it.
+    A repository whose name holds what `refused` says takes no blobs.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,9 @@ class Registry:
         self.refusal = 0
         self._tags: dict[str, Image] = {}
         self._images: dict[str, Image] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._uploads: dict[str, bytes] = {}
+        self.refused = ""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"registry": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -125,6 +128,19 @@ class Registry:
             self._server.server_close()
             self._thread.join()
 
+    def digest(self, name: str, tag: str) -> str | None:
+        """What `HOST/name:tag` is, if there is such a thing."""
+        found = self._tags.get(f"{name}:{tag}")
+        return found.digest if found else None
+
+    def keep(self, path: str, body: bytes) -> None:
+        """Take a blob of an upload, or a manifest under its tag."""
+        name, _, tag = path.removeprefix("/v2/").partition("/manifests/")
+        if tag:
+            self.push(name, tag, Image(body, dict(self._uploads)))
+        else:
+            self._uploads[_digest(body)] = body
+
     def find(self, path: str) -> tuple[str, bytes] | None:
         """Content type and body of a path below /v2/, if there is such a thing."""
         name, _, rest = path.removeprefix("/v2/").partition("/manifests/")
@@ -136,40 +152,75 @@ class Registry:
             tags = [tag.rpartition(":")[2] for tag in self._tags if tag.rpartition(":")[0] == repository]
             return ("application/json", json.dumps({"name": repository, "tags": tags}).encode())
         digest = path.rpartition("/")[2]
+        if digest in self._uploads:
+            return "application/octet-stream", self._uploads[digest]
         blobs = {key: blob for image in self._images.values() for key, blob in image.blobs.items()}
         return ("application/octet-stream", blobs[digest]) if digest in blobs else None
 
 
-def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(with_body=True)
+class _Handler(BaseHTTPRequestHandler):
+    registry: Registry
 
-        def do_HEAD(self) -> None:
-            self._answer(with_body=False)
+    def do_GET(self) -> None:
+        """A manifest or a blob."""
+        self._answer(with_body=True)
 
-        def log_message(self, *_arguments: Any) -> None:
-            """Requests are nobody's business."""
+    def do_HEAD(self) -> None:
+        """The same without it."""
+        self._answer(with_body=False)
 
-        def _answer(self, *, with_body: bool) -> None:
-            registry.asked.append((self.command, self.path))
-            if registry.refusal and "/manifests/" in self.path:
-                self.send_response(registry.refusal)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            found = ("application/json", b"{}") if self.path == "/v2/" else registry.find(self.path)
-            missing = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}
-            kind, body = found or ("application/json", json.dumps(missing).encode())
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Docker-Content-Digest", _digest(body))
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
+    def do_POST(self) -> None:
+        """Begin an upload."""
+        refused = bool(self.registry.refused and self.registry.refused in self.path)
+        self._done(403 if refused else 202, Location=f"http://{self.registry.host}{self.path}upload")
 
-    return Handler
+    def do_PATCH(self) -> None:
+        """Take all of a blob."""
+        body = self._body()
+        self.registry.keep("", body)
+        self._done(202, Location=f"http://{self.registry.host}{self.path}", Range=f"0-{len(body) - 1}")
+
+    def do_PUT(self) -> None:
+        """End an upload, or take a manifest."""
+        body = self._body()
+        if "/manifests/" in self.path:
+            self.registry.keep(self.path, body)
+        self._done(201, **{"Docker-Content-Digest": _digest(body)})
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Requests are nobody's business."""
+
+    def _body(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _done(self, status: int, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _answer(self, *, with_body: bool) -> None:
+        self.registry.asked.append((self.command, self.path))
+        if self.registry.refusal and "/manifests/" in self.path:
+            self._done(self.registry.refusal)
+            return
+        found = ("application/json", b"{}") if self.path == "/v2/" else self.registry.find(self.path)
+        missing = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}
+        kind, body = found or ("application/json", json.dumps(missing).encode())
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Docker-Content-Digest", _digest(body))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
 
 
 def _layer(files: Mapping[str, tuple[bytes, int]]) -> bytes:

@@ -256,6 +256,11 @@ class SimulatedEngine:
         call = Call("remove_image", (reference,))
         self._change(call, self._costs.remove, lambda: images.remove_image(self.world, reference))
 
+    def push_image(self, reference: str, progress: Progress) -> str:
+        """Let its registry have it; 404 where no image has the tag."""
+        call = Call("push_image", (reference,))
+        return self._change(call, self._costs.pull, lambda: images.push_image(self.world, reference, progress))
+
     def build_image(self, build: Build, tags: tuple[str, ...], platform: str | None, progress: Progress) -> None:
         """Have the image that this build would make, as a predicted image."""
         call = Call("build_image", (build, tags, platform))

@@ -21,6 +21,7 @@ from reconciler.engine.simulated.state import (
 from reconciler.engine.times import seconds, timestamp
 from reconciler.errors import EngineError
 from reconciler.model.labels import BUILD_KEY
+from reconciler.model.observed import RegistryAnswer
 from reconciler.model.project import Build
 from reconciler.model.references import Reference
 
@@ -103,6 +104,24 @@ def remove_image(world: World, reference: str) -> None:
         _rename(picture, left)
     else:
         del world.images[picture.document["Id"]]
+
+
+def push_image(world: World, reference: str, progress: Progress) -> str:
+    """Let the registry have it, with a digest made of its id; EngineError where no image has the tag.
+
+    Where every reference exists (no table of registries), it is there already.
+    """
+    parsed = parse(reference)
+    picture = _by_name(world, Reference(parsed.repository, parsed.tag or "latest", None))
+    if picture is None:
+        raise refusal(NOT_FOUND, f"tag does not exist: {spelled(parsed)}")
+    if world.registry is not None:
+        content = RegistryAnswer(f"sha256:{_sha256(picture.document['Id'])}")
+        world.registry = {**world.registry, parsed.tagged: content}
+    digest = registry_digest(world, parsed.tagged)
+    _name_it(world, picture, Reference(parsed.repository, None, digest))
+    progress(f"{parsed.tag or 'latest'}: digest: {digest} size: 0")
+    return digest
 
 
 def build_image(world: World, build: Build, tags: tuple[str, ...], progress: Progress) -> None:
