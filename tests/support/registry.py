@@ -76,7 +76,7 @@ class Registry:
     """Serves images by tag and digest until closed. `push` moves a tag, as a push to a real registry does.
 
     `asked` is what was asked for, as (method, path). While `refusal` is a status, manifests are refused with it.
-    A repository whose name holds what `refused` says takes no blobs.
+    A repository whose name holds what `refused` says takes no manifests.
     """
 
     def __init__(self) -> None:
@@ -171,8 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Begin an upload."""
-        refused = bool(self.registry.refused and self.registry.refused in self.path)
-        self._done(403 if refused else 202, Location=f"http://{self.registry.host}{self.path}upload")
+        self._done(202, Location=f"http://{self.registry.host}{self.path}upload")
 
     def do_PATCH(self) -> None:
         """Take all of a blob."""
@@ -183,6 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         """End an upload, or take a manifest."""
         body = self._body()
+        if "/manifests/" in self.path and self.registry.refused and self.registry.refused in self.path:
+            self._done(403)
+            return
         if "/manifests/" in self.path:
             self.registry.keep(self.path, body)
         self._done(201, **{"Docker-Content-Digest": _digest(body)})
