@@ -52,8 +52,8 @@ def _name(verdict: Verdict) -> str:
 
 def _past(verdict: Verdict, zone: tzinfo | None) -> str:
     users = ", ".join(f"{', '.join(entry.services)} ({project})" for project, entry in verdict.deployed)
-    last = moment(verdict.last_used, zone) if verdict.last_used else "never"
-    return f"up to {size_text(verdict.size)}, last used by {users} {last}"
+    until = f" until {moment(verdict.last_used, zone)}" if verdict.last_used else ""
+    return f"up to {size_text(verdict.size)}, used{until} by {users}"
 
 
 def _indented(text: str, width: int) -> Iterable[str]:

@@ -10,10 +10,11 @@ from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualCloc
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
 from reconciler.images.build_key import with_content
 from reconciler.lock import unlocked
-from reconciler.session import Session
+from reconciler.session import Lock, Session
 from reconciler.store import Store
 
 if TYPE_CHECKING:
+    from reconciler.collecting import Collected
     from reconciler.model.memory import Memory
     from reconciler.model.project import Project
     from reconciler.model.report import Activity, ProjectReport
@@ -38,6 +39,7 @@ class World:
         self.engine = engine or SimulatedEngine(self.clock)
         self.behaviours = behaviours or self.engine.world.behaviours
         self.activities: list[Activity] = []
+        self.lock: Lock = unlocked
         self.store = Store.open(state) if state else Store.in_memory()
 
     def reopen(self) -> None:
@@ -77,9 +79,14 @@ class World:
         session, see = self._session(project), self.activities.append
         return session.converge(project, lambda _report: None, see, lambda: False, timeout, adopt=adopt)
 
+    def collect(self, *projects: Project, unread: bool = False, dry_run: bool = False) -> Collected:
+        """What `reconcile images prune` does, with the specs of these projects in force."""
+        session = Session(self.engine, VirtualExecutor(self.engine), self.lock, "default", self.store)
+        return session.collect(projects, unread=unread, dry_run=dry_run)
+
     def _session(self, project: Project) -> Session:
         self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))
-        return Session(self.engine, VirtualExecutor(self.engine), unlocked, "default", self.store)
+        return Session(self.engine, VirtualExecutor(self.engine), self.lock, "default", self.store)
 
     def rows(self, project: str = "shop") -> list[dict[str, Any]]:
         """List rows of the project's containers, by name."""

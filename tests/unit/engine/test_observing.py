@@ -10,7 +10,7 @@ from reconciler.engine.simulated import SimulatedEngine, VirtualClock, outside
 from reconciler.forecast import VirtualExecutor
 from reconciler.model import labels
 from reconciler.model.project import Project
-from reconciler.observation import mutated_paths
+from reconciler.observation import image_user_from_row, mutated_paths
 from reconciler.observer import Observer
 
 LABELS = {
@@ -111,3 +111,25 @@ def test_folders_above_a_change_say_nothing(changes: dict[str, int], paths: tupl
     """One that was changed itself (its mode) has nothing below it; one that was added counts."""
     rows: list[dict[str, Any]] = [{"Path": path, "Kind": kind} for path, kind in changes.items()]
     assert mutated_paths(rows) == paths
+
+
+@pytest.mark.parametrize(
+    ("row", "images"),
+    [
+        ({"Image": "app:1", "ImageID": "sha256:a"}, {"app:1", "sha256:a"}),
+        ({"Image": "app", "ImageID": "sha256:a"}, {"app:latest", "sha256:a"}),
+        ({"Image": "r.test/app:1@sha256:b", "ImageID": "sha256:a"}, {"r.test/app@sha256:b", "sha256:b", "sha256:a"}),
+        (
+            {"ImageID": "sha256:index", "ImageManifestDescriptor": {"digest": "sha256:platform"}},
+            {"sha256:index", "sha256:platform"},
+        ),
+        (
+            {"ImageID": "sha256:a", "Mounts": [{"Type": "image", "Name": "data:1"}, {"Type": "volume", "Name": "v"}]},
+            {"sha256:a", "data:1"},
+        ),
+    ],
+)
+def test_what_a_container_uses_of_images(row: dict[str, Any], images: set[str]) -> None:
+    """Its image by id, by the platform's manifest and as it was written; and images that it mounts."""
+    found = image_user_from_row({"Id": "1", "Names": ["/web"], "State": "exited", **row})
+    assert (found.name, found.status, found.images) == ("web", "exited", frozenset(images))

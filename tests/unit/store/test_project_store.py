@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model.history import RolloutRecord
+from reconciler.model.ledger import Deployed
 from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.project import Image, Service
 from reconciler.store import ProjectStore, Store
@@ -175,3 +176,25 @@ def test_damaged_revisions_and_records_are_dropped(store: Store, project: Projec
     assert [kept.spec_hash for kept in project.revisions("web")] == ["a", "b", "d"]
     assert [kept.number for kept in project.history()] == [3, 2]
     assert [notice.code for notice in store.notices] == ["StateEntryDropped"] * 2
+
+
+def test_the_projects_and_services_that_are_known_are_listed(store: Store, project: ProjectStore) -> None:
+    """Of one instance on one engine, whether or not they have a spec; services by their stable definitions."""
+    assert (store.projects("engine", "default"), project.services()) == ((), ())
+    project.add_revision(stable("a"))
+    project.add_revision(stable("b"))
+    project.add_revision(stable("a", service="db"))
+    store.project("engine", "default", "blog").save(Memory(images={"sha256:1": Deployed(("web",), last_used=None)}))
+    store.project("engine", "second", "other").save(Memory(up={"c1": 1.0}))
+    assert store.projects("engine", "default") == ("blog", "shop")
+    assert project.services() == ("db", "web")
+
+
+def test_an_entry_of_the_ledger_comes_back_as_it_was(store: Store) -> None:
+    """Also what is in use still."""
+    entries = {
+        "sha256:1": Deployed(("db", "web"), ("app:1",), ("app",), 1.5, None),
+        "sha256:2": Deployed(first_seen=1.0, last_used=2.5),
+    }
+    store.project("engine", "default", "shop").save(Memory(images=entries))
+    assert store.project("engine", "default", "shop").load().images == entries
