@@ -148,6 +148,13 @@ def test_removing_what_is_not_there_is_success(lab: Lab) -> None:
     lab.engine.remove_image(f"sha256:{'0' * 64}")
 
 
+def test_removing_what_is_no_reference_is_refused(lab: Lab) -> None:
+    """400, as everywhere."""
+    with pytest.raises(EngineError, match="must be lowercase") as caught:
+        lab.engine.remove_image("Rct-None:1")
+    assert caught.value.status == 400
+
+
 def test_an_image_in_use_is_not_removed(lab: Lab) -> None:
     """409 for its only name and for its id, though its container never ran; afterwards it has all its names."""
     reference, digest = lab.hands.push("used", f"{lab.prefix}used")

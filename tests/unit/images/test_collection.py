@@ -165,8 +165,12 @@ def test_names_that_we_gave_go_tags_first() -> None:
 
 def test_a_build_tag_is_ours_only_with_its_key() -> None:
     """Anybody may write such a tag, on an image of another key or of none."""
-    for found in ({}, {labels.BUILD_KEY: "f" * 64}):
-        assert not only(facts(image(tags=("shop-web:bk-0123456789abcdef",), labels=found))).goes
+    for found, name in (
+        ({}, "bk-0123456789abcdef"),
+        ({}, "bk-"),
+        ({labels.BUILD_KEY: "f" * 64}, "bk-0123456789abcdef"),
+    ):
+        assert not only(facts(image(tags=(f"shop-web:{name}",), labels=found))).goes
 
 
 def test_a_digest_among_the_tags_is_a_digest() -> None:
@@ -241,6 +245,12 @@ def test_a_base_goes_with_the_last_image_above_it_and_after_it() -> None:
         (above.id, True, 30),
         (base.id, True, 70),
     ]
+
+
+def test_a_base_that_is_said_to_be_larger_leaves_nothing() -> None:
+    """Where an image store counts the two in different ways."""
+    base, above = image(1, layers=("a",), size=120), image(2, layers=("a", "b"), size=100)
+    assert [verdict.size for verdict in decide(facts(base, above, pasts=(past(above),)))] == [0]
 
 
 def test_what_stays_gives_nothing_back() -> None:
