@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from reconciler.app import Options, _in_force
+from reconciler.app import Options
+from reconciler.app_images import _in_force
 from reconciler.cli.prune_json import render as render_json
 from reconciler.cli.prune_text import render, size_text
 from reconciler.collecting import Collected
