@@ -10,6 +10,7 @@ from reconciler.engine.times import seconds
 from reconciler.executor import Finished
 from reconciler.listeners import Silence
 from reconciler.model import labels
+from reconciler.model.desired import NEWEST, OTHER_DIGEST
 from reconciler.model.history import ReplicaRecord, RolloutRecord, Trigger, Verdict
 from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import json_value
@@ -261,8 +262,15 @@ def _trigger(operation: Operation) -> Trigger:
         return "rollback"
     if operation.cause and all(_is_of_dependency(difference) for difference in operation.cause):
         return "dependency"
+    if operation.cause and all(_is_followed(difference) for difference in operation.cause):
+        return "image"
     by_hand = any("by hand" in item.reason or item.field in DRIFT_FIELDS for item in operation.cause)
     return "drift" if by_hand else "spec"
+
+
+def _is_followed(difference: Difference) -> bool:
+    """Whether a registry has something newer."""
+    return difference.field == "image" and (difference.reason == OTHER_DIGEST or difference.reason.endswith(NEWEST))
 
 
 def _is_of_dependency(difference: Difference) -> bool:

@@ -92,8 +92,9 @@ def _image_row(service: Service, desired: Desired, observed: Observed, resolutio
     held = target.held if target else ()
     running = resolution.running.get(service.name)
     wanted_digest = target.digest if target else None
-    if option and not held and not is_running(option, running, observed.images) and option.digest != wanted_digest:
-        held = (_held_by_policy(service, option),)
+    if option and not held and option.digest != wanted_digest and option.digest != (running.digest if running else ""):
+        same = is_running(option, running, observed.images)
+        held = (_held_as_same(option) if same else _held_by_policy(service, option),)
     return ImageRow(
         project=desired.project.name,
         service=service.name,
@@ -113,6 +114,10 @@ def _held_by_policy(service: Service, option: Option) -> Held:
     if pin:
         return Held(option.pinned, "pin", f"pinned by {pin.source}")
     return Held(option.pinned, "policy", f"not followed: {policy_words(service.image)}")
+
+
+def _held_as_same(option: Option) -> Held:
+    return Held(option.pinned, "same", "the same image on this engine's platform: nothing to do")
 
 
 def _is_replica(container: Container, service: Service) -> bool:

@@ -22,6 +22,7 @@ _BATCHES = 4
 _COMMIT = 12
 _TRIGGERS = {
     "spec": "spec changed",
+    "image": "a newer image was followed",
     "dependency": "a dependency was replaced",
     "drift": "drift",
     "rollback": "rolled back by hand",

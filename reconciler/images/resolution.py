@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from reconciler.model import labels
-from reconciler.model.desired import Held, Target
+from reconciler.model.desired import NEWEST, OTHER_DIGEST, Held, Target
 from reconciler.model.local_images import local_image, repository_digest, with_digest
 from reconciler.model.memory import Memory, Sighting
 from reconciler.model.observed import ImageState, Observed, RegistryAnswer
@@ -207,9 +207,9 @@ def _why(option: Option, image: Image) -> str:
         return "reconcile.lock pins it"
     if following.track == "semver":
         tag, wanted = parse_reference(option.reference).tag, following.range
-        return f"{tag} is the newest version{f' in {wanted}' if wanted else ''} that may be followed"
+        return f"{tag} is the newest version{f' in {wanted}' if wanted else ''} {NEWEST}"
     if following.track == "digest" or image.pull_policy in {"always", "timed"}:
-        return "the registry has another digest"
+        return OTHER_DIGEST
     return ""
 
 

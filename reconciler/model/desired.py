@@ -9,7 +9,9 @@ from typing import Literal
 from reconciler.model.project import Project
 
 UNCHECKED = "SignatureUnchecked"
-HeldBy = Literal["cooldown", "window", "signature", "pin", "policy"]
+OTHER_DIGEST = "the registry has another digest"
+NEWEST = "that may be followed"
+HeldBy = Literal["cooldown", "window", "signature", "pin", "policy", "same"]
 
 
 @dataclass(frozen=True)

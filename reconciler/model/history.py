@@ -9,7 +9,7 @@ from reconciler.model.memory import Failure, Stable
 from reconciler.model.operation import Difference
 from reconciler.model.step import Condition, ServiceStatus
 
-Trigger = Literal["spec", "dependency", "drift", "rollback", "retry"]
+Trigger = Literal["spec", "image", "dependency", "drift", "rollback", "retry"]
 Verdict = Literal["running", "completed", "rolled back", "paused", "failed", "interrupted"]
 
 
