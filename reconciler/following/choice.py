@@ -100,7 +100,7 @@ class _Policy:
         def text(tag: str) -> str | None:
             return tag if pattern is None else extracted(pattern, tag)
 
-        like = parse_version(text(written) or "")
+        like = parse_version(text(written) or "") if is_tag(written) else None
         return cls(like, parse_range(following.range, like), parse_pattern(following.filter).search, text)
 
     def version(self, tag: str) -> Version | None:

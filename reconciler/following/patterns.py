@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 import warnings
 
+from reconciler.following.backtracking import check_ways
+
 LONGEST_PATTERN = 200
 VERSION_GROUP = "version"
 
 
 def parse_pattern(text: str) -> re.Pattern[str]:
-    """The expression. ValueError where it is none, with the place in it, counted from 1."""
+    """The expression. ValueError where it is none, with the place counted from 1, or where it could run for ever."""
     if len(text) > LONGEST_PATTERN:
         raise ValueError(f"the regular expression is longer than {LONGEST_PATTERN} characters")
+    pattern = _compiled(text)
+    check_ways(text)
+    return pattern
+
+
+def _compiled(text: str) -> re.Pattern[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)
