@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import lru_cache
 
 from reconciler.following.backtracking import check_ways
 
@@ -11,6 +12,7 @@ LONGEST_PATTERN = 200
 VERSION_GROUP = "version"
 
 
+@lru_cache(maxsize=256)
 def parse_pattern(text: str) -> re.Pattern[str]:
     """The expression. ValueError where it is none, with the place counted from 1, or where it could run for ever."""
     if len(text) > LONGEST_PATTERN:

@@ -146,6 +146,7 @@ SUPPORT: dict[str, Support] = {
         "only Swarm has endpoint modes: every replica answers to the service's name in Docker's DNS"
     ),
     "Deploy.placement": _ignored("only Swarm has nodes to choose from: every replica runs on the one engine"),
+    "ImageRules.verify": _works("with the extra `verify` installed"),
     "Healthcheck.start_interval": _since("1.44"),
     "Ipam.options": _ignored("no built-in driver of the engine has any, and Compose does not send them"),
     "Mount.consistency": _nothing("engines on Linux have one consistency"),
