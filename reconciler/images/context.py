@@ -23,6 +23,7 @@ from reconciler.model.project import Build
 
 MAX_TEXT = 1024 * 1024
 _MODE_BITS = 0o7777
+_SMALL = 1024 * 1024
 _IGNORE_FILE = ".dockerignore"
 _TYPES = {
     stat.S_IFREG: tarfile.REGTYPE,
@@ -86,8 +87,7 @@ def context_digest(context: Context) -> str:
     for entry in context.entries:
         _describe(entry, digest)
         if stat.S_ISREG(entry.status.st_mode):
-            with _opened(entry) as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(_content_digest(entry))
     return digest.hexdigest()
 
 
@@ -263,9 +263,17 @@ class _HashingReader:
         return data
 
 
-def _opened(entry: Entry) -> io.BufferedReader:
+def _content_digest(entry: Entry) -> bytes:
+    """SHA-256 of a file. A small one is read at once: a buffer for each would cost more than its hash."""
+    with _opened(entry) as file:
+        if entry.status.st_size <= _SMALL:
+            return hashlib.sha256(file.read()).digest()
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _opened(entry: Entry) -> io.FileIO:
     try:
-        return Path(entry.file).open("rb")
+        return open(entry.file, "rb", buffering=0)  # noqa: PTH123 - Path takes as long as opening a file does
     except OSError as error:
         raise _unreadable(entry.file, error) from error
 

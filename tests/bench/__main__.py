@@ -1,7 +1,7 @@
-"""Measures converging services (cold, with nothing to do, replacing all, rolling all), loading them, resolving images.
+"""Measures converging services (cold, with nothing to do, replacing all, rolling all), loading them, images, builds.
 
-`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (load or registry: no engine
-needed), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
+`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (build, load or registry: no
+engine needed), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
 
 All contenders take their turn in every round, on one engine, in an order that rotates. Prints a table and writes
 .cache/bench.json. Missing a bar is a finding, not a failure: the bars are for a quiet machine.
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from tests.bench import api, contenders, loading, registries, table
+from tests.bench import api, building, contenders, loading, registries, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVICES = int(os.environ.get("BENCH_SERVICES", "50"))
@@ -108,12 +108,15 @@ def main() -> None:
     if os.environ.get("BENCH_ONLY") == "registry":
         registries.report(registries.measure(ROUNDS))
         return
-    resolves = registries.measure(ROUNDS)
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
+        if os.environ.get("BENCH_ONLY") == "build":
+            building.report(building.measure(Path(folder), ROUNDS))
+            return
         loads = loading.measure(Path(folder), ROUNDS)
         if os.environ.get("BENCH_ONLY") == "load":
             loading.report(loads)
             return
+        keys, resolves = building.measure(Path(folder), ROUNDS), registries.measure(ROUNDS)
         os.environ["RECONCILER_STATE_DIR"] = str(Path(folder) / "state")
         limit = best_limit()
         entrants: list[contenders.Contender] = [limit, contenders.reconcile(SERVICES, Path(folder))]
@@ -123,6 +126,7 @@ def main() -> None:
             print("no docker compose here: measured against the limit only (COMPOSE names a binary)", file=sys.stderr)
         report(measure(entrants), limit, help_wall(), loads)
         registries.report(resolves)
+        building.report(keys)
 
 
 if __name__ == "__main__":
