@@ -63,44 +63,52 @@ class Registries:
         engines = _through_engine(beyond, executor)
         return ours | {reference: _either(ours.get(reference), engines[reference]) for reference in beyond}
 
-    def tags(self, reference: str) -> tuple[str, ...] | RegistryError:
-        """The tags of the reference's repository, or why they are not known; the engine cannot be asked for them."""
-        if self._client is None or not self._is_ours(reference):
-            return RegistryError(
-                "only a registry that this machine reaches can be asked for its tags",
-                reason="RegistryUnreachable",
-                source=reference,
-                hint="write the tag, and leave track: none",
-            )
-        try:
-            return self._client.tags(reference)
-        except RegistryError as error:
-            return error
+    def tags(self, references: tuple[str, ...]) -> dict[str, tuple[str, ...] | RegistryError]:
+        """The tags of each reference's repository, or why they are not known; the engine cannot be asked for them."""
+        ours = [reference for reference in references if self._client is not None and self._is_ours(reference)]
+        found = self._client.all_tags(ours) if self._client is not None else {}
+        hint = "write the tag, and leave track: none"
+        return {
+            reference: found[reference] if reference in found else _beyond(reference, "its tags", hint)
+            for reference in references
+        }
 
-    def is_same(self, reference: str, digest: str, image: ImageContent) -> bool:
+    def is_same(self, reference: str, digest: str, image: ImageContent) -> bool | None:
         """Whether the image that the reference's repository has under that index digest is the local one.
 
-        False where that cannot be told: the one is then taken for another.
+        None where that cannot be told.
         """
         if self._client is None or not self._is_ours(reference):
-            return False
+            return None
         from reconciler.images.registry.sameness import is_same
 
         try:
             return is_same(self._client, parse_reference(reference).repository, digest, image)
         except RegistryError:
-            return False
+            return None
 
     def check_signature(self, reference: str, digest: str, keys: tuple[PublicKey, ...]) -> None:
         """RegistryError or SignatureError where none of the keys is known to have signed that digest."""
         from reconciler.images.verify.verifier import verify
 
-        if self._client is not None:
-            verify(self._client, reference, digest, keys)
+        if self._client is None:
+            return
+        if not self._is_ours(reference):
+            raise _beyond(reference, "signatures", "give the registry a name that means the same on every machine")
+        verify(self._client, reference, digest, keys)
 
     def _is_ours(self, reference: str) -> bool:
         """Whether our client and the engine mean the same registry by it."""
         return self._engine_is_here or not is_loopback(parse_reference(reference).repository.partition("/")[0])
+
+
+def _beyond(reference: str, what: str, hint: str) -> RegistryError:
+    return RegistryError(
+        f"only a registry that this machine reaches can be asked for {what}",
+        reason="RegistryUnreachable",
+        source=reference,
+        hint=hint,
+    )
 
 
 def _through_engine(references: tuple[str, ...], executor: SessionExecutor | None) -> _Answers:

@@ -18,6 +18,7 @@ from reconciler.images.resolution import (
     Option,
     Running,
     admitted,
+    compared_key,
     is_asked,
     is_running,
     local_option,
@@ -26,6 +27,7 @@ from reconciler.images.resolution import (
     running_image,
     target_kept,
     target_of,
+    with_comparison,
     with_sightings,
 )
 from reconciler.model.canonical import keyed_hash
@@ -68,6 +70,11 @@ class _Case:
         """What it runs, else what is written, with its tag."""
         return self.running.reference if self.running else parse_reference(self.service.image.reference).tagged
 
+    @property
+    def follows_versions(self) -> bool:
+        """Whether its registry's tags are asked for."""
+        return self.service.image.following.track == "semver"
+
 
 class Resolver:
     """Resolves projects with these registries; `zone` is the one in which windows are written.
@@ -92,19 +99,24 @@ class Resolver:
     ) -> Resolution:
         """The targets of the services that run an image: one pass over their registries.
 
-        `also` says for which services registries are asked although their policies do not want it: that changes no
-        target.
+        `also` says for which services registries are asked although the time has not come or their policies do not
+        want it: that changes no target.
         """
-        now = self._clock()
+        when = Moment(self._clock(), self._zone)
         cases = [_Case(item, running_image(item, observed)) for item in services if item.image.build is None]
-        wanted = {case.service.name for case in cases if is_asked(case.service, observed, memory, now)}
-        memory = self._ask([case for case in cases if case.service.name in wanted or also(case.service)], memory, now)
+        wanted = {case.service.name for case in cases if is_asked(case.service, case.running, observed, memory, when)}
+        asked = [
+            item
+            for item in cases
+            if item.service.name in wanted or (also(item.service) and item.service.image.may_be_asked_for)
+        ]
+        memory = self._ask(asked, memory, when.now)
         available = {case.service.name: case.found[0] for case in cases if case.found}
         targets = {}
         for case in cases:
             case.found = case.found if case.service.name in wanted else pinned(case.service.image)
             memory = self._compare(case, observed, memory)
-            memory, targets[case.service.name] = self._decide(case, observed, memory, Moment(now, self._zone))
+            memory, targets[case.service.name] = self._decide(case, observed, memory, when)
         running = {case.service.name: case.running for case in cases if case.running}
         return Resolution(targets, memory, available, running)
 
@@ -133,7 +145,8 @@ class Resolver:
 
     def _ask(self, cases: list[_Case], memory: Memory, now: float) -> Memory:
         """Learn what registries have for these services."""
-        wanted = {case.service.name: self._references(case) for case in cases}
+        listed = self._listed(cases)
+        wanted = {case.service.name: self._references(case, listed) for case in cases}
         answers = self._registries.answers(
             tuple(sorted({name for names in wanted.values() for name in names})), self._executor
         )
@@ -145,47 +158,43 @@ class Resolver:
             case.answer = case.answer if case.answer.error else next(iter(failed), case.answer)
         return memory
 
-    def _references(self, case: _Case) -> tuple[str, ...]:
+    def _listed(self, cases: Iterable[_Case]) -> dict[str, tuple[str, ...] | RegistryError]:
+        """The tags of repositories from which versions are followed: one listing each, however many follow it."""
+        return self._registries.tags(tuple(sorted({item.baseline for item in cases if item.follows_versions})))
+
+    def _references(self, case: _Case, tags: Mapping[str, tuple[str, ...] | RegistryError]) -> tuple[str, ...]:
         """The references that the service could run, the best first."""
-        following = case.service.image.following
-        if following.track != "semver":
+        if not case.follows_versions:
             return (case.service.image.reference,)
         from reconciler.following.choice import candidates
 
-        listed = self._registries.tags(case.baseline)
-        if isinstance(listed, ReconcilerError):
+        listed = tags[case.baseline]
+        if isinstance(listed, RegistryError):
             case.answer = RegistryAnswer(error=str(listed), reason=listed.code)
             return (case.baseline,)
         written = parse_reference(case.service.image.reference)
         running = parse_reference(case.running.reference).tag if case.running else None
-        newer = candidates(written.tag or "latest", running, listed, following)[:MOST_CANDIDATES]
+        newer = candidates(written.tag or "latest", running, listed, case.service.image.following)[:MOST_CANDIDATES]
         names = (Reference(written.repository, tag, None).tagged for tag in newer)
         return tuple(dict.fromkeys((*names, case.baseline)))
 
     def _compare(self, case: _Case, observed: Observed, memory: Memory) -> Memory:
-        """Learn whether what moved is another image on this engine's platform."""
-        compared = tuple(self._same_as(case, option, observed) for option in case.found)
-        new = {item.reference: item.same_as for item in compared if item.same_as}
-        case.found = compared
-        sightings = {
-            name: replace(seen, same_as=new[name]) if name in new and seen.same_as != new[name] else seen
-            for name, seen in memory.sightings.items()
-        }
-        return replace(memory, sightings=sightings) if sightings != memory.sightings else memory
+        """Learn whether what moved is another image on this engine's platform: asked once for a digest and an image."""
+        found: list[Option] = []
+        for option in case.found:
+            mine = _compared_with(case, option, observed)
+            key = compared_key(parse_reference(option.reference).repository, option.digest, mine)
+            same = memory.compared.get(key) if mine else None
+            if mine and same is None:
+                same = self._is_same(option, mine)
+                memory = memory if same is None else with_comparison(memory, key, observed, same=same)
+            found.append(replace(option, same_as=mine if same else ""))
+        case.found = tuple(found)
+        return memory
 
-    def _same_as(self, case: _Case, option: Option, observed: Observed) -> Option:
-        repository = parse_reference(option.reference).repository
-        known = with_digest(repository, option.digest, observed.images)
-        local = local_image(parse_reference(option.reference), observed.images)
-        runs = case.running.image_id if case.running and case.running.reference == _tagged(option) else ""
-        mine = runs or (local.id if local else "")
-        if known or not mine or option.same_as == mine:
-            return option
-        if mine not in {image.id for image in observed.images}:
-            return replace(option, same_as="")
-        content = self._executor.gather(_content, (mine,))[0] if self._executor else None
-        same = content is not None and self._registries.is_same(option.reference, option.digest, content)
-        return replace(option, same_as=mine if same else "")
+    def _is_same(self, option: Option, image: str) -> bool | None:
+        content = self._executor.gather(_content, (image,))[0] if self._executor else None
+        return self._registries.is_same(option.reference, option.digest, content) if content else None
 
     def _decide(self, case: _Case, observed: Observed, memory: Memory, when: Moment) -> tuple[Memory, Target]:
         service, image = case.service, case.service.image
@@ -195,7 +204,7 @@ class Resolver:
             memory, refusal = self._checked(option, image.keys, memory)
             if refusal is None and case.found:
                 update = case.running is not None and not is_running(option, case.running, observed.images)
-                return memory, target_of(option, service, held, update=update)
+                return memory, target_of(option, service, case.answer, held, update=update)
             held = (*held, refusal) if refusal else held
         return memory, target_kept(service, case.running, case.answer, held)
 
@@ -231,8 +240,18 @@ def _pinned_before(service: Service, pin: Pin | None) -> Running | None:
     return Running(pin.reference, pin.digest, "") if pin and same else None
 
 
-def _tagged(option: Option) -> str:
-    return parse_reference(option.reference).tagged
+def _compared_with(case: _Case, option: Option, observed: Observed) -> str:
+    """The id of the local image that the option may be under another digest; "" where it is here, or nothing like it.
+
+    That is what runs under its tag, else what is local under it.
+    """
+    reference = parse_reference(option.reference)
+    if with_digest(reference.repository, option.digest, observed.images):
+        return ""
+    local = local_image(reference, observed.images)
+    runs = case.running.image_id if case.running and case.running.reference == reference.tagged else ""
+    mine = runs or (local.id if local else "")
+    return mine if mine in {image.id for image in observed.images} else ""
 
 
 def _content(engine: Engine, image: str) -> ImageContent:

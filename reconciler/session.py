@@ -304,7 +304,8 @@ class Session:
     def _keep_sightings(self, project: Project, memory: Memory) -> None:
         """Remember what registries said, whether or not anything comes of it: cooldowns begin with it."""
         kept = self._kept(project.name)
-        kept.save(replace(kept.load(), sightings=memory.sightings, verified=memory.verified))
+        known = kept.load()
+        kept.save(replace(known, sightings=memory.sightings, verified=memory.verified, compared=memory.compared))
 
     def _learn(self, forecast: Forecast) -> None:
         """Keep what a pass over a project that needs nothing shows: definitions that hold, rollouts that ended."""

@@ -58,39 +58,58 @@ def running_image(service: Service, observed: Observed) -> Running | None:
     ours = [item for item in observed.containers if item.labels.get(labels.SERVICE) == service.name]
     for container in sorted(ours, key=lambda item: (item.occupied, item.created_at), reverse=True):
         made_of = parse_reference(container.image)
-        tag = made_of.tag if made_of.repository == written.repository else None
-        tagged = Reference(written.repository, tag or written.tag, None).tagged
         named = parse_reference(container.labels.get(labels.IMAGE, container.image))
         if named.repository == written.repository:
+            tag = (made_of if made_of.repository == written.repository else named).tag or written.tag
             digest = container.labels.get(labels.DIGEST) or container.image_id
-            return Running(tagged, digest, container.image_id)
+            return Running(Reference(written.repository, tag, None).tagged, digest, container.image_id)
     return None
 
 
-def is_asked(service: Service, observed: Observed, memory: Memory, now: float) -> bool:
+def is_asked(service: Service, running: Running | None, observed: Observed, memory: Memory, when: Moment) -> bool:
     """Whether a registry is asked now for what the service's policy wants to know (`pull_policy`, `track`)."""
     image = service.image
-    if image.build is not None or image.pin or image.pull_policy in {"never", "build"} or not service.replicas:
+    if not image.may_be_asked_for or image.pin or not service.replicas:
         return False
-    reference = parse_reference(image.reference)
-    if reference.digest or local_image(reference, observed.images) is None:
-        return local_image(reference, observed.images) is None
+    reference, followed = parse_reference(image.reference), image.following.track != "none"
+    here = local_image(reference, observed.images) is not None or (followed and running is not None)
+    if reference.digest or not here:
+        return not here
     if image.pull_policy == "timed":
-        return is_due(image, observed, memory, now)
-    return image.pull_policy == "always" or image.following.track != "none"
+        return is_due(image, running, observed, memory, when)
+    return image.pull_policy == "always" or followed
 
 
-def is_due(image: Image, observed: Observed, memory: Memory, now: float) -> bool:
-    """Whether the interval of a timed policy is over, or what the registry said last never arrived."""
+def is_due(image: Image, running: Running | None, observed: Observed, memory: Memory, when: Moment) -> bool:
+    """Whether the interval of a timed policy is over, or what the registry said last never arrived.
+
+    What is held back is not expected to arrive. Of versions it is not known which was to: where none runs, that is
+    asked at once.
+    """
     repository = parse_reference(image.reference).repository
     seen = {name: item for name, item in memory.sightings.items() if parse_reference(name).repository == repository}
     if image.following.track == "semver":
-        return not any(item.asked_at + image.interval > now for item in seen.values())
+        return running is None or not any(item.asked_at + image.interval > when.now for item in seen.values())
     last = seen.get(image.reference)
-    if last is None or last.asked_at + image.interval <= now:
+    if last is None or last.asked_at + image.interval <= when.now:
         return True
-    known = {item.id for item in observed.images}
-    return last.same_as not in known and with_digest(repository, last.digest, observed.images) is None
+    if _holds(image, Option(image.reference, last.digest, last.since), when, updates=running is not None):
+        return False
+    return with_digest(repository, last.digest, observed.images) is None and not any(
+        memory.compared.get(compared_key(repository, last.digest, item.id)) for item in observed.images
+    )
+
+
+def compared_key(repository: str, digest: str, image_id: str) -> str:
+    """Under which `Memory.compared` has whether a repository's digest is that local image."""
+    return f"{repository}@{digest} {image_id}"
+
+
+def with_comparison(memory: Memory, key: str, observed: Observed, *, same: bool) -> Memory:
+    """The memory and what a comparison showed; those with images that the engine has no more are forgotten."""
+    present = {image.id for image in observed.images}
+    kept = {name: found for name, found in memory.compared.items() if name.partition(" ")[2] in present}
+    return replace(memory, compared={**kept, key: same})
 
 
 def with_sightings(memory: Memory, answers: Mapping[str, RegistryAnswer], now: float) -> Memory:
@@ -111,7 +130,7 @@ def _sighting(known: Sighting | None, digest: str | None, now: float) -> Sightin
 def options(references: Iterable[str], memory: Memory) -> tuple[Option, ...]:
     """What registries had under these references, in their order; those that they do not have are left out."""
     found = ((reference, memory.sightings.get(reference)) for reference in references)
-    return tuple(Option(name, seen.digest, seen.since, seen.same_as) for name, seen in found if seen)
+    return tuple(Option(name, seen.digest, seen.since) for name, seen in found if seen)
 
 
 def pinned(image: Image) -> tuple[Option, ...]:
@@ -165,18 +184,27 @@ def _holds(image: Image, option: Option, when: Moment, *, updates: bool) -> Held
     return None
 
 
-def target_of(option: Option, service: Service, held: tuple[Held, ...], *, update: bool) -> Target:
-    """The target that takes an option. `update` says that the service runs another image by now."""
+def target_of(
+    option: Option, service: Service, answer: RegistryAnswer, held: tuple[Held, ...], *, update: bool
+) -> Target:
+    """The target that takes an option. `update` says that the service runs another image by now.
+
+    Otherwise the `answer` tells why there may be newer ones, where a registry did not say all that it was asked.
+    """
     image = service.image
+    error = "" if update or image.pin else answer.error or ""
     followed = service.source("x-reconcile.image.track") if image.following.track != "none" else ""
     why, source = (_why(option, image), image.pin.source if image.pin else followed) if update else ("", "")
-    return Target(option.reference, option.digest, option.same_as, why, source, held=held)
+    reason = answer.reason if error else ""
+    return Target(option.reference, option.digest, option.same_as, why, source, error, reason, held)
 
 
 def target_kept(service: Service, running: Running | None, answer: RegistryAnswer, held: tuple[Held, ...]) -> Target:
     """The target where no option is taken: what runs, else what is local under the reference as written."""
     error, reason = answer.error or "", answer.reason
-    if running and (service.image.following.track != "none" or held):
+    written = parse_reference(service.image.reference)
+    unknown = running and error and not written.digest and written.tagged == running.reference
+    if running and (service.image.following.track != "none" or held or unknown):
         return Target(running.reference, running.digest, running.image_id, error=error, reason=reason, held=held)
     refusal = next((item for item in held if item.reason), None)
     if refusal:
@@ -185,10 +213,10 @@ def target_kept(service: Service, running: Running | None, answer: RegistryAnswe
 
 
 def local_option(service: Service, images: tuple[ImageState, ...], now: float) -> Option | None:
-    """What is local under the reference as written, where it came from its repository."""
+    """What is local under the reference as written: by its id where it did not come from its repository."""
     reference = parse_reference(service.image.reference)
     image = local_image(reference, images)
-    digest = repository_digest(reference.repository, image) if image else None
+    digest = image and (repository_digest(reference.repository, image) or image.id)
     return Option(service.image.reference, digest, now) if digest else None
 
 

@@ -75,14 +75,12 @@ class Restarts:
 class Sighting:
     """What a registry had under a reference when it was asked last (`asked_at`), and since when we know it (`since`).
 
-    Times are the engine's. `same_as` is the id of a local image that is the same on the engine's platform ("" where
-    none was found to be): known for as long as there is that image.
+    Times are the engine's.
     """
 
     digest: str
     since: float
     asked_at: float
-    same_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,8 @@ class Memory:
     - `adopted`: the labels that a container would have if we had made it, by the id of one that was taken over from
       `docker compose`; `adopted_networks`: the ids of the networks that were.
     - `sightings`: by reference, what registries had; `verified`: when the signature of a digest was found good, by
-      `<repository>@<digest> <the keys' fingerprint>`.
+      `<repository>@<digest> <the keys' fingerprint>`; `compared`: whether what a registry has is a local image, by
+      `<repository>@<digest> <the image's id>`.
     - `images`: the ledger of what was deployed, by image id.
     """
 
@@ -135,6 +134,7 @@ class Memory:
     adopted_networks: frozenset[str] = frozenset()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     verified: Mapping[str, float] = field(default_factory=dict)
+    compared: Mapping[str, bool] = field(default_factory=dict)
     images: Mapping[str, Deployed] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:

@@ -140,6 +140,11 @@ class Image:
     keys: tuple[PublicKey, ...] = ()
     pin: Pin | None = None
 
+    @property
+    def may_be_asked_for(self) -> bool:
+        """Whether a registry is ever asked for it: not for what is built here, nor where the policy says never."""
+        return self.build is None and self.pull_policy not in {"never", "build"}
+
 
 @dataclass(frozen=True)
 class Attachment:

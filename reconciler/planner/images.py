@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal
 
 from reconciler.model import labels
@@ -104,12 +105,13 @@ def _built(build: Build, images: tuple[ImageState, ...]) -> ImageState | None:
 
 def _own_names(service: Service, build: Build, desired: Desired) -> tuple[str, ...]:
     """The names of what is built, but for those that an earlier service gives to another build."""
-    others: set[str] = set()
-    for other in desired.project.services:
-        if other.name == service.name:
-            break
-        if other.image.build and other.image.build.key != build.key:
-            others |= set(build_tags(other, other.image.build))
+    earlier = takewhile(lambda other: other.name != service.name, desired.project.services)
+    others = {
+        name
+        for other in earlier
+        if other.image.build and other.image.build.key != build.key
+        for name in build_tags(other, other.image.build)
+    }
     return tuple(name for name in build_tags(service, build) if name not in others)
 
 
@@ -141,7 +143,7 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
         payload = {"reference": pinned, "platform": service.image.platform}
         operation = _operation("image.pull", pinned, desired, service, cause, payload)
         return BoundImage("needs", target.reference, operation=operation)
-    if reference.digest is None and reference.tagged not in present.tags and not target.held:
+    if reference.digest is None and reference.tagged not in present.tags and not target.held and not target.error:
         source = pinned if present is not same else present.id
         cause = Difference("image", None, reference.tagged, service.source("image"), "names the pulled image locally")
         payload = {"image": source, "repository": reference.repository, "tag": reference.tag or "latest"}
@@ -167,7 +169,7 @@ def _why_missing(image: Image, target: Target) -> str:
 
 
 def _not_asked(target: Target) -> str:
-    return f"what runs is kept, as no registry said what is newest: {target.error}" if target.error else ""
+    return f"nothing newer is taken, as no registry said what is newest: {target.error}" if target.error else ""
 
 
 def _why_pull(target: Target) -> str:

@@ -21,7 +21,7 @@ from reconciler.spec.nodes import Mark, Table, kind_of, shown, source_text
 from reconciler.spec.yaml_nodes import MAX_BYTES, read_documents
 
 FILE_NAME = "reconcile.lock"
-_VERSION = "1"
+_VERSION = 1
 _KEYS = ("reference", "resolved", "digest", "at", "policy")
 _OPTIONAL = {"resolved"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -53,24 +53,27 @@ def read_lock(folder: str, cwd: str) -> Lock:
     documents = read_documents(read_bytes(str(path), MAX_BYTES, what="the lock", source=name), name)
     if not documents:
         raise SpecError("the lock is empty", source=name, hint=_HINT, code="LockInvalid")
-    top = _table(documents[0].value, name, "the lock")
-    if str(top.get("version")) != _VERSION:
-        raise _invalid(top, "version", name, f"is of version {shown(str(top.get('version')))}, and this program's is 1")
-    projects = _table(top.get("projects", Table()), name, "projects")
-    return {project: _entries(_table(found, name, project), name) for project, found in projects.items()}
+    top = _table(documents[0].value, (name, documents[0].line), "the lock")
+    if top.get("version") != _VERSION:
+        has = f"version {shown(str(top['version']))}" if "version" in top else "no version"
+        raise _invalid(f"the lock has {has}, and this program writes version {_VERSION}", top, "version", name)
+    projects = _table(top.get("projects", Table()), top.mark("projects"), "projects")
+    return {key: _entries(_table(found, projects.mark(key), key), name) for key, found in projects.items()}
 
 
 def render_lock(lock: Lock) -> str:
     """The lock as text: the same entries give the same bytes."""
     import yaml
 
+    from reconciler.spec.render import ComposeDumper
+
     projects = {
         project: {name: _row(entry) for name, entry in sorted(entries.items())}
         for project, entries in sorted(lock.items())
         if entries
     }
-    document = {"version": int(_VERSION), "projects": projects}
-    return _HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10_000)
+    document = {"version": _VERSION, "projects": projects}
+    return _HEAD + yaml.dump(document, Dumper=ComposeDumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def with_pins(project: Project, lock: Lock) -> Project:
@@ -84,8 +87,8 @@ def with_pins(project: Project, lock: Lock) -> Project:
 
 
 def can_be_pinned(service: Service) -> bool:
-    """Whether there is a tag to pin: no build, and no digest in the spec itself."""
-    return service.image.build is None and parse_reference(service.image.reference).digest is None
+    """Whether there is a tag to pin: no digest in the spec itself, and a registry that may be asked for it."""
+    return service.image.may_be_asked_for and parse_reference(service.image.reference).digest is None
 
 
 def is_pinned(service: Service) -> bool:
@@ -120,38 +123,43 @@ def _row(entry: Entry) -> dict[str, str]:
 
 
 def _entries(found: Table, file: str) -> dict[str, Entry]:
-    return {name: _entry(_table(row, file, name), file, source_text(found.mark(name))) for name, row in found.items()}
+    marked = ((name, _table(row, found.mark(name), name), source_text(found.mark(name))) for name, row in found.items())
+    return {name: _entry(row, file, source) for name, row, source in marked}
 
 
 def _entry(row: Table, file: str, source: str) -> Entry:
     unknown = next((key for key in row if key not in _KEYS), None)
-    if unknown:
-        raise _invalid(row, unknown, file, f"has a key {shown(unknown)}, which it knows not")
+    if unknown is not None:
+        raise _invalid(f"the lock's entry has a key {shown(unknown)}, which means nothing", row, unknown, file)
     missing = next((key for key in _KEYS if key not in row and key not in _OPTIONAL), None)
     if missing:
         raise SpecError(f"the lock's entry has no {missing}", source=source, hint=_HINT, code="LockInvalid")
-    texts = {key: str(value) for key, value in row.items()}
-    if not _DIGEST.fullmatch(texts["digest"]):
-        raise _invalid(row, "digest", file, f"says {shown(texts['digest'])}, which is no digest")
-    reference, resolved = texts["reference"], texts.get("resolved", texts["reference"])
+    for key, value in row.items():
+        if not isinstance(value, str):
+            raise _invalid(f"the lock's {key} has to be a string, and is {kind_of(value)}", row, key, file)
+    if not _DIGEST.fullmatch(row["digest"]):
+        raise _invalid(f"the lock says {shown(row['digest'])}, which is no digest", row, "digest", file)
+    reference, resolved = row["reference"], row.get("resolved", row["reference"])
     if parse_reference(resolved).repository != parse_reference(reference).repository:
-        raise _invalid(row, "resolved", file, f"resolves {shown(reference)} to another repository")
-    return Entry(reference, Pin(resolved, texts["digest"], _moment(row, file), texts["policy"], source))
+        raise _invalid(f"the lock resolves {shown(reference)} to another repository", row, "resolved", file)
+    return Entry(reference, Pin(resolved, row["digest"], _moment(row, file), row["policy"], source))
 
 
 def _moment(row: Table, file: str) -> float:
+    """Seconds since the epoch; a time without a zone is UTC, so that it is the same everywhere."""
     try:
-        return datetime.fromisoformat(str(row["at"])).timestamp()
+        found = datetime.fromisoformat(row["at"])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except ValueError as error:
-        raise _invalid(row, "at", file, f"says {shown(str(row['at']))}, which is no time") from error
+        raise _invalid(f"the lock says {shown(row['at'])}, which is no time", row, "at", file) from error
 
 
-def _table(value: Any, file: str, what: str) -> Table:
+def _table(value: Any, mark: Mark, what: str) -> Table:
     if isinstance(value, Table):
         return value
-    raise SpecError(f"{what} has to be a mapping, and is {kind_of(value)}", source=file, hint=_HINT, code="LockInvalid")
+    message = f"{what} has to be a mapping, and is {kind_of(value)}"
+    raise SpecError(message, source=source_text(mark), hint=_HINT, code="LockInvalid")
 
 
-def _invalid(table: Table, key: str, file: str, message: str) -> SpecError:
-    mark: Mark = table.mark(key)
-    return SpecError(f"the lock {message}", source=source_text(mark) or file, hint=_HINT, code="LockInvalid")
+def _invalid(message: str, table: Table, key: str, file: str) -> SpecError:
+    return SpecError(message, source=source_text(table.mark(key)) or file, hint=_HINT, code="LockInvalid")

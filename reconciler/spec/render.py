@@ -27,7 +27,7 @@ def render(document: dict[str, Any], fmt: Literal["json", "yaml"]) -> str:
         services = {name: _loadable(entry) for name, entry in (document.get("services") or {}).items()}
         return yaml.dump(
             _escaped({**document, "services": services}, keys=False),
-            Dumper=_Dumper,
+            Dumper=ComposeDumper,
             sort_keys=True,
             allow_unicode=True,
             default_flow_style=False,
@@ -86,7 +86,7 @@ def _escaped(value: Any, *, keys: bool) -> Any:
     return value
 
 
-class _Dumper(yaml.CSafeDumper):
+class ComposeDumper(yaml.CSafeDumper):
     """Writes no anchors, and quotes what Compose's YAML (not only PyYAML's) would read as something else than text."""
 
     def ignore_aliases(self, _: Any) -> bool:
@@ -94,9 +94,9 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+def _text(dumper: ComposeDumper, text: str) -> yaml.ScalarNode:
     bare = type(resolve(text)) is str and text != "<<"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if bare else '"')
 
 
-_Dumper.add_representer(str, _text)
+ComposeDumper.add_representer(str, _text)

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reconciler.model import labels
+from reconciler.model.desired import Held, Target
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
-from reconciler.model.project import Build, Image, PullPolicy
-from tests.support.planning import DIGEST, IMAGE, container, desired, kinds, observed, reasons, service, step
+from reconciler.model.project import Build, Following, Image, PullPolicy
+from reconciler.planner.rollback import last_good
+from tests.support.planning import (
+    DIGEST,
+    IMAGE,
+    container,
+    current,
+    desired,
+    kinds,
+    observed,
+    reasons,
+    service,
+    step,
+)
 
+if TYPE_CHECKING:
+    from reconciler.model.desired import Desired
+    from reconciler.model.project import Service
+
+OTHER = f"sha256:{'e' * 64}"
+UNSIGNED = Held(f"app:1@{OTHER}", "signature", "app:1: nobody signed it", reason="SignatureMissing")
 PULLED = ImageState("sha256:" + "2" * 64, ("app:1",), (f"app@{DIGEST}",))
 BUILD = Build("/src", "/src/Dockerfile", key="k", tag="shop-web:abc")
 
@@ -198,3 +221,113 @@ def test_a_base_that_cannot_be_looked_up_blocks_only_what_has_no_key() -> None:
     built = replace(IMAGE, tags=("shop-web:abc",))
     notices = step(known, observed(images=(built,))).notices
     assert [(item.code, item.message) for item in notices] == [("RegistryUnreachable", "web: no base")]
+
+
+def aiming(target: Target, of: Service | None = None) -> Desired:
+    """A project whose service `web` is to run that."""
+    return replace(desired(of or service()), targets={"web": target})
+
+
+def test_the_same_image_under_another_index_replaces_nothing() -> None:
+    """Neither pulled nor restarted: on this platform it is what runs."""
+    wanted = aiming(Target("app:1", OTHER, same_as=IMAGE.id))
+    found = step(wanted, observed(current(aiming(Target("app:1")))))
+    assert (found.operations, found.conditions) == ((), ())
+
+
+DIGESTS = st.sampled_from((None, DIGEST, OTHER))
+
+
+@given(DIGESTS, st.booleans(), st.sampled_from(("", "gone")), st.booleans())
+def test_an_index_never_changes_a_desired_hash(
+    digest: str | None,
+    known: bool,
+    error: str,
+    held: bool,
+) -> None:
+    """The hash is over the image that runs, however it is called and whatever else is said of it."""
+    image = replace(IMAGE, digests=(f"app@{digest}",)) if known and digest else IMAGE
+    target = Target("app:1", digest, same_as=IMAGE.id, error=error, held=(UNSIGNED,) if held else ())
+    runs = current(aiming(Target("app:1")))
+    assert step(aiming(target), observed(runs, images=(image,))).operations == ()
+
+
+def test_the_same_image_gets_the_name_that_is_written() -> None:
+    """By its id: the index that the registry has now was never pulled."""
+    here = replace(PULLED, tags=())
+    found = step(aiming(Target("app:1", OTHER, same_as=here.id)), observed(images=(here,)))
+    assert [(item.kind, item.payload["image"]) for item in found.operations] == [("image.tag", here.id)]
+
+
+@pytest.mark.parametrize("target", [Target("app:1", DIGEST, held=(UNSIGNED,)), Target("app:1", DIGEST, error="gone")])
+def test_what_is_kept_takes_no_name_from_another_image(target: Target) -> None:
+    """A newer image that is held back, or was tagged by hand, has it."""
+    here = replace(PULLED, tags=())
+    assert kinds(step(aiming(target), observed(images=(here, IMAGE)))) == ["container.create web/1"]
+
+
+def test_what_is_kept_says_why_nothing_newer_is_known() -> None:
+    """With the registry's own reason as the code, at the image."""
+    target = Target("app:1", DIGEST, error="slow down", reason="RegistryRateLimited")
+    found = step(aiming(target, service(sources={"image": "compose.yaml:3"})), observed(images=(PULLED,)))
+    assert [(item.code, item.message, item.source) for item in found.notices] == [
+        (
+            "RegistryRateLimited",
+            "web: nothing newer is taken, as no registry said what is newest: slow down",
+            "compose.yaml:3",
+        )
+    ]
+
+
+def test_an_unsigned_update_is_refused_and_what_runs_is_kept() -> None:
+    """The service is not in sync until somebody has looked at it; a cooldown is nobody's trouble."""
+    wanted = service(sources={"x-reconcile.image.verify": "compose.yaml:7"})
+    cooling = Held(f"app:1@{OTHER}", "cooldown", "new", 2000.0)
+    target = Target("app:1", DIGEST, same_as=IMAGE.id, held=(cooling, UNSIGNED))
+    found = step(aiming(target, wanted), observed(current(aiming(target, wanted))))
+    assert found.operations == ()
+    assert [(item.reason, item.message, item.source) for item in found.conditions] == [
+        ("SignatureMissing", "what runs is kept: app:1: nobody signed it", "compose.yaml:7")
+    ]
+
+
+def test_an_unsigned_image_is_never_the_first() -> None:
+    """Said once, by its own reason; nothing is pulled or created, and what runs of another image is left alone."""
+    target = Target("app:1", error="nobody signed it", reason="SignatureMissing", held=(UNSIGNED,), refused=True)
+    wanted = aiming(target, service(sources={"x-reconcile.image.verify": "compose.yaml:7"}))
+    for seen in (observed(), observed(container(labels={labels.IMAGE: "other:1"}))):
+        found = step(wanted, seen)
+        assert found.operations == ()
+        assert [(item.reason, item.message) for item in found.conditions] == [("SignatureMissing", "nobody signed it")]
+
+
+def test_an_update_is_explained_by_who_chose_it() -> None:
+    """The pull and the replacement name the version before and after, and where it is said to follow."""
+    of = service(image=Image("app:1", following=Following("semver")))
+    target = Target("app:1.2", DIGEST, why="1.2 is the newest version", source="compose.yaml:9")
+    runs = container(image=f"app:1.1@{OTHER}")
+    (pull,) = step(aiming(target, of), observed(runs)).operations
+    assert (pull.cause[0].source, pull.cause[0].reason) == ("compose.yaml:9", "1.2 is the newest version")
+    here = replace(PULLED, tags=("app:1.2",))
+    found = step(aiming(target, of), observed(runs, images=(IMAGE, here)))
+    (cause,) = {item.cause[0] for item in found.operations if item.kind == "container.create"}
+    assert (cause.field, cause.before, cause.after) == ("image", "app:1.1", "app:1.2")
+    assert (cause.source, cause.reason) == ("compose.yaml:9", "1.2 is the newest version")
+
+
+def test_a_followed_replica_is_labelled_with_what_was_written() -> None:
+    """The label says what the spec says; the image that it was made of says the version."""
+    of = service(image=Image("app:1", following=Following("semver")))
+    here = replace(PULLED, tags=("app:1.2",))
+    found = step(aiming(Target("app:1.2", DIGEST), of), observed(images=(here,)))
+    body = found.operations[0].payload["body"]
+    assert (body["Image"], body["Labels"][labels.IMAGE]) == (f"app:1.2@{DIGEST}", "app:1")
+    assert body["Labels"][labels.DIGEST] == DIGEST
+
+
+def test_what_ran_before_is_called_as_its_label_says() -> None:
+    """Where memory is lost, an image that has but an id still has its name."""
+    made = container(image=IMAGE.id, image_id=IMAGE.id, labels={labels.IMAGE: "app:0"})
+    found = last_good(Memory(), service(), "bad", [made])
+    assert found is not None
+    assert (found.reference, found.service.image.reference, found.create_from) == ("app:0", "app:0", IMAGE.id)
