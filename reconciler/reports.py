@@ -91,8 +91,8 @@ def _image_row(service: Service, desired: Desired, observed: Observed, resolutio
     option = resolution.available.get(service.name)
     held = target.held if target else ()
     running = resolution.running.get(service.name)
-    wanted_digest = target.digest if target else None
-    if option and not held and option.digest != wanted_digest and option.digest != (running.digest if running else ""):
+    known = {target.digest if target else None, running.digest if running else None}
+    if option and not held and option.digest not in known:
         same = is_running(option, running, observed.images)
         held = (_held_as_same(option) if same else _held_by_policy(service, option),)
     return ImageRow(
