@@ -202,15 +202,19 @@ class Resolver:
         taken, held = admitted(service, found, case.running, observed.images, when)
         for option in taken:
             memory, refusal = self._checked(option, image.keys, memory)
-            if refusal is None and case.found:
+            if refusal is None:
                 update = case.running is not None and not is_running(option, case.running, observed.images)
                 return memory, target_of(option, service, case.answer, held, update=update)
-            held = (*held, refusal) if refusal else held
+            held = (*held, refusal)
         return memory, target_kept(service, case.running, case.answer, held)
 
     def _as_it_is(self, case: _Case, observed: Observed, when: Moment) -> tuple[Option, ...]:
         """What no registry was asked for, where its signature matters all the same."""
-        local = local_option(case.service, observed.images, when.now) if case.service.image.keys else None
+        if not case.service.image.keys:
+            return ()
+        if case.running and case.service.image.following.track != "none":
+            return (Option(case.running.reference, case.running.digest, when.now),)
+        local = local_option(case.service, observed.images, when.now)
         return (local,) if local else ()
 
     def _checked(self, option: Option, keys: tuple[PublicKey, ...], memory: Memory) -> tuple[Memory, Held | None]:

@@ -144,7 +144,8 @@ def is_running(option: Option, running: Running | None, images: Iterable[ImageSt
         return False
     present = with_digest(parse_reference(option.reference).repository, option.digest, images)
     here = present is not None and present.id == running.image_id
-    return option.digest == running.digest or option.same_as == running.image_id or here
+    same = bool(option.same_as) and option.same_as == running.image_id
+    return option.digest == running.digest or same or here
 
 
 def admitted(
@@ -216,7 +217,7 @@ def local_option(service: Service, images: tuple[ImageState, ...], now: float) -
     """What is local under the reference as written: by its id where it did not come from its repository."""
     reference = parse_reference(service.image.reference)
     image = local_image(reference, images)
-    digest = image and (repository_digest(reference.repository, image) or image.id)
+    digest = image and (reference.digest or repository_digest(reference.repository, image) or image.id)
     return Option(service.image.reference, digest, now) if digest else None
 
 

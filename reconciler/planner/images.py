@@ -137,6 +137,8 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
     pinned = f"{reference.repository}@{digest}"
     same = next((image for image in observed.images if image.id == target.same_as), None)
     present = with_digest(reference.repository, digest, observed.images) or same
+    if present is None and service.image.pull_policy == "never":
+        return BoundImage("error", target.reference, message=_why_missing(service.image, target), reason=target.reason)
     if present is None:
         source = target.source or service.source("image")
         cause = Difference("image", None, reference.pinned(digest), source, _why_pull(target))
@@ -150,7 +152,8 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
         operation = _operation("image.tag", reference.tagged, desired, service, cause, payload)
         return BoundImage("needs", target.reference, operation=operation)
     found = _ready(target.reference, reference, present) if present is same else None
-    bound = found or BoundImage("ready", target.reference, present, reference.pinned(digest), digest)
+    create_from = reference.pinned(digest) if pinned in present.digests else present.id
+    bound = found or BoundImage("ready", target.reference, present, create_from, digest)
     return replace(bound, warning=_not_asked(target), reason=target.reason, why=target.why, source=target.source)
 
 
@@ -163,7 +166,8 @@ def _ready(written: str, reference: Reference, local: ImageState) -> BoundImage:
 
 def _why_missing(image: Image, target: Target) -> str:
     if image.pull_policy == "never":
-        return f"image {image.reference} is not on the engine and pull_policy is never"
+        wanted = f"{image.pin.reference}@{image.pin.digest}" if image.pin else image.reference
+        return f"image {wanted} is not on the engine and pull_policy is never"
     reason = target.error or "its registry was not asked"
     return f"image {image.reference} is not on the engine and cannot be pulled: {reason}"
 
