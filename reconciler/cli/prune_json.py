@@ -31,7 +31,7 @@ def _image(verdict: Verdict, *, dry_run: bool) -> Row:
     gone = "remove" if dry_run else "removed"
     return {
         "id": verdict.image.id,
-        "names": list(verdict.image.names),
+        "names": list(verdict.names) if verdict.image.names else [],
         "verdict": gone if verdict.goes else "kept",
         "reason": redact_text(verdict.reason),
         "bytes": verdict.image.size,

@@ -85,8 +85,9 @@ def verdicts(ran: Ran) -> dict[str, str]:
 
 
 def local(api: Any, prefix: str) -> set[str]:
-    """The tags that the engine has, of those that start so."""
-    return {tag for row in api.images() for tag in row["RepoTags"] or [] if tag.startswith(prefix)}
+    """The tags that the engine has, of those that start so; containerd stores list digests among them."""
+    found = {tag for row in api.images() for tag in row["RepoTags"] or [] if tag.startswith(prefix)}
+    return {tag for tag in found if "@" not in tag}
 
 
 def test_all_but_the_last_two_versions_go_after_a_day(
@@ -102,7 +103,8 @@ def test_all_but_the_last_two_versions_go_after_a_day(
     assert [row["names"][0] for row in dry.document["images"] if row["verdict"] == "remove"] == sorted(
         (f"{tag}:1", f"{tag}:2"), key=lambda name: api.inspect_image(name)["Id"]
     )
-    assert dry.document["bytes_at_most"] == sum(api.inspect_image(f"{tag}:{of}")["Size"] for of in (1, 2))
+    sizes = {name: row["Size"] for row in api.images() for name in row["RepoTags"] or []}
+    assert dry.document["bytes_at_most"] == sizes[f"{tag}:1"] + sizes[f"{tag}:2"]
     assert (site.state / "state.db").read_bytes() == state
     assert local(api, tag) == {f"{tag}:{of}" for of in (1, 2, 3, 4)}
 
