@@ -13,7 +13,7 @@ from reconciler.model import labels
 from reconciler.model.ledger import Deployed, Ledger
 from reconciler.model.memory import Stable
 from reconciler.model.observed import ImageState, ImageUser
-from reconciler.model.project import Project
+from reconciler.model.project import Image, Project
 from reconciler.model.references import parse_reference
 
 MINIMUM_AGE = 24 * 3600.0
@@ -45,7 +45,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a decision is made of, read at once. `wanted` maps names of images to who wants them."""
+    """Everything that a decision is made of, read at once. `wanted` maps names and contents to who wants them."""
 
     images: tuple[ImageState, ...]
     users: tuple[ImageUser, ...]
@@ -81,14 +81,13 @@ class Verdict:
 
 
 def wanted_names(projects: Iterable[Project]) -> dict[str, str]:
-    """The names of images that specs in force want, as tags, digests and build tags, each with who wants it."""
-    found: dict[str, str] = {}
-    for project in projects:
-        for service in project.services:
-            image, who = service.image, f"the spec of {service.name} ({project.name})"
-            texts = (image.reference, *((image.build.tag, *image.build.tags) if image.build else ()))
-            found |= {name: who for text in texts if text for name in _meant(text)}
-    return found
+    """The names of images that specs in force want, as tags and digests, and contents of builds, each with who does."""
+    return {
+        name: f"the spec of {service.name} ({project.name})"
+        for project in projects
+        for service in project.services
+        for name in _names_wanted(service.image)
+    }
 
 
 def decide(facts: Facts) -> tuple[Verdict, ...]:
@@ -128,7 +127,8 @@ def _labelled(image: ImageState, _: Facts) -> str:
 
 
 def _wanted(image: ImageState, facts: Facts) -> str:
-    by_name = [facts.wanted[name] for name in image.names if name in facts.wanted]
+    said = (*image.names, image.labels.get(labels.BUILD_CONTENT, ""))
+    by_name = [facts.wanted[name] for name in said if name in facts.wanted]
     by_id = [who for name, who in facts.wanted.items() if name.startswith("sha256:") and image.id.startswith(name)]
     return next((f"{who} wants it" for who in (*by_name, *by_id)), "")
 
@@ -203,6 +203,15 @@ def _build_tag(image: ImageState) -> str:
     """The tag that only we give: made of the key in the image's label (`images.build_key`)."""
     key = image.labels.get(labels.BUILD_KEY, "")
     return next((name for name in image.tags if key and name.endswith(f":bk-{key[:16]}")), "")
+
+
+def _names_wanted(image: Image) -> set[str]:
+    """Of a build also the hash of its content: whatever it starts from now, what was built of that is wanted."""
+    build, pin = image.build, image.pin
+    texts = {image.reference, *((build.tag, *build.tags) if build else ())}
+    pinned = {f"{parse_reference(pin.reference).repository}@{pin.digest}"} if pin else set()
+    contents = {build.content} if build else set()
+    return ({name for text in texts if text for name in _meant(text)} | pinned | contents) - {""}
 
 
 def _meant(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from reconciler.model import labels
 from reconciler.model.ledger import Deployed
 from reconciler.model.memory import Stable
 from reconciler.model.observed import ImageState, ImageUser
-from reconciler.model.project import Build, Image, Project, Service
+from reconciler.model.project import Build, Image, Pin, Project, Service
 
 DAY = 24 * 3600.0
 NOW = 100 * DAY
@@ -144,6 +144,23 @@ def test_what_a_spec_builds_stays() -> None:
         ours = past(built, ledger={built.id: entry(names=(name,))})
         assert not only(facts(built, pasts=(ours,), wanted=wanted)).goes
         assert only(facts(built, pasts=(ours,))).goes
+
+
+def test_what_was_built_of_a_content_that_a_spec_has_stays() -> None:
+    """Under whatever tag: which key the content has now depends on what it starts from, which nobody is asked."""
+    build = Build("/x", "/x/Dockerfile", tag="shop-web", content="c" * 64)
+    wanted = wanted_names((Project("shop", (Service("web", Image("", build=build), {}),)),))
+    assert not only(facts(image(labels={labels.BUILD_CONTENT: "c" * 64}), wanted=wanted)).goes
+    assert only(facts(image(labels={labels.BUILD_CONTENT: "d" * 64}), wanted=wanted)).goes
+    assert only(facts(image(), wanted=wanted)).goes
+
+
+def test_what_the_lock_pins_stays() -> None:
+    """Whatever digest the tag has by now."""
+    pin = Pin("app:1", number(1001), 1.0, "digest")
+    wanted = wanted_names((Project("shop", (Service("web", Image("app:1", pin=pin), {}),)),))
+    assert only(facts(image(), wanted=wanted)).reason == "the spec of web (shop) wants it"
+    assert only(facts(image(2), wanted=wanted)).goes
 
 
 @pytest.mark.parametrize("name", ["mine:1", "app:by-hand", f"mirror/app@{number(7)}"])
