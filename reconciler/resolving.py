@@ -5,9 +5,12 @@ All that registries say enters here, before planning: the planner sees digests o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reconciler.engine.protocol import Engine
 from reconciler.errors import ReconcilerError, RegistryError, SignatureError
@@ -41,6 +44,7 @@ from reconciler.observation import image_content
 from reconciler.registries import Registries
 
 MOST_CANDIDATES = 10
+_LOCAL_TIME = "/etc/localtime"
 
 
 @dataclass(frozen=True)
@@ -232,9 +236,16 @@ class Resolver:
         return replace(memory, verified={**memory.verified, entry: self._clock()}), None
 
 
-def local_zone() -> tzinfo:
-    """The zone of this machine, as it is now."""
-    return datetime.now().astimezone().tzinfo or UTC
+def local_zone(environment: Mapping[str, str] = os.environ) -> tzinfo:
+    """This machine's time zone, with its changes of the clock: the TZ variable's, else /etc/localtime; else UTC."""
+    named = environment.get("TZ", "").removeprefix(":")
+    try:
+        if named and not named.startswith("/"):
+            return ZoneInfo(named)
+        with Path(named or _LOCAL_TIME).open("rb") as file:
+            return ZoneInfo.from_file(file, "local time")
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return UTC
 
 
 def _pinned_before(service: Service, pin: Pin | None) -> Running | None:

@@ -1,36 +1,16 @@
-"""Which tag or digest a service follows to, and what holds newer ones back (`Following` says how it follows)."""
+"""Which tags a service with `track: semver` may follow (`Following` says how)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
-from typing import Literal
 
 from reconciler.following.patterns import extracted, parse_pattern
 from reconciler.following.ranges import Range, parse_range
 from reconciler.following.versions import Order, Version, is_tag, parse_version
-from reconciler.following.windows import opens_at
 from reconciler.model.project import Following
 
 _Rank = tuple[bool, bool, int, bool, str]
-
-
-@dataclass(frozen=True)
-class Held:
-    """A tag or digest that is newer than what is chosen, what holds it back, and until when (Unix time)."""
-
-    what: str
-    reason: Literal["cooldown", "window"]
-    until: float
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What to run, and everything newer that is held back, newest first."""
-
-    what: str
-    held: tuple[Held, ...] = ()
 
 
 def candidates(written: str, running: str | None, tags: Iterable[str], following: Following) -> tuple[str, ...]:
@@ -50,38 +30,6 @@ def candidates(written: str, running: str | None, tags: Iterable[str], following
         newest.setdefault(admitted[tag].order, tag)
     found = [newest[order] for order in sorted(newest, reverse=True)]
     return tuple(tag for tag in found if floor is None or tag == base or admitted[tag].order > floor.order)
-
-
-def choose(
-    current: str,
-    wanted: Sequence[str],
-    first_seen: Mapping[str, float],
-    following: Following,
-    now: float,
-    zone: tzinfo,
-) -> Choice:
-    """The first of `wanted` (newest first) that nothing holds back, as far as it is newer than `current`.
-
-    `current` is what runs; where nothing does, it is what would run as the spec has it, because cooldown and window
-    hold back changes, and something has to run. The same serves `track: digest`, with digests and one wanted. What was
-    first seen is counted from then, what was not from now; times are Unix times.
-    """
-    held: list[Held] = []
-    for one in wanted[: wanted.index(current)] if current in wanted else wanted:
-        hold = _hold(one, first_seen.get(one, now), following, now, zone)
-        if hold is None:
-            return Choice(one, tuple(held))
-        held.append(hold)
-    return Choice(current, tuple(held))
-
-
-def _hold(what: str, first_seen: float, following: Following, now: float, zone: tzinfo) -> Held | None:
-    """What holds it back: the cooldown, and after it the window."""
-    cool = first_seen + following.cooldown
-    if cool > now:
-        return Held(what, "cooldown", cool)
-    opens = opens_at(following.window, now, zone) if following.window else now
-    return Held(what, "window", opens) if opens > now else None
 
 
 @dataclass(frozen=True)

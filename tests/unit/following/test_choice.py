@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.following.choice import Choice, Held, candidates, choose
+from reconciler.following.choice import candidates
 from reconciler.following.patterns import LONGEST_PATTERN, parse_pattern
 from reconciler.following.versions import Version, parse_version
 from reconciler.model.project import Following
@@ -150,72 +150,6 @@ def test_what_always_holds(written: str, running: str | None, tags: list[str], t
     assert candidates(written, running, tags, following) == chosen
     again = candidates(written, chosen[0] if chosen else running, tags, following)
     assert again == chosen[:1], "what was followed once stays"
-
-
-def test_the_newest_that_has_cooled_down_is_taken() -> None:
-    """Each newer one is named, with the moment at which it will be cool; one never seen before is seen now."""
-    seen = {"1.7": MONDAY_NOON - HOUR, "1.6": MONDAY_NOON - 2 * HOUR, "1.5": MONDAY_NOON - 30 * HOUR}
-    chosen = choose("1.4", ("1.8", "1.7", "1.6", "1.5", "1.4"), seen, semver(cooldown=2 * HOUR), MONDAY_NOON, UTC)
-    assert chosen == Choice(
-        "1.6", (Held("1.8", "cooldown", MONDAY_NOON + 2 * HOUR), Held("1.7", "cooldown", MONDAY_NOON + HOUR))
-    )
-
-
-def test_outside_of_the_window_nothing_new_is_taken() -> None:
-    """The cooldown is named first: what is hot could not be taken in the window either."""
-    following = semver(cooldown=HOUR, window="* 2-4 * * *")
-    seen = {"1.6": MONDAY_NOON, "1.5": MONDAY_NOON - HOUR}
-    wanted = ("1.6", "1.5", "1.4")
-    assert choose("1.4", wanted, seen, following, MONDAY_NOON, UTC) == Choice(
-        "1.4", (Held("1.6", "cooldown", MONDAY_NOON + HOUR), Held("1.5", "window", TUESDAY_TWO))
-    )
-    assert choose("1.4", wanted, seen, following, TUESDAY_TWO, UTC) == Choice("1.6")
-
-
-def test_what_runs_is_not_held_back() -> None:
-    """Nor anything below it looked at."""
-    closed = semver(cooldown=HOUR, window="* 2-4 * * *")
-    assert choose("1.6", ("1.6", "1.5"), {}, closed, MONDAY_NOON, UTC) == Choice("1.6")
-    assert choose("1.6", (), {}, closed, MONDAY_NOON, UTC) == Choice("1.6")
-
-
-def test_at_first_the_newest_that_nothing_holds_back_runs_else_what_is_written() -> None:
-    """Where nothing runs, `current` is the tag in the spec: something has to run."""
-    assert choose("1.4", ("1.5", "1.4"), {}, semver(), MONDAY_NOON, UTC) == Choice("1.5")
-    held = (Held("1.5", "cooldown", MONDAY_NOON + HOUR),)
-    assert choose("1.4", ("1.5", "1.4"), {}, semver(cooldown=HOUR), MONDAY_NOON, UTC) == Choice("1.4", held)
-
-
-def test_a_digest_is_followed_by_the_same_rule() -> None:
-    """The tag's new digest is the one that is wanted; seen again after a re-push, it cools down again."""
-    following = Following(track="digest", cooldown=HOUR)
-    held = (Held("sha256:b", "cooldown", MONDAY_NOON + HOUR),)
-    assert choose("sha256:a", ("sha256:b",), {"sha256:b": MONDAY_NOON}, following, MONDAY_NOON, UTC) == Choice(
-        "sha256:a", held
-    )
-    later = MONDAY_NOON + HOUR
-    assert choose("sha256:a", ("sha256:b",), {"sha256:b": MONDAY_NOON}, following, later, UTC) == Choice("sha256:b")
-    assert choose("sha256:a", ("sha256:a",), {}, following, MONDAY_NOON, UTC) == Choice("sha256:a")
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.integers(0, 9), unique=True, max_size=6),
-    st.integers(0, 9),
-    st.dictionaries(st.integers(0, 9), st.integers(0, 10)),
-    st.integers(0, 12),
-)
-def test_held_back_and_chosen_are_in_order(wanted: list[int], current: int, seen: dict[int, int], now: int) -> None:
-    """What is held back comes before what is chosen, and is free at the moment that it names, not before."""
-    following = semver(cooldown=5.0)
-    first_seen = {str(one): float(at) for one, at in seen.items()}
-    names = tuple(map(str, wanted))
-    chosen = choose(str(current), names, first_seen, following, now, UTC)
-    assert tuple(one.what for one in chosen.held) == names[: len(chosen.held)]
-    assert chosen.what in {str(current), *names[len(chosen.held) : len(chosen.held) + 1]}
-    for hold in chosen.held:
-        assert hold.until > now
-        assert choose("x", (hold.what,), {hold.what: hold.until - 5.0}, following, hold.until, UTC).what == hold.what
 
 
 @pytest.mark.parametrize(
