@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from math import inf
 
 from reconciler.model import labels
 from reconciler.model.desired import NEWEST, OTHER_DIGEST, Held, Target
@@ -181,6 +182,8 @@ def _holds(image: Image, option: Option, when: Moment, *, updates: bool) -> Held
         return Held(option.pinned, "cooldown", f"new: its cooldown ends {_moment(over, when.zone)}", over)
     if updates and following.window and not is_open(following.window, when.now, when.zone):
         opens = opens_at(following.window, when.now, when.zone)
+        if opens == inf:
+            return Held(option.pinned, "window", f"the window {following.window!r} never opens in this time zone")
         return Held(option.pinned, "window", f"the window opens {_moment(opens, when.zone)}", opens)
     return None
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import inf
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -120,11 +121,15 @@ def _matches(window: str, moment: float, zone: ZoneInfo) -> bool:
 @settings(deadline=None)
 @given(FIELDS, ZONES, AROUND_2018, st.integers(0, 2000))
 def test_windows_agree_with_the_clock_on_the_wall(fields: tuple[str, ...], name: str, now: int, later: int) -> None:
-    """Open exactly in the minutes that the wall shows, and closed in all before the window opens."""
+    """Open exactly in the minutes that the wall shows, and closed in all before the window opens.
+
+    The fifth Sunday of March, at 2 in Berlin, is a minute that the clock skips each time: never.
+    """
     window, zone = " ".join(fields), ZoneInfo(name)
     opens = opens_at(window, now, zone)
     assert is_open(window, now, zone) == _matches(window, now, zone)
-    assert opens == now or (opens > now and opens % 60 == 0 and _matches(window, opens, zone))
+    begins = opens > now and opens % 60 == 0 and opens != inf and _matches(window, opens, zone)
+    assert opens in {now, inf} or begins
     between = now + 60 * later
     assert between >= opens or not _matches(window, between, zone)
 
