@@ -20,6 +20,17 @@ _BOM = b"\xef\xbb\xbf"
 MAX_PATTERNS = 5000
 _MOST_WILDCARDS = 2
 _SPECIAL = re.compile(r"[*?\[\]\\]")
+_REGULAR = re.compile(r"\||\{[0-9]+(?:,[0-9]*)?\}")
+_NEVER = r"[^\s\S]"  # `^` in the middle
+_ESCAPES = {
+    **dict(zip("afnrtv", (r"\x07", r"\f", r"\n", r"\r", r"\t", r"\v"), strict=True)),
+    "d": "[0-9]",
+    "D": "[^0-9]",
+    "w": "[0-9A-Za-z_]",
+    "W": "[^0-9A-Za-z_]",
+    "s": r"[\t\n\f\r ]",
+    "S": r"[^\t\n\f\r ]",
+}
 
 
 @dataclass(frozen=True)
@@ -113,9 +124,16 @@ def _clean(path: str) -> str:
 
 
 def _expression(pattern: str, place: str) -> re.Pattern[str] | Walk:
+    r"""What is no regular expression to the builders is compared as it is: a name, `**` before one, or after one.
+
+    In the others, `^` is left to mean what it means to regular expressions, and so is what follows a `\`.
+    """
     if pattern.startswith("**") and not _SPECIAL.search(pattern[2:]):
         return re.compile(_ends_with(pattern[2:]), re.DOTALL)
-    tokens = list(_tokens(pattern, place))
+    if not _SPECIAL.search(pattern.removesuffix("**")):
+        rest = REST if pattern.endswith("**") else ""
+        return re.compile(f"{re.escape(pattern.removesuffix('**'))}{rest}\\Z", re.DOTALL)
+    tokens = list(_tokens(pattern.lstrip("^"), place))
     if sum(token in WILDCARDS for token in tokens) > _MOST_WILDCARDS:
         return Walk(tokens)
     return re.compile("".join(tokens) + r"\Z", re.DOTALL)
@@ -148,13 +166,25 @@ def _token(pattern: str, position: int, place: str) -> tuple[str, int]:
         return _character_class(pattern, position, place)
     if character == "\\":
         return _escaped(pattern, position, place)
-    return re.escape(character), position + 1
+    if _REGULAR.match(pattern, position):
+        hint = f"the builders take {character} for a part of a regular expression: escape it"
+        raise SpecError(f"malformed pattern '{pattern}'", source=place, hint=hint)
+    return (_NEVER if character == "^" else re.escape(character)), position + 1
 
 
 def _escaped(pattern: str, position: int, place: str) -> tuple[str, int]:
     if position + 1 == len(pattern):
         raise _malformed(pattern, place)
-    return re.escape(pattern[position + 1]), position + 2
+    escaped = pattern[position + 1]
+    return _ESCAPES.get(escaped) or re.escape(_literal(escaped, pattern, place)), position + 2
+
+
+def _literal(escaped: str, pattern: str, place: str) -> str:
+    """A character that stands for itself after a backslash."""
+    if escaped.isalnum() or not escaped.isascii():
+        hint = f"a backslash makes something else of {escaped}: leave it out"
+        raise SpecError(f"malformed pattern '{pattern}'", source=place, hint=hint)
+    return escaped
 
 
 def _character_class(pattern: str, position: int, place: str) -> tuple[str, int]:
@@ -180,6 +210,11 @@ def _member(pattern: str, position: int, place: str) -> tuple[str, int]:
     position += escaped
     if position >= len(pattern) or (pattern[position] in "-]" and not escaped):
         raise _malformed(pattern, place)
+    if escaped:
+        return _literal(pattern[position], pattern, place), position + 1
+    if pattern[position] in "*?" or pattern.startswith("[:", position):
+        hint = f"the builders take {pattern[position]} for something else between brackets: escape it"
+        raise SpecError(f"malformed pattern '{pattern}'", source=place, hint=hint)
     return pattern[position], position + 1
 
 

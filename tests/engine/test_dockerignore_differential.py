@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import os
 import subprocess
-import tarfile
 import uuid
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +12,19 @@ import pytest
 from reconciler.errors import SpecError
 from reconciler.images.context import read_context
 from reconciler.model.project import Build
+from tests.support.builders import has_buildx
+from tests.support.ignoring import (
+    by_buildkit,
+    by_classic_builder,
+    docker,
+    kept_as_classic,
+    kept_here,
+    many,
+    single,
+    wrong_cases,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.engine
@@ -65,11 +73,6 @@ CASES = {
 }
 
 
-def docker(*arguments: str) -> bytes:
-    environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, env=environment).stdout
-
-
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     for name in FILES:
@@ -83,32 +86,12 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def tag() -> Iterator[str]:
-    name = f"rcdk-ignore:{uuid.uuid4().hex[:12]}"
-    yield name
-    docker("image", "rm", name)
-
-
-def copied(root: Path, tag: str) -> set[str]:
-    """The paths below /context in an image built by the docker CLI."""
-    docker("build", "--quiet", "--tag", tag, str(root))
-    container = docker("create", "--label", "io.reconciler.test=1", tag, "none").decode().strip()
-    try:
-        exported = docker("export", container)
-    finally:
-        docker("rm", container)
-    with tarfile.open(fileobj=io.BytesIO(exported)) as archive:
-        names = [member.name.rstrip("/") for member in archive]
-    return {name.removeprefix("context/") for name in names if name.startswith("context/")}
-
-
 @pytest.mark.parametrize("lines", CASES.values(), ids=CASES.keys())
-def test_same_files_as_the_docker_cli(tree: Path, tag: str, lines: bytes) -> None:
+def test_same_files_as_the_docker_cli(tree: Path, lines: bytes) -> None:
     """Whatever the docker CLI would copy is what is hashed and sent, and nothing else."""
     (tree / ".dockerignore").write_bytes(lines)
     context = read_context(Build(str(tree), str(tree / "Dockerfile")))
-    assert {entry.path for entry in context.entries} == copied(tree, tag)
+    assert {entry.path for entry in context.entries} == by_classic_builder(tree)
 
 
 @pytest.mark.parametrize("lines", [b"!\n", b"a[\n", b"tail\\\n"])
@@ -116,6 +99,37 @@ def test_same_patterns_refused_as_by_the_docker_cli(tree: Path, lines: bytes) ->
     """What the docker CLI refuses is refused here, and by name."""
     (tree / ".dockerignore").write_bytes(lines)
     with pytest.raises(subprocess.CalledProcessError):
-        docker("build", "--quiet", str(tree))
+        docker("build", "--quiet", str(tree), buildkit=False)
     with pytest.raises(SpecError):
         read_context(Build(str(tree), str(tree / "Dockerfile")))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_patterns_by_the_classic_cli(tmp_path: Path, seed: int) -> None:
+    """Eighty ignore files in one build, and one whose patterns stand at the root."""
+    random = Random(seed)  # noqa: S311 - patterns are no secret
+    for context in (many(random, tmp_path / "many", 80), single(random, tmp_path / "single")):
+        assert not list(wrong_cases(context, by_classic_builder(context.root), kept_as_classic(context)))
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_random_patterns_by_buildx(tmp_path: Path, seed: int) -> None:
+    """The same; what is sent is compared as it is."""
+    if not has_buildx():
+        pytest.skip("the docker CLI has no buildx")
+    random = Random(seed)  # noqa: S311 - patterns are no secret
+    for context in (many(random, tmp_path / "many", 80), single(random, tmp_path / "single")):
+        assert not list(wrong_cases(context, by_buildkit(context.root), kept_here(context)))
+
+
+@pytest.mark.parametrize("builder", ["classic", "buildx"])
+def test_the_ignore_file_of_the_dockerfile_is_what_buildx_prefers(tmp_path: Path, builder: str) -> None:
+    """`NAME.dockerignore` beside the Dockerfile, also where that lies elsewhere; only the classic CLI has none."""
+    context = single(Random(5), tmp_path)  # noqa: S311 - patterns are no secret
+    (tmp_path / ".dockerignore").write_text("a\n")
+    (tmp_path / "Dockerfile.dockerignore").write_text("b\n")
+    assert kept_here(context) & {"a", "b"} == {"a"}
+    if builder == "classic":
+        assert by_classic_builder(tmp_path) & {"a", "b"} == {"b"}
+    elif has_buildx():
+        assert by_buildkit(tmp_path) & {"a", "b"} == {"a"}

@@ -7,13 +7,16 @@ import os
 import socket
 import tarfile
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.errors import SpecError
 from reconciler.images.context import Context, context_digest, read_context, write_archive
+from reconciler.images.dockerignore import parse_ignore
 from reconciler.model.project import Build
+from tests.support.ignoring import kept_here, single
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,3 +167,16 @@ def test_missing_input_is_named_with_what_to_do(spec: Build, said: str) -> None:
     with pytest.raises(SpecError, match=said) as caught:
         read_context(spec)
     assert caught.value.hint
+
+
+def test_a_folder_that_is_not_read_holds_nothing_that_is_kept(tmp_path: Path) -> None:
+    """Whatever the patterns: leaving folders out early leaves out nothing else."""
+    random = Random(7)  # noqa: S311 - patterns are no secret
+    for number in range(60):
+        made = single(random, tmp_path / str(number))
+        ignore = parse_ignore((made.root / ".dockerignore").read_bytes(), ".dockerignore")
+        every = [str(path.relative_to(made.root)) for path in made.root.rglob("*")]
+        kept = {path for path in every if not ignore.ignores(path)}
+        found = kept_here(made)
+        assert kept <= found, made.cases
+        assert all(any(path.startswith(f"{folder}/") for path in kept) for folder in found - kept), made.cases

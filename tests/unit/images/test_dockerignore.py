@@ -48,6 +48,17 @@ from reconciler.images.dockerignore import parse_ignore
         ("*\n!src\nsrc/deep", "src/deep/a.go", True),
         ("*.md\n!README*.md\nREADME-secret.md", "README-secret.md", True),
         ("a+b(c)|{d}$.txt", "a+b(c)|{d}$.txt", True),
+        ("^a", "^a", True),
+        ("^a*", "^a", False),
+        ("^a*", "ab", True),
+        ("^*", "x", True),
+        ("a^*", "a^b", False),
+        ("**/^a", "x/^a", True),
+        ("^a/**", "^a/b", True),
+        (r"\d", "1", True),
+        (r"\d", "d", False),
+        (r"\a", "a", False),
+        (r"\w*", "_x", True),
         (".", "a.txt", False),
         ("/", "a.txt", False),
     ],
@@ -62,7 +73,27 @@ def test_byte_order_mark_belongs_to_no_pattern() -> None:
     assert parse_ignore(b"\xef\xbb\xbfa.txt\n", "x").ignores("a.txt")
 
 
-@pytest.mark.parametrize("bad", ["!", "! ", "[", "a[", "[]a]", "[a-", "[z-a]", "[-x]", "tail\\"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "!",
+        "! ",
+        "[",
+        "a[",
+        "[]a]",
+        "[a-",
+        "[z-a]",
+        "[-x]",
+        "tail\\",
+        "\\e",
+        "\\1",
+        "\\é",
+        "[*]",
+        "[a?]",
+        "[[:alpha:]]",
+        "[\\d]",
+    ],
+)
 def test_what_docker_refuses_is_refused_with_its_line(bad: str) -> None:
     """A malformed pattern is an error that names file and line, never a pattern that silently matches nothing."""
     with pytest.raises(SpecError) as caught:
