@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.model import labels
-from reconciler.model.observed import ImageState, Observed
+from reconciler.model.observed import Container, ImageState, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.references import parse_reference
 
@@ -44,14 +44,11 @@ def entered(ledger: Ledger, observed: Observed, done: Iterable[Operation], now: 
     for operation in done:
         for image in _made_by(operation, observed.images):
             names = tuple(name for name in _names(operation) if name in image.names)
-            found[image.id] = _with(found.get(image.id, Deployed((), first_seen=now, last_used=now)), operation, names)
-    for container in observed.containers:
-        entry = found.get(container.image_id, Deployed(first_seen=now))
-        service = container.labels.get(labels.SERVICE, "")
-        repository = _repository(container.labels.get(labels.IMAGE) or container.image)
-        found[container.image_id] = _used(entry, service, repository)
-    used = {container.image_id for container in observed.containers}
-    return unused(found, found.keys() - used, now)
+            found[image.id] = _with(found.get(image.id, Deployed(first_seen=now)), operation, names)
+    uses = {_use(container) for container in observed.containers}
+    for image_id, service, reference in sorted(uses):
+        found[image_id] = _used(found.get(image_id, Deployed(first_seen=now)), service, _repository(reference))
+    return unused(found, found.keys() - {image_id for image_id, _, _ in uses}, now)
 
 
 def unused(ledger: Ledger, images: Collection[str], now: float) -> Ledger:
@@ -60,6 +57,12 @@ def unused(ledger: Ledger, images: Collection[str], now: float) -> Ledger:
         key: replace(entry, last_used=now) if key in images and entry.last_used is None else entry
         for key, entry in ledger.items()
     }
+
+
+def _use(container: Container) -> tuple[str, str, str]:
+    """Which image a container runs, for which service, and the reference that was written for it."""
+    written = container.labels.get(labels.IMAGE) or container.image
+    return container.image_id, container.labels.get(labels.SERVICE, ""), written
 
 
 def _made_by(operation: Operation, images: Iterable[ImageState]) -> list[ImageState]:

@@ -92,6 +92,7 @@ def test_all_but_the_last_two_stable_versions_go(world: World) -> None:
     }
     assert local(world) == {"example/web:3", "example/web:4"}
     assert found.errors == ()
+    assert {entry.last_used is None for entry in world.memory().images.values()} == {True, False}
     assert set(world.memory().images) == {row["Id"] for row in world.engine.list_images()}
 
 
@@ -260,6 +261,7 @@ def test_losing_the_ledger_removes_nothing(world: World, tmp_path: Path) -> None
     world.reopen()
     assert gone(world.collect(project)) == []
     assert world.converge(project).succeeded
+    assert [entry.last_used for entry in world.memory().images.values()] == [None]
     project = deploy(world, 4, 5, 6)
     assert gone(world.collect(project)) == []
     found = later(world).collect(project)
@@ -304,6 +306,23 @@ def test_a_project_that_is_being_converged_is_left_alone(world: World) -> None:
     assert gone(found) == ["example/blog:7"]
     assert reasons(found)["example/web:1"] == "project shop is being converged by another process (pid 7)"
     assert held == []
+
+
+def test_the_ledger_of_a_project_that_is_being_converged_is_not_written(world: World) -> None:
+    """Whoever holds its lock writes it."""
+    deploy(world, 1)
+    outside.remove(world.engine, world.container("web/1"))
+    before = world.memory()
+
+    @contextmanager
+    def lock(_engine: str, _project: str) -> Iterator[None]:
+        message = "project shop is being converged by another process (pid 7)"
+        raise LockedError(message)
+        yield
+
+    world.lock = lock
+    later(world).collect()
+    assert world.memory() == before
 
 
 def test_what_was_pulled_for_a_rollout_that_failed_is_young(world: World) -> None:
@@ -355,19 +374,36 @@ def test_the_steps_of_a_classic_build_go_with_it(world: World) -> None:
     assert [step in world.engine.world.images for step in steps] == [False, False, True]
 
 
-def test_a_step_that_is_kept_or_refused_ends_the_row(world: World) -> None:
-    """A label keeps it, and the engine refuses one that another image was built on: neither is a failure."""
+def test_a_step_that_a_container_uses_ends_the_row(world: World) -> None:
+    """The engine refuses to remove it, which is no failure."""
     project = deploy(world, 1, 2, 3, text=BUILT)
-    oldest = _oldest_build(world)
     first, second = _step(world, "one"), _step(world, "two")
-    world.engine.world.images[oldest].document["Parent"] = first
+    world.engine.world.images[_oldest_build(world)].document["Parent"] = first
     world.engine.world.images[first].document["Parent"] = second
     world.engine.create_container("debug", {"Image": first})
-    world.engine.world.images[second].document["Config"]["Labels"] = {"io.reconciler.keep": "1"}
     found = later(world).collect(project)
     assert (len(gone(found)), found.errors) == (1, ())
     assert {first, second} <= world.engine.world.images.keys()
     assert removals(world)[-1] == first
+
+
+def test_a_step_that_is_labelled_keep_stays(world: World) -> None:
+    """As any image that is."""
+    project = deploy(world, 1, 2, 3, text=BUILT)
+    step = _step(world, "one")
+    world.engine.world.images[_oldest_build(world)].document["Parent"] = step
+    world.engine.world.images[step].document["Config"]["Labels"] = {"io.reconciler.keep": "1"}
+    assert len(gone(later(world).collect(project))) == 1
+    assert step in world.engine.world.images
+
+
+def test_what_a_pulled_image_was_built_on_is_not_ours(world: World) -> None:
+    """Only the steps of builds that carry our key are."""
+    project = deploy(world, 1, 2, 3)
+    step = _step(world, "one")
+    world.engine.world.images[world.engine.inspect_image("example/web:1")["Id"]].document["Parent"] = step
+    assert gone(later(world).collect(project)) == ["example/web:1"]
+    assert step in world.engine.world.images
 
 
 def _oldest_build(world: World) -> str:
