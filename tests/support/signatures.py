@@ -140,6 +140,8 @@ class Shelf:
             return Reply(200, {}, self.blobs[reference])
         if kind == "manifests" and reference in self.manifests:
             return manifest(*self.manifests[reference])
+        if kind == "tags":
+            return as_json({"tags": [name for name in self.manifests if not name.startswith("sha256")]})
         if kind == "referrers" and self.referrers_api:
             return as_json(_index(self.referrers.get(reference, [])), **{"Content-Type": INDEX})
         return Reply(404)
@@ -156,6 +158,16 @@ class Shelf:
         """Store a blob; the half of its descriptor that is not its type."""
         self.blobs[digest_of(content)] = content
         return {"digest": digest_of(content), "size": len(content)}
+
+    def push(self, version: str, *others: str, tag: str = "1") -> str:
+        """Store an index of an image for linux/amd64 with that content, and of ones for other systems; its digest."""
+        entries = []
+        for system, config in (("linux", version), *((other, "") for other in others)):
+            content = json.dumps(self._manifest(config.encode(), _CONFIG)).encode()
+            platform = {"os": system, "architecture": "amd64"}
+            entries.append({"mediaType": MANIFEST, "digest": self.put(content), "size": len(content)})
+            entries[-1] |= {"platform": platform}
+        return self.put(_index(entries), tag, INDEX)
 
     def image(self, platforms: tuple[str, ...] = ("linux/amd64",), tag: str = "1") -> str:
         """Store an index of platforms, whose manifests are `parts`; its digest."""

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from reconciler.collecting import Collected
     from reconciler.model.memory import Memory
     from reconciler.model.project import Project
-    from reconciler.model.report import Activity, ProjectReport
+    from reconciler.model.report import Activity, ImageRow, ProjectReport
+    from reconciler.registries import Registries
 
 START = 1_780_000_000.0
 
 
 class World:
-    """One simulated engine, a folder for specs, and what the program remembers: in `state`, where one is given."""
+    """One simulated engine, a folder for specs, and what the program remembers: in `state`, where one is given.
+
+    `registries` answer for it; without them the engine does.
+    """
 
     def __init__(
         self,
@@ -32,8 +36,10 @@ class World:
         *,
         behaviours: Behaviours | None = None,
         state: Path | None = None,
+        registries: Registries | None = None,
     ) -> None:
         self.folder = folder
+        self._registries = registries
         self._state = state
         self.clock = engine.clock if engine else VirtualClock(START)
         self.engine = engine or SimulatedEngine(self.clock)
@@ -72,7 +78,11 @@ class World:
 
     def plan(self, project: Project, *, adopt: bool = False) -> ProjectReport:
         """What a dry-run says."""
-        return self._session(project).forecast(project, adopt=adopt).report
+        return self._session(project).plan(project, adopt=adopt)
+
+    def images(self, project: Project) -> dict[str, ImageRow]:
+        """What `reconcile images` says, by service."""
+        return {row.service: row for row in self._session(project).images(project)}
 
     def converge(self, project: Project, timeout: float | None = None, *, adopt: bool = False) -> ProjectReport:
         """What a converge does."""
@@ -86,7 +96,8 @@ class World:
 
     def _session(self, project: Project) -> Session:
         self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))
-        return Session(self.engine, VirtualExecutor(self.engine), self.lock, "default", self.store)
+        executor = VirtualExecutor(self.engine)
+        return Session(self.engine, executor, self.lock, "default", self.store, self._registries)
 
     def rows(self, project: str = "shop") -> list[dict[str, Any]]:
         """List rows of the project's containers, by name."""

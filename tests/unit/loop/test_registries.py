@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.engine.simulated import SimulatedEngine, VirtualClock
+from reconciler.errors import RegistryError
 from reconciler.forecast import VirtualExecutor
 from reconciler.images.registry.client import RegistryClient
+from reconciler.images.registry.digests import ImageContent, Platform
 from reconciler.images.registry.settings import Settings
 from reconciler.model.observed import RegistryAnswer
+from reconciler.model.project import PublicKey
 from reconciler.registries import Registries, own_registries
-from tests.support.standin import Clock, Reply, StandIn, digest_of, index, manifest
+from tests.support.standin import Clock, Reply, StandIn, as_json, digest_of, index, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,3 +125,56 @@ def test_own_registries_are_asked_as_the_environment_says(
     registries = own_registries("unix:///none", None, engine_is_here=True)
     assert registries.answers((reference,), executor)[reference].digest == digest_of(CONTENT)
     registries.close()
+
+
+CONTENT_HERE = ImageContent(Platform("linux", "amd64"))
+KEYS = (PublicKey("a.pub", "-----BEGIN PUBLIC KEY-----"),)
+
+
+def test_without_an_engine_only_registries_answer(registries: Registries, server: StandIn, nowhere: str) -> None:
+    """Pinning needs no engine; what is out of reach then has no other way."""
+    good = f"{server.host}/a"
+    found = registries.answers((good, nowhere), None)
+    assert found[good].digest == digest_of(CONTENT)
+    assert (found[nowhere].error or "").endswith("the engine has no answer either: there is none")
+
+
+def test_tags_are_asked_for_once_for_a_repository(registries: Registries, server: StandIn) -> None:
+    """Of a repository without any there are none, which is no failure."""
+    server.answering = lambda asked: Reply(404) if "/none/" in asked.path else as_json({"tags": None})
+    one, two, none = (f"{server.host}/{name}" for name in ("a:1", "a:2", "none:1"))
+    found = registries.tags((one, two, none))
+    assert (found[one], found[two]) == ((), ())
+    assert isinstance(found[none], RegistryError)
+    assert len(server.asked) == 2
+
+
+def test_only_our_own_client_lists_compares_and_verifies(server: StandIn) -> None:
+    """The engine cannot: nothing is known then, and nothing passes for signed."""
+    here = f"{server.host}/a:1"
+    beyond = Registries(RegistryClient(lambda _host: None, Settings(()), Clock()), engine_is_here=False)
+    for registries in (beyond, Registries(None)):
+        refused = registries.tags((here,))[here]
+        assert isinstance(refused, RegistryError)
+        assert (refused.reason, refused.source) == ("RegistryUnreachable", here)
+        assert registries.is_same(here, DIGEST, CONTENT_HERE) is None
+        assert registries.tags(()) == {}
+    with pytest.raises(RegistryError) as caught:
+        beyond.check_signature(here, DIGEST, KEYS)
+    assert caught.value.message == "only a registry that this machine reaches can be asked for signatures"
+    beyond.close()
+    assert server.asked == []
+
+
+def test_a_simulated_engine_has_no_signatures() -> None:
+    """Nothing runs on it: a forecast assumes that they are there."""
+    Registries(None).check_signature("app:1", DIGEST, KEYS)
+
+
+def test_what_a_registry_does_not_say_is_neither_the_same_nor_another(registries: Registries, server: StandIn) -> None:
+    """A failure is not remembered as a difference."""
+    server.answering = lambda _: manifest(index("windows/amd64"))
+    digest = digest_of(index("windows/amd64"))
+    assert registries.is_same(f"{server.host}/a:1", digest, CONTENT_HERE) is False
+    server.answering = lambda _: Reply(500)
+    assert registries.is_same(f"{server.host}/a:1", digest, CONTENT_HERE) is None
