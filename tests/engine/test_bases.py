@@ -124,7 +124,7 @@ def test_a_base_that_moved_after_planning_is_not_built_from(building: Site, buil
     assert dict(made.bases)[f"{building.name}-base:1"] in {first, *_pinned(building, first)}
     base(building, "2")
     code = attempt(builder, made)
-    assert code in {"", "BuildBaseChanged"}
+    assert code in {"", "BuildBaseChanged", "BuildFailed"}  # the last where the tag was all that kept the old one
     assert (made.tag in _tags(building)) == (code == "")
     assert code or label(building, made.tag, "generation") == "1"
     again = planned(building, builder, {}, labels=((LABEL, "1"),))

@@ -96,20 +96,22 @@ _OTHER_PROGRAMS = {
 
 _BUILDS = {
     "Build.additional_contexts": _works(
-        "with buildx, from Docker 23 on; folders by content, addresses as written; no `service:`, no `target:`"
+        "with buildx, from Docker 23 on; folders by content, images by digest, other addresses as written; "
+        "no `service:`, no `target:`"
     ),
     "Build.cache_from": _works("without buildx, images only; it is no reason to build"),
     "Build.cache_to": _works("with buildx, else said and left out; it is no reason to build"),
     "Build.context": _works("a folder; contexts on other machines are refused"),
     **dict.fromkeys(("Build.entitlements", "Build.privileged"), _works("with buildx, where the engine allows it")),
     "Build.isolation": _refused("it is for Windows images"),
-    **dict.fromkeys(("Build.no_cache", "Build.pull"), _works("of a build that is due; it is no reason to build")),
+    "Build.no_cache": _works("of a build that is due; it is no reason to build"),
     "Build.platforms": _works(
         "the service's `platform` alone, if it has one; several need buildx and the containerd image store"
     ),
     **dict.fromkeys(
         ("Build.provenance", "Build.sbom"), _ignored("the image stays on the engine, without attestations")
     ),
+    "Build.pull": _works("registries are asked for the base images at each run; one that moved is a reason to build"),
     "Build.secrets": _works(
         "with buildx; at most 500 kB, or 100 kB of `environment:`; a changed one is a reason to build, "
         "from BuildKit's cache unless `no_cache`; `uid`, `gid`, `mode` are ignored, with a warning: see RUN --mount"
