@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.model.memory import Stable
+from reconciler.model.project import Service
 from reconciler.planner.context import Context, View
 
 
@@ -34,7 +35,7 @@ def newly_stable(context: Context, view: View) -> Stable | None:
     if view.going_back or view.image.image is None:
         return None
     return Stable(
-        view.service,
+        _remembered(view.service),
         view.desired_hash,
         view.image.image.id,
         view.image.reference,
@@ -42,3 +43,10 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         view.image.create_from,
         at=context.now,
     )
+
+
+def _remembered(service: Service) -> Service:
+    """The definition without its Dockerfile's text, which only a build needs."""
+    build = service.image.build
+    kept = replace(build, instructions="", pins=()) if build else None
+    return replace(service, image=replace(service.image, build=kept))
