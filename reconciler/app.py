@@ -336,12 +336,13 @@ def _load(options: Options, *, choosing: bool = False) -> Specs:
     projects = []
     for item in loaded:
         try:
-            project = with_pins(lower(item), read_lock(item.working_dir, str(Path.cwd())))
-            projects.append(_with_contents(_with_options(project, options), with_content))
+            project = with_pins(_with_options(lower(item), options), read_lock(item.working_dir, str(Path.cwd())))
+            projects.append(_with_contents(project, with_content))
         except SpecError as error:
             errors.append(error)
     warnings = (*notices, *(notice for project in projects for notice in project.notices))
-    return Specs(tuple(projects), tuple(dict.fromkeys(warnings)), tuple(_notice(error) for error in _flat(errors)))
+    refused = dict.fromkeys(_notice(error) for error in _flat(errors))
+    return Specs(tuple(projects), tuple(dict.fromkeys(warnings)), tuple(refused))
 
 
 def _documents(options: Options, *, choosing: bool = False) -> tuple[list[Loaded], list[Notice], list[SpecError]]:

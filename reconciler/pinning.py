@@ -95,5 +95,6 @@ def _write(project: Project, lock: Lock, entries: Entries, rows: Iterable[PinRow
         aside.write_text(render_lock(new), encoding="utf-8")
         aside.replace(path)
     except OSError as error:
+        aside.unlink(missing_ok=True)
         message = f"the lock cannot be written: {error.strerror}"
         raise SpecError(message, source=str(path), hint="make its folder writable", code="LockUnwritable") from error

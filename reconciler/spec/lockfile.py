@@ -29,7 +29,7 @@ _HEAD = """\
 # Which image each service runs. Written by `reconcile images lock`: commit it, and move what it says with
 # `reconcile images lock --update [SERVICE]`.
 """
-_HINT = "write it with reconcile images lock"
+_HINT = "correct it, or remove it and write a new one with reconcile images lock"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def refused(folder: Path, text: str) -> str:
     with pytest.raises(SpecError) as caught:
         written(folder, text)
     assert caught.value.code == "LockInvalid"
-    assert caught.value.hint == "write it with reconcile images lock"
+    assert caught.value.hint == "correct it, or remove it and write a new one with reconcile images lock"
     return f"{caught.value.source}: {caught.value.message}"
 
 
