@@ -113,7 +113,8 @@ def _held_by_policy(service: Service, option: Option) -> Held:
     pin = service.image.pin
     if pin:
         return Held(option.pinned, "pin", f"pinned by {pin.source}")
-    return Held(option.pinned, "policy", f"not followed: {policy_words(service.image)}")
+    why = "not due yet" if service.image.pull_policy == "timed" else "not followed"
+    return Held(option.pinned, "policy", f"{why}: {policy_words(service.image)}")
 
 
 def _held_as_same(option: Option) -> Held:

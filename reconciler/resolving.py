@@ -101,10 +101,10 @@ class Resolver:
         memory: Memory,
         also: Callable[[Service], bool] = lambda _: False,
     ) -> Resolution:
-        """The targets of the services that run an image: one pass over their registries.
+        """The targets of the services that run an image and have replicas: one pass over their registries.
 
         `also` says for which services registries are asked although the time has not come or their policies do not
-        want it: that changes no target.
+        want it: that changes no target, but for what it tells.
         """
         when = Moment(self._clock(), self._zone)
         cases = [_Case(item, running_image(item, observed)) for item in services if item.image.build is None]
@@ -117,10 +117,13 @@ class Resolver:
         memory = self._ask(asked, memory, when.now)
         available = {case.service.name: case.found[0] for case in cases if case.found}
         targets = {}
-        for case in cases:
-            case.found = case.found if case.service.name in wanted else pinned(case.service.image)
+        for case in (case for case in cases if case.service.replicas):
+            unasked = RegistryAnswer()
+            if case.service.name not in wanted:
+                unasked, case.found, case.answer = case.answer, pinned(case.service.image), unasked
             memory = self._compare(case, observed, memory)
-            memory, targets[case.service.name] = self._decide(case, observed, memory, when)
+            memory, target = self._decide(case, observed, memory, when)
+            targets[case.service.name] = target if case.service.image.pin else _telling(target, unasked)
         running = {case.service.name: case.running for case in cases if case.running}
         return Resolution(targets, memory, available, running)
 
@@ -253,6 +256,11 @@ def _pinned_before(service: Service, pin: Pin | None) -> Running | None:
     written = parse_reference(service.image.reference).repository
     same = pin and parse_reference(pin.reference).repository == written
     return Running(pin.reference, pin.digest, "") if pin and same else None
+
+
+def _telling(target: Target, unasked: RegistryAnswer) -> Target:
+    """The target, and why nobody knows what else there is where registries were asked beside the policy."""
+    return replace(target, error=unasked.error, reason=unasked.reason) if unasked.error and not target.error else target
 
 
 def _compared_with(case: _Case, option: Option, observed: Observed) -> str:

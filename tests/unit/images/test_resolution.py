@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.following.choice import candidates
 from reconciler.images.resolution import (
     FORGOTTEN_AFTER,
     Moment,
@@ -269,6 +270,22 @@ def test_no_update_breaks_its_cooldown_or_window(
     news = [item for item in taken if not is_running(item, running, ())]
     assert all(item.since + rules.cooldown <= NOW for item in news)
     assert not (news and rules.window)
+
+
+VERSIONS = st.tuples(st.just(1), st.integers(0, 3), st.integers(0, 3)).map(lambda parts: ".".join(map(str, parts)))
+
+
+@given(VERSIONS, st.sets(VERSIONS, max_size=8), st.data())
+def test_nothing_older_than_what_runs_is_taken(running: str, tags: set[str], data: st.DataObject) -> None:
+    """Whatever the registry lists, since whenever it is known, and whatever of it is held back."""
+    runs = Running(f"app:{running}", A, IMAGE.id)
+    names = candidates("1.0.0", running, {*tags, running}, SEMVER)
+    found = tuple(
+        Option(f"app:{name}", data.draw(DIGESTS), data.draw(st.floats(0.0, 2 * NOW))) for name in (*names, running)
+    )
+    taken, _ = admitted(following(data.draw(RULES)), found, runs, (), WHEN)
+    now = tuple(map(int, running.split(".")))
+    assert all(tuple(map(int, item.reference.rpartition(":")[2].split("."))) >= now for item in taken)
 
 
 @given(RUNNING.filter(bool), st.sampled_from((DIGEST, SEMVER)))

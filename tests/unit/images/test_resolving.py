@@ -225,7 +225,11 @@ def test_a_timed_policy_asks_once_an_interval(shop: Shop) -> None:
     shop.world.clock.advance(DAY / 2)
     assert shop.converge(web=daily).in_sync
     assert shop.asked() == []
+    (held,) = shop.world.images(shop.project(web=daily))["web"].held
+    assert held.message == "not due yet: pull_policy every 86400 s"
+    assert shop.converge(web=daily).in_sync
     shop.world.clock.advance(DAY / 2)
+    shop.asked()
     assert shop.converge(web=daily).succeeded
     assert shop.asked()[0] == "HEAD manifests/1"
     assert shop.runs() == f"1@{new}"
@@ -404,6 +408,21 @@ def test_what_is_scaled_to_nothing_needs_no_image(shop: Shop) -> None:
     assert shop.asked() == []
 
 
+@pytest.mark.parametrize("rules", [None, DIGEST, SEMVER, VERIFY], ids=["local", "digest", "semver", "verify"])
+def test_what_is_scaled_to_nothing_goes_whatever_its_image_is(shop: Shop, rules: Any) -> None:
+    """Also where the tag that is written is not here, or nobody signed what is."""
+    digest = shop.shelf.push("1", tag="1.0")
+    shop.shelf.push("2", tag="1.2")
+    first = rules if rules != VERIFY else None
+    assert shop.converge(web=shop.service("1.0", first)).succeeded
+    shop.asked()
+    report = shop.converge(web=shop.service("1.0", rules, scale=0))
+    assert (report.succeeded, shop.world.states()) == (True, {})
+    project = pinned(shop.project(web=shop.service("1.0", rules, scale=0)), digest[:-1] + "0", "1.0")
+    assert shop.world.converge(project).in_sync
+    assert shop.asked() == []
+
+
 def test_what_is_disabled_is_not_asked_for(shop: Shop) -> None:
     """A profile that is not active."""
     assert shop.converge(web=shop.service(profiles=["debug"], pull_policy="always")).succeeded
@@ -422,6 +441,22 @@ def test_images_shows_what_could_run_and_what_holds_it_back(shop: Shop) -> None:
     assert row.available == f"{shop.repository}:1@{new}"
     assert [(item.by, item.message) for item in row.held] == [("policy", "not followed: pull_policy missing")]
     assert shop.converge(web=shop.service()).in_sync
+
+
+def test_images_of_a_registry_that_fails(shop: Shop) -> None:
+    """What would run is what a run would run; that nobody knows what else there is is told."""
+    shop.shelf.push("a")
+    shop.converge(web=shop.service())
+    shop.world.engine.pull_image("other:1", None, lambda _: None)
+    shop.world.engine.tag_image("other:1", shop.repository, "1")
+    shop.fails(Reply(404))
+    project = shop.project(web=shop.service())
+    row = shop.world.images(project)["web"]
+    assert row.error.startswith("the local image is used, as no registry said what is newest: ")
+    local = shop.world.engine.inspect_image("other:1")["Id"]
+    assert (row.resolved, row.available) == (local, "")
+    shop.world.converge(project)
+    assert shop.runs() == local
 
 
 def test_images_of_what_does_not_run_yet(shop: Shop) -> None:
