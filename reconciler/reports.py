@@ -91,7 +91,7 @@ def _image_row(service: Service, desired: Desired, observed: Observed, resolutio
     option = resolution.available.get(service.name)
     held = target.held if target else ()
     running = resolution.running.get(service.name)
-    known = {target.digest if target else None, running.digest if running else None}
+    known = {bound.digest or (target and target.digest), running and running.digest}
     if option and not held and option.digest not in known:
         same = is_running(option, running, observed.images)
         held = (_held_as_same(option) if same else _held_by_policy(service, option),)

@@ -122,6 +122,7 @@ class Resolver:
             if case.service.name not in wanted:
                 unasked, case.found, case.answer = case.answer, pinned(case.service.image), unasked
             memory = self._compare(case, observed, memory)
+            available |= {case.service.name: case.found[0]} if case.service.name in wanted and case.found else {}
             memory, target = self._decide(case, observed, memory, when)
             targets[case.service.name] = target if case.service.image.pin else _telling(target, unasked)
         running = {case.service.name: case.running for case in cases if case.running}
