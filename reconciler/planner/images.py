@@ -106,12 +106,8 @@ def _built(build: Build, images: tuple[ImageState, ...]) -> ImageState | None:
 def _own_names(service: Service, build: Build, desired: Desired) -> tuple[str, ...]:
     """The names of what is built, but for those that an earlier service gives to another build."""
     earlier = takewhile(lambda other: other.name != service.name, desired.project.services)
-    others = {
-        name
-        for other in earlier
-        if other.image.build and other.image.build.key != build.key
-        for name in build_tags(other, other.image.build)
-    }
+    builds = ((other, other.image.build) for other in earlier if other.image.build)
+    others = {name for other, made in builds if made.key != build.key for name in build_tags(other, made)}
     return tuple(name for name in build_tags(service, build) if name not in others)
 
 

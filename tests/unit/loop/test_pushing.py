@@ -145,6 +145,8 @@ def test_a_report_for_people() -> None:
 
 def test_a_report_for_scripts() -> None:
     """The same as one document; a digest that is not known is null."""
+    assert REPORT.failed
+    assert not PushReport().failed
     document = json.loads(render_json(REPORT))
     assert (document["schema_version"], document["command"]) == (1, "images push")
     shop, empty = document["projects"]

@@ -42,6 +42,7 @@ def images(text: str, target: str | None = None, /, **arguments: str) -> list[st
         ("FROM a\r\nCOPY --from=b x y\r\n", ["a", "b"]),
         ("\ufeffFROM a", ["a"]),
         ("FROM\nFROM a", ["a"]),
+        ("FROM a AS x\nFROM x AS y\nFROM y\nCOPY --from=x a b", ["a"]),
         ("COPY --from=a x y\nFROM b", ["b"]),
         ("FROM b@sha256:1", ["b@sha256:1"]),
         ("\n# only a comment\n\\", []),
