@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.following.choice import candidates
@@ -249,6 +249,7 @@ RULES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(OPTIONS, RUNNING, RULES)
 def test_what_is_held_back_is_not_taken(found: tuple[Option, ...], running: Running | None, rules: Following) -> None:
     """Each option up to what runs is either taken or held, and what holds one back ends later than now."""
@@ -261,6 +262,7 @@ def test_what_is_held_back_is_not_taken(found: tuple[Option, ...], running: Runn
     assert admitted(following(rules), found, running, (), WHEN) == (taken, held)
 
 
+@settings(deadline=None)
 @given(OPTIONS, RUNNING.filter(bool), RULES)
 def test_no_update_breaks_its_cooldown_or_window(
     found: tuple[Option, ...], running: Running | None, rules: Following
@@ -275,6 +277,7 @@ def test_no_update_breaks_its_cooldown_or_window(
 VERSIONS = st.tuples(st.just(1), st.integers(0, 3), st.integers(0, 3)).map(lambda parts: ".".join(map(str, parts)))
 
 
+@settings(deadline=None)
 @given(VERSIONS, st.sets(VERSIONS, max_size=8), st.data())
 def test_nothing_older_than_what_runs_is_taken(running: str, tags: set[str], data: st.DataObject) -> None:
     """Whatever the registry lists, since whenever it is known, and whatever of it is held back."""
@@ -288,6 +291,7 @@ def test_nothing_older_than_what_runs_is_taken(running: str, tags: set[str], dat
     assert all(tuple(map(int, item.reference.rpartition(":")[2].split("."))) >= now for item in taken)
 
 
+@settings(deadline=None)
 @given(RUNNING.filter(bool), st.sampled_from((DIGEST, SEMVER)))
 def test_no_registrys_error_replaces_what_runs(running: Running, rules: Following) -> None:
     """Where no option is left, what runs is the target."""

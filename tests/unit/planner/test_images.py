@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model import labels
@@ -238,6 +238,7 @@ def test_the_same_image_under_another_index_replaces_nothing() -> None:
 DIGESTS = st.sampled_from((None, DIGEST, OTHER))
 
 
+@settings(deadline=None)
 @given(DIGESTS, st.booleans(), st.sampled_from(("", "gone")), st.booleans())
 def test_an_index_never_changes_a_desired_hash(
     digest: str | None,
