@@ -24,6 +24,7 @@ from reconciler.images.resolution import (
     compared_key,
     is_asked,
     is_running,
+    last_good,
     local_option,
     options,
     pinned,
@@ -107,7 +108,7 @@ class Resolver:
         want it: that changes no target, but for what it tells.
         """
         when = Moment(self._clock(), self._zone)
-        cases = [_Case(item, running_image(item, observed)) for item in services if item.image.build is None]
+        cases = [_Case(item, _runs(item, observed, memory)) for item in services if item.image.build is None]
         wanted = {case.service.name for case in cases if is_asked(case.service, case.running, observed, memory, when)}
         asked = [
             item
@@ -227,7 +228,7 @@ class Resolver:
 
     def _checked(self, option: Option, keys: tuple[PublicKey, ...], memory: Memory) -> tuple[Memory, Held | None]:
         """Why an option is refused, None where it is signed or does not have to be."""
-        entry = f"{parse_reference(option.reference).repository}@{option.digest} {_fingerprint(keys)}"
+        entry = _verified_key(option.reference, option.digest, keys)
         if not keys or entry in memory.verified:
             return memory, None
         try:
@@ -250,6 +251,15 @@ def local_zone(environment: Mapping[str, str] = os.environ) -> tzinfo:
             return ZoneInfo.from_file(file, "local time")
     except (OSError, ValueError, ZoneInfoNotFoundError):
         return UTC
+
+
+def _runs(service: Service, observed: Observed, memory: Memory) -> Running | None:
+    """What the service runs; where no container is left, what ran last, if its signature does not have to be asked."""
+    found = running_image(service, observed)
+    good, keys = last_good(service, observed, memory), service.image.keys
+    if found or good is None:
+        return found
+    return good if not keys or _verified_key(good.reference, good.digest, keys) in memory.verified else None
 
 
 def _pinned_before(service: Service, pin: Pin | None) -> Running | None:
@@ -282,5 +292,7 @@ def _content(engine: Engine, image: str) -> ImageContent:
     return image_content(engine.inspect_image(image), engine.info())
 
 
-def _fingerprint(keys: tuple[PublicKey, ...]) -> str:
-    return keyed_hash("keys", sorted(key.pem for key in keys))[:16]
+def _verified_key(reference: str, digest: str, keys: tuple[PublicKey, ...]) -> str:
+    """Under which `Memory.verified` has when a digest's signature was found good."""
+    fingerprint = keyed_hash("keys", sorted(key.pem for key in keys))[:16]
+    return f"{parse_reference(reference).repository}@{digest} {fingerprint}"

@@ -67,6 +67,20 @@ def running_image(service: Service, observed: Observed) -> Running | None:
     return None
 
 
+def last_good(service: Service, observed: Observed, memory: Memory) -> Running | None:
+    """What a followed service came up with last, if that is of the repository that is written, and on the engine yet.
+
+    It stands for what runs where no container is left: versions do not go back because containers went.
+    """
+    stable = memory.stable.get(service.name)
+    if service.image.following.track == "none" or stable is None:
+        return None
+    reference = parse_reference(stable.reference)
+    same = reference.repository == parse_reference(service.image.reference).repository
+    here = stable.image_id in {image.id for image in observed.images}
+    return Running(reference.tagged, stable.digest, stable.image_id) if same and here else None
+
+
 def is_asked(service: Service, running: Running | None, observed: Observed, memory: Memory, when: Moment) -> bool:
     """Whether a registry is asked now for what the service's policy wants to know (`pull_policy`, `track`)."""
     image = service.image
@@ -154,7 +168,7 @@ def admitted(
 ) -> tuple[tuple[Option, ...], tuple[Held, ...]]:
     """The options that may be taken, best first, and what holds back those before them.
 
-    What runs may always go on, and ends the list. Where nothing runs yet, windows hold nothing back, nor is the last
+    What runs may always go on, and ends the list. Where nothing ran yet, windows hold nothing back, nor is the last
     option held back: something has to be the first.
     """
     if service.image.pin:

@@ -133,6 +133,19 @@ def test_versions_are_followed_and_never_back(site: Site, registry: Registry) ->
     assert site.running() == before
 
 
+def test_containers_that_went_take_no_version_back(site: Site, registry: Registry, api: APIClient) -> None:
+    """Nothing is left of the service and its registry is down: what ran last comes up, not what is written."""
+    images = {tag: runnable_image(f"{site.name} {tag}") for tag in ("1.0.0", "1.1.0")}
+    registry.push("app", "1.0.0", images["1.0.0"])
+    following(site, f"{registry.host}/app:1.0.0", track="semver").converge()
+    registry.push("app", "1.1.0", images["1.1.0"])
+    site.converge()
+    registry.refusal = 500
+    api.remove_container(site.only("web")["Id"], force=True)
+    site.converge()
+    assert ran(site) == f"app:1.1.0@{images['1.1.0'].digest}"
+
+
 def test_a_new_digest_cools_down_first(site: Site, registry: Registry) -> None:
     """From when we first saw it, in another run; a re-push begins anew. Both are told what they wait for."""
     reference = f"{registry.host}/app:1"
