@@ -98,7 +98,7 @@ POLICIES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))
 def entries(draw: st.DrawFn) -> Entry:
     repository = draw(REPOSITORIES)
     reference, resolved = (f"{repository}:{draw(TAGS)}" for _ in range(2))
-    digest = f"sha256:{draw(st.from_regex('[0-9a-f]{64}', fullmatch=True))}"
+    digest = f"sha256:{draw(st.integers(0, 2**256 - 1)):064x}"
     at = float(draw(st.integers(0, 4_000_000_000)))
     return Entry(reference, Pin(resolved, digest, at, draw(POLICIES)))
 
