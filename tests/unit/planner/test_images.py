@@ -14,7 +14,7 @@ from reconciler.model.desired import Held, Target
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
-from reconciler.model.project import Build, Following, Image, PullPolicy
+from reconciler.model.project import Build, Following, Image, Pin, PullPolicy
 from reconciler.planner.rollback import last_good
 from tests.support.planning import (
     DIGEST,
@@ -332,3 +332,12 @@ def test_what_ran_before_is_called_as_its_label_says() -> None:
     found = last_good(Memory(), service(), "bad", [made])
     assert found is not None
     assert (found.reference, found.service.image.reference, found.create_from) == ("app:0", "app:0", IMAGE.id)
+
+
+def test_what_is_never_pulled_is_not_pulled_for_a_pin() -> None:
+    """Nor for anything else that names a digest: the image has to be there."""
+    pin = Pin("app:1", OTHER, 0.0, "digest")
+    never = service(image=Image("app:1", "never", pin=pin))
+    found = step(aiming(Target("app:1", OTHER), never), observed(container()))
+    message = f"image app:1@{OTHER} is not on the engine and pull_policy is never"
+    assert ([item.message for item in found.conditions], found.operations) == ([message], ())
