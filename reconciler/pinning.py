@@ -89,7 +89,7 @@ def _write(project: Project, lock: Lock, entries: Entries, rows: Iterable[PinRow
     new = {**lock, project.name: {**disabled, **kept, **failed}}
     if render_lock(new) == render_lock(lock):
         return
-    path = Path(project.working_dir, FILE_NAME)
+    path = Path(project.working_dir, FILE_NAME).resolve()
     aside = path.with_name(f".{FILE_NAME}.{os.getpid()}")
     try:
         aside.write_text(render_lock(new), encoding="utf-8")

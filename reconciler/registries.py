@@ -125,12 +125,15 @@ def _from_engine(engine: Engine, reference: str) -> RegistryAnswer:
 
 
 def _answer(found: Manifest | RegistryError) -> RegistryAnswer:
-    if not isinstance(found, RegistryError):
-        return RegistryAnswer(found.digest.value)
-    hints = [_until(found.retry_at)] if found.reason == "RegistryRateLimited" else []
-    hints += [found.hint] if found.hint else []
-    said = f"{found.message} ({'; '.join(hints)})" if hints else found.message
-    return RegistryAnswer(error=redact_text(said), reason=found.reason)
+    return answer_of(found) if isinstance(found, RegistryError) else RegistryAnswer(found.digest.value)
+
+
+def answer_of(error: RegistryError) -> RegistryAnswer:
+    """Why a registry has no answer, in words, and until when it is not asked again."""
+    hints = [_until(error.retry_at)] if error.reason == "RegistryRateLimited" else []
+    hints += [error.hint] if error.hint else []
+    said = f"{error.message} ({'; '.join(hints)})" if hints else error.message
+    return RegistryAnswer(error=redact_text(said), reason=error.reason)
 
 
 def _until(seconds: float | None) -> str:

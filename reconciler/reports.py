@@ -12,6 +12,7 @@ from reconciler.images.resolution import Option, is_running, policy_words
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import UNCHECKED, Desired, Held
+from reconciler.model.memory import Failure
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Project, Service
@@ -79,12 +80,20 @@ def _moved(service: Service, option: Option) -> str:
     return f"{service.name}: the registry has {option.reference} as {short_digest(option.digest)} by now: {todo}"
 
 
-def image_rows(desired: Desired, observed: Observed, resolution: Resolution) -> tuple[ImageRow, ...]:
-    """What each service runs and could run, in the order of the spec."""
-    return tuple(_image_row(service, desired, observed, resolution) for service in desired.project.services)
+def image_rows(
+    desired: Desired, observed: Observed, resolution: Resolution, failures: tuple[Failure, ...] = ()
+) -> tuple[ImageRow, ...]:
+    """What each service runs and could run, in the order of the spec; `failures` are the definitions in quarantine."""
+    failed = {failure.service: failure for failure in failures}
+    return tuple(
+        _image_row(service, desired, observed, resolution, failed.get(service.name))
+        for service in desired.project.services
+    )
 
 
-def _image_row(service: Service, desired: Desired, observed: Observed, resolution: Resolution) -> ImageRow:
+def _image_row(
+    service: Service, desired: Desired, observed: Observed, resolution: Resolution, failure: Failure | None
+) -> ImageRow:
     bound, target = bind_image(service, desired, observed), desired.targets.get(service.name)
     pinned = parse_reference(bound.reference).pinned(target.digest) if target and target.digest else ""
     wanted = bound.create_from or pinned or (bound.operation.resource if bound.operation else "")
@@ -95,6 +104,8 @@ def _image_row(service: Service, desired: Desired, observed: Observed, resolutio
     if option and not held and option.digest not in known:
         same = is_running(option, running, observed.images)
         held = (_held_as_same(option) if same else _held_by_policy(service, option),)
+    if failure:
+        held = (*held, _held_by_failure(pinned or wanted, failure))
     return ImageRow(
         project=desired.project.name,
         service=service.name,
@@ -115,6 +126,11 @@ def _held_by_policy(service: Service, option: Option) -> Held:
         return Held(option.pinned, "pin", f"pinned by {pin.source}")
     why = "not due yet" if service.image.pull_policy == "timed" else "not followed"
     return Held(option.pinned, "policy", f"{why}: {policy_words(service.image)}")
+
+
+def _held_by_failure(reference: str, failure: Failure) -> Held:
+    todo = f"`reconcile retry {failure.service}` tries it again"
+    return Held(reference, "quarantine", f"in quarantine: {failure.message}; {todo}", reason=failure.reason)
 
 
 def _held_as_same(option: Option) -> Held:

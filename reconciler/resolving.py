@@ -42,7 +42,7 @@ from reconciler.model.observed import Observed, RegistryAnswer
 from reconciler.model.project import Pin, PublicKey, Service
 from reconciler.model.references import Reference, parse_reference, short_digest
 from reconciler.observation import image_content
-from reconciler.registries import Registries
+from reconciler.registries import Registries, answer_of
 
 MOST_CANDIDATES = 10
 _LOCAL_TIME = "/etc/localtime"
@@ -163,7 +163,7 @@ class Resolver:
         for case in cases:
             names = wanted[case.service.name]
             case.found = options((name for name in names if answers[name].digest), memory)
-            failed = [answers[name] for name in names if not answers[name].digest]
+            failed = [_named(name, answers[name], case.service) for name in names if not answers[name].digest]
             case.answer = case.answer if case.answer.error else next(iter(failed), case.answer)
         return memory
 
@@ -179,7 +179,7 @@ class Resolver:
 
         listed = tags[case.baseline]
         if isinstance(listed, RegistryError):
-            case.answer = RegistryAnswer(error=str(listed), reason=listed.code)
+            case.answer = answer_of(listed)
             return (case.baseline,)
         written = parse_reference(case.service.image.reference)
         running = parse_reference(case.running.reference).tag if case.running else None
@@ -260,6 +260,11 @@ def _runs(service: Service, observed: Observed, memory: Memory) -> Running | Non
     if found or good is None:
         return found
     return good if not keys or _verified_key(good.reference, good.digest, keys) in memory.verified else None
+
+
+def _named(reference: str, said: RegistryAnswer, service: Service) -> RegistryAnswer:
+    """What a registry said of another reference than the one that is written names it."""
+    return said if reference == service.image.reference else replace(said, error=f"{reference}: {said.error}")
 
 
 def _pinned_before(service: Service, pin: Pin | None) -> Running | None:

@@ -186,7 +186,7 @@ class Session:
     def images(self, project: Project) -> tuple[ImageRow, ...]:
         """What each service runs and could run: every registry is asked, whatever the policies."""
         forecast = self.forecast(project, also=can_be_pinned)
-        return image_rows(forecast.desired, forecast.observer.observed(), forecast.resolution)
+        return image_rows(forecast.desired, forecast.observer.observed(), forecast.resolution, forecast.first.failures)
 
     def push(self, project: Project, on_line: OnLine) -> tuple[Pushed, ...]:
         """Push what the project's builds have made; see `pushing`. Only registries are written to."""

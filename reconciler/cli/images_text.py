@@ -38,7 +38,8 @@ def render_lock(report: LockReport, *, check: bool, width: int, palette: Palette
     paints = {"added": palette.add, "moved": palette.change, "removed": palette.remove, "failed": palette.remove}
     for row in (row for row in report.rows if row.verdict in paints):
         lines += map(paints[row.verdict], wrapped(f"{_SIGNS[row.verdict]} {_lock_words(row)}", width, ""))
-    return "\n".join([*lines, _summary(report, check=check), ""])
+    summary = _summary(report, check=check)
+    return "\n".join([*lines, *([summary] if summary else []), ""])
 
 
 def _by_project(rows: Iterable[ImageRow]) -> Iterator[tuple[str, list[ImageRow]]]:
@@ -57,7 +58,7 @@ def _table(name: str, rows: list[ImageRow], width: int | None, palette: Palette)
     lines = [palette.strong(name), "", palette.faint(_line(_HEADINGS, widths))]
     for row, texts in zip(rows, cells[1:], strict=True):
         lines.append((palette.change if row.held or row.error else str)(_line(texts, widths)))
-        for text in (*(_held(row, item) for item in row.held), row.error):
+        for text in dict.fromkeys((*(_held(row, item) for item in row.held), row.error)):
             lines += wrapped(redact_text(text), width or _WIDTH, "      ") if text else []
     return "\n".join([*lines, ""])
 
@@ -107,6 +108,6 @@ def _summary(report: LockReport, *, check: bool) -> str:
     if report.failed:
         return "not all could be looked up: their entries stay as they are"
     if not report.stale:
-        return "reconcile.lock is up to date"
+        return "" if report.errors else "reconcile.lock is up to date"
     changed = sum(1 for row in report.rows if row.verdict in {"added", "moved", "removed"})
     return f"reconcile.lock is stale: {changed} to change" if check else f"reconcile.lock: {changed} changed"

@@ -11,7 +11,7 @@ from reconciler.model.project import Project
 UNCHECKED = "SignatureUnchecked"
 OTHER_DIGEST = "the registry has another digest"
 NEWEST = "that may be followed"
-HeldBy = Literal["cooldown", "window", "signature", "pin", "policy", "same"]
+HeldBy = Literal["cooldown", "window", "signature", "pin", "policy", "same", "quarantine"]
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,15 @@ def bind_stable(stable: Stable, observed: Observed) -> BoundImage:
     if image is None:
         message = f"image {stable.image_id.removeprefix('sha256:')[:12]} ({stable.reference}) is gone from the engine"
         return BoundImage("error", stable.reference, digest=stable.digest, message=message)
-    source = stable.create_from if stable.create_from in {*image.tags, *image.digests} else stable.image_id
+    source = stable.create_from if _names(stable.create_from, image) else stable.image_id
     return BoundImage("ready", stable.reference, image, source, stable.digest)
+
+
+def _names(text: str, image: ImageState) -> bool:
+    """Whether the text, which may be `name:tag@digest`, names the image on its engine."""
+    reference = parse_reference(text)
+    named = f"{reference.repository}@{reference.digest}" if reference.digest else text
+    return named in {*image.tags, *image.digests}
 
 
 def _bind_build(service: Service, desired: Desired, observed: Observed) -> BoundImage:

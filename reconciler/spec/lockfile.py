@@ -29,7 +29,7 @@ _HEAD = """\
 # Which image each service runs. Written by `reconcile images lock`: commit it, and move what it says with
 # `reconcile images lock --update [SERVICE]`.
 """
-_HINT = "correct it, or remove it and write a new one with reconcile images lock"
+_HINT = "correct it, or delete it and run reconcile images lock"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ Lock = Mapping[str, Entries]
 def read_lock(folder: str, cwd: str) -> Lock:
     """The entries by project and service, {} where the folder has no lock. SpecError where it cannot be read."""
     path = Path(folder, FILE_NAME)
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return {}
     name = display_path(str(path), cwd)
     documents = read_documents(read_bytes(str(path), MAX_BYTES, what="the lock", source=name), name)

@@ -15,6 +15,7 @@ from reconciler.model.labels import BUILD_KEY
 from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
 from reconciler.model.project import Build, Following, Image, Pin, PullPolicy
+from reconciler.planner.images import bind_stable
 from reconciler.planner.rollback import last_good
 from tests.support.planning import (
     DIGEST,
@@ -26,6 +27,7 @@ from tests.support.planning import (
     observed,
     reasons,
     service,
+    stable,
     step,
 )
 
@@ -341,3 +343,13 @@ def test_what_is_never_pulled_is_not_pulled_for_a_pin() -> None:
     found = step(aiming(Target("app:1", OTHER), never), observed(container()))
     message = f"image app:1@{OTHER} is not on the engine and pull_policy is never"
     assert ([item.message for item in found.conditions], found.operations) == ([message], ())
+
+
+def test_what_is_gone_back_to_keeps_its_name() -> None:
+    """`name:tag@digest` is the image wherever its repository's digest is: the tag that was followed is read off it."""
+    image = replace(IMAGE, tags=("app:2", "other:1"), digests=(f"app@{DIGEST}",))
+    found = observed(images=(image,))
+    for name in (f"app:2@{DIGEST}", f"app@{DIGEST}", "app:2"):
+        assert bind_stable(stable(service(), create_from=name), found).create_from == name
+    for name in (f"other:1@{DIGEST}", f"app:2@sha256:{'e' * 64}", "app:1", image.id):
+        assert bind_stable(stable(service(), create_from=name), found).create_from == image.id

@@ -44,7 +44,7 @@ def refused(folder: Path, text: str) -> str:
     with pytest.raises(SpecError) as caught:
         written(folder, text)
     assert caught.value.code == "LockInvalid"
-    assert caught.value.hint == "correct it, or remove it and write a new one with reconcile images lock"
+    assert caught.value.hint == "correct it, or delete it and run reconcile images lock"
     return f"{caught.value.source}: {caught.value.message}"
 
 
@@ -146,6 +146,13 @@ def test_a_lock_without_projects_pins_nothing(tmp_path: Path) -> None:
     """As it is written when the last entry goes."""
     assert written(tmp_path, render_lock({})) == {}
     assert written(tmp_path, "version: 1\n") == {}
+
+
+def test_a_link_to_nothing_is_no_missing_lock(tmp_path: Path) -> None:
+    """What is not mounted or not checked out must not unpin everything in silence."""
+    (tmp_path / FILE_NAME).symlink_to("elsewhere")
+    with pytest.raises(SpecError, match="the lock does not exist"):
+        read_lock(str(tmp_path), str(tmp_path))
 
 
 def test_a_time_without_a_zone_is_utc(tmp_path: Path) -> None:
