@@ -127,13 +127,14 @@ class Session:
         """
         now, memory = self._executor.now, self._remembered(project)
         observer = self._observe(project, memory, deep=deep)
+        chosen, notices = _taken_over(project, observer) if adopt else ((), ())
         project = self._with_bases(project, observer.observed())
         resolution = self._resolver.resolve(project.services, observer.observed(), memory, also)
         memory, targets = resolution.memory, resolution.targets
         desired = Desired(
             project, self._instance, self._info.id, targets, project.prune, max_unavailable=max_unavailable
         )
-        memory, adoption, notices = self._adopt(desired, observer, memory) if adopt else (memory, Adoption(), ())
+        memory, adoption, kept = self._adopt(desired, observer, memory, chosen) if adopt else (memory, Adoption(), ())
         observed = observer.observed()
         memory = _without_the_gone(memory, observed)
         first = plan(desired, observed, memory, now())
@@ -142,7 +143,7 @@ class Session:
             outcome, seconds = _simulate(desired, observer, memory, now())
         quarantined = {service for service, _ in memory.quarantined} | {item.service for item in first.failures}
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
-        report = replace(report, adoption=adoption, notices=(*notices, *report.notices))
+        report = replace(report, adoption=adoption, notices=(*notices, *kept, *report.notices))
         return Forecast(report, desired, observer, memory, first, resolution)
 
     def plan(self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False) -> ProjectReport:
@@ -363,16 +364,14 @@ class Session:
         return observer
 
     def _adopt(
-        self, desired: Desired, observer: Observer, memory: Memory
+        self, desired: Desired, observer: Observer, memory: Memory, chosen: tuple[str, ...]
     ) -> tuple[Memory, Adoption, tuple[Notice, ...]]:
-        """The memory in which what `docker compose` made of the project is ours; the observer sees it so too."""
+        """The memory in which the chosen containers are ours; the observer sees it so too."""
         project, now = desired.project, self._executor.now()
-        chosen, warnings = candidates(project, observer.observed()), moved(project, observer.observed())
-        observer.adopt({key: {} for key in chosen})
         memory = adopted(desired, observer.observed(), memory, now, chosen)
         observer.adopt({key: memory.adopted[key] for key in chosen if key in memory.adopted})
         adoption = summary(desired, observer.observed(), memory, chosen)
-        return memory, adoption, (*warnings, *adoption_notices(project, adoption))
+        return memory, adoption, adoption_notices(project, adoption)
 
     def _kept(self, project_name: str) -> ProjectStore:
         if project_name not in self._projects:
@@ -386,6 +385,14 @@ class Session:
         numbered = {name: _numbered(kept, memory.stable[name]) for name in failed}
         quarantined = frozenset(memory.failures)
         return replace(memory, stable={**memory.stable, **numbered}, quarantined=quarantined, earlier=memory.attempted)
+
+
+def _taken_over(project: Project, observer: Observer) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
+    """The ids of what `docker compose` made of the project, which the observer takes for ours from here on."""
+    observed = observer.observed()
+    chosen = candidates(project, observed)
+    observer.adopt({key: {} for key in chosen})
+    return chosen, moved(project, observed)
 
 
 def _without_the_gone(memory: Memory, observed: Observed) -> Memory:

@@ -54,9 +54,15 @@ class Moment:
 
 
 def running_image(service: Service, observed: Observed) -> Running | None:
-    """The newest of what the service's containers run, if that is of the repository that is written."""
+    """The newest of what the service's containers run, if that is of the repository that is written.
+
+    What is being taken over from `docker compose` has Compose's labels alone.
+    """
     written = parse_reference(service.image.reference)
-    ours = [item for item in observed.containers if item.labels.get(labels.SERVICE) == service.name]
+    names = (
+        (item, item.labels.get(labels.SERVICE, item.labels.get(labels.COMPOSE_SERVICE))) for item in observed.containers
+    )
+    ours = [item for item, name in names if name == service.name]
     for container in sorted(ours, key=lambda item: (item.occupied, item.created_at), reverse=True):
         made_of = parse_reference(container.image)
         named = parse_reference(container.labels.get(labels.IMAGE, container.image))

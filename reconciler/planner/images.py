@@ -157,7 +157,10 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
     found = _ready(target.reference, reference, present) if present is same else None
     create_from = reference.pinned(digest) if pinned in present.digests else present.id
     bound = found or BoundImage("ready", target.reference, present, create_from, digest)
-    return replace(bound, warning=_not_asked(target), reason=target.reason, why=target.why, source=target.source)
+    warning, reason = _not_asked(target), target.reason
+    if not warning and (held := _held_as_written(service.image, target)):
+        warning, reason = held, "ImageHeld"
+    return replace(bound, warning=warning, reason=reason, why=target.why, source=target.source)
 
 
 def _ready(written: str, reference: Reference, local: ImageState) -> BoundImage:
@@ -177,6 +180,15 @@ def _why_missing(image: Image, target: Target) -> str:
 
 def _not_asked(target: Target) -> str:
     return f"nothing newer is taken, as no registry said what is newest: {target.error}" if target.error else ""
+
+
+def _held_as_written(image: Image, target: Target) -> str:
+    """That the spec's own tag is held back: nobody expects what else runs. A newer one than that is no news."""
+    written = parse_reference(image.reference).tagged
+    held = next((item for item in target.held if parse_reference(item.reference).tagged == written), None)
+    if held is None or held.by == "signature" or parse_reference(target.reference).tagged == written:
+        return ""
+    return f"{target.reference} runs on, and {written} as the spec says is held back: {held.message}"
 
 
 def _why_pull(target: Target) -> str:

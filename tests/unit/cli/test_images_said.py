@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.app_images import ImagesReport, LockReport
 from reconciler.cli.images_text import render_images, render_lock
 from reconciler.cli.palette import PLAIN
@@ -12,7 +14,7 @@ from reconciler.model.project import Notice
 from reconciler.model.report import ImageRow
 from reconciler.reports import image_rows
 from reconciler.resolving import Resolution
-from tests.support.planning import DIGEST, container, observed, project, service
+from tests.support.planning import DIGEST, IMAGE, container, observed, project, service
 
 
 def test_a_definition_in_quarantine_is_what_holds_an_image_back() -> None:
@@ -40,3 +42,12 @@ def test_a_lock_that_cannot_be_read_is_not_up_to_date() -> None:
     broken = LockReport((), errors=(Notice("LockInvalid", "the lock is empty", "reconcile.lock"),))
     assert render_lock(broken, check=True, width=80, palette=PLAIN) == ""
     assert render_lock(LockReport(()), check=True, width=80, palette=PLAIN) == "reconcile.lock is up to date\n"
+
+
+def test_what_the_next_run_takes_is_not_held_back() -> None:
+    """A tag that was changed in the spec, and is local: it is what the registry has."""
+    image = replace(IMAGE, digests=(f"app@{DIGEST}",))
+    wanted = Desired(project(service()), targets={"web": Target("app:1")})
+    resolution = Resolution(wanted.targets, Memory(), {"web": Option("app:1", DIGEST, 0.0)})
+    (row,) = image_rows(wanted, observed(images=(image,)), resolution)
+    assert (row.resolved, row.held) == (f"app:1@{DIGEST}", ())

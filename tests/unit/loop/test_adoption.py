@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.engine.simulated import Behaviour, outside
 from reconciler.model import labels
+from reconciler.model.observed import RegistryAnswer
 from reconciler.store import Store
 from tests.support.composed import compose_up, leftover, one_off, replica
 from tests.support.world import World
@@ -260,3 +261,13 @@ def test_a_chain_of_shared_namespaces_is_kept(world: World) -> None:
     report = world.converge(world.project(text.replace("app: {", "app: {ipc: shareable, ")), adopt=True)
     assert [item[0] for item in report.adoption.replicas] == ["app", "last", "vpn"]
     assert report.operations == ()
+
+
+def test_what_is_taken_over_waits_for_its_window(world: World) -> None:
+    """It runs already, so that what is newer is an update like any other."""
+    rules = '{web: {image: "example/web:1.0", x-reconcile: {image: {track: digest, window: "0 0 29 2 *"}}}}'
+    compose_up(world, f"services: {rules}\n")
+    before = names(world)
+    world.engine.world.registry = {"example/web:1.0": RegistryAnswer(f"sha256:{'e' * 64}")}
+    report = world.converge(world.project(f"services: {rules}\n"), adopt=True)
+    assert (report.succeeded, report.operations, names(world)) == (True, (), before)

@@ -32,7 +32,7 @@ from tests.support.planning import (
 )
 
 if TYPE_CHECKING:
-    from reconciler.model.desired import Desired
+    from reconciler.model.desired import Desired, HeldBy
     from reconciler.model.project import Service
 
 OTHER = f"sha256:{'e' * 64}"
@@ -353,3 +353,20 @@ def test_what_is_gone_back_to_keeps_its_name() -> None:
         assert bind_stable(stable(service(), create_from=name), found).create_from == name
     for name in (f"other:1@{DIGEST}", f"app:2@sha256:{'e' * 64}", "app:1", image.id):
         assert bind_stable(stable(service(), create_from=name), found).create_from == image.id
+
+
+@pytest.mark.parametrize(("by", "written", "said"), [("cooldown", "app:2", True), ("signature", "app:2", False)])
+def test_a_tag_in_the_spec_that_is_held_back_is_told(by: HeldBy, written: str, *, said: bool) -> None:
+    """Whoever changed it would take what runs for what is written; of a signature the condition speaks."""
+    held = (Held(f"app:3@{OTHER}", "cooldown", "new"), Held(f"{written}@{OTHER}", by, "not yet"))
+    wanted = aiming(Target("app:1", IMAGE.id, held=held), service(image=Image(written, following=Following("digest"))))
+    found = [item for item in step(wanted, observed()).notices if item.code == "ImageHeld"]
+    message = "web: app:1 runs on, and app:2 as the spec says is held back: not yet"
+    assert [item.message for item in found] == ([message] if said else [])
+
+
+def test_a_newer_version_that_is_held_back_is_no_news() -> None:
+    """Nor is another digest of the tag that runs: both are what cooldown and window are for."""
+    for held in (Held(f"app:3@{OTHER}", "cooldown", "new"), Held(f"app:1@{OTHER}", "cooldown", "new")):
+        wanted = aiming(Target("app:1", IMAGE.id, held=(held,)), service(image=Image("app:1")))
+        assert "ImageHeld" not in [item.code for item in step(wanted, observed()).notices]
