@@ -20,7 +20,7 @@ from reconciler.model.redaction import redact_text
 from reconciler.model.references import parse_reference, short_digest
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Condition, Step
-from reconciler.planner.images import bind_image
+from reconciler.planner.images import HELD, bind_image
 from reconciler.resolving import Resolution
 
 GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed", UNCHECKED, *get_args(SignatureReason)}
@@ -115,7 +115,7 @@ def _image_row(
         running=tuple(dict.fromkeys(_runs(item) for item in observed.containers if _is_replica(item, service))),
         available=option.pinned if option else "",
         held=held,
-        error=redact_text(bound.message or bound.warning),
+        error=redact_text(bound.message or (bound.warning if bound.reason != HELD else "")),
         source=service.source("build" if service.image.build else "image"),
     )
 

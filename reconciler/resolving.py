@@ -235,7 +235,8 @@ class Resolver:
             self._registries.check_signature(option.reference, option.digest, keys)
         except (RegistryError, SignatureError) as error:
             reason = error.code if isinstance(error, SignatureError) else UNCHECKED
-            named = f"{option.reference}@{short_digest(option.digest)}"
+            image = f"{option.reference}@{short_digest(option.digest)}"
+            named = f"{image}: {error.source}" if reason == "KeyUnusable" else image
             said = f"{named}: {error.message}{f' ({error.hint})' if error.hint else ''}"
             return memory, Held(option.pinned, "signature", said, reason=reason)
         return replace(memory, verified={**memory.verified, entry: self._clock()}), None

@@ -85,7 +85,9 @@ def _within(row: ImageRow, reference: str) -> str:
 
 
 def short(reference: str) -> str:
-    """A reference with the first digits of its digest."""
+    """A reference with the first digits of its digest; of an image that has but an id, those of that."""
+    if reference.startswith("sha256:"):
+        return reference.removeprefix("sha256:")[:_DIGITS]
     name, at, digest = reference.partition("@sha256:")
     return f"{name}@{digest[:_DIGITS]}" if at else reference
 

@@ -16,6 +16,8 @@ from reconciler.model.operation import Difference, Kind, Operation
 from reconciler.model.project import Build, Image, Service
 from reconciler.model.references import Reference, parse_reference
 
+HELD = "ImageHeld"
+
 
 @dataclass(frozen=True)
 class BoundImage:
@@ -159,7 +161,7 @@ def _bind_digest(service: Service, desired: Desired, observed: Observed, target:
     bound = found or BoundImage("ready", target.reference, present, create_from, digest)
     warning, reason = _not_asked(target), target.reason
     if not warning and (held := _held_as_written(service.image, target)):
-        warning, reason = held, "ImageHeld"
+        warning, reason = held, HELD
     return replace(bound, warning=warning, reason=reason, why=target.why, source=target.source)
 
 

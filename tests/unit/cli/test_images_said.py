@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.app_images import ImagesReport, LockReport
-from reconciler.cli.images_text import render_images, render_lock
+from reconciler.cli.images_text import render_images, render_lock, short
 from reconciler.cli.palette import PLAIN
 from reconciler.images.resolution import Option
 from reconciler.model.desired import Desired, Held, Target
@@ -51,3 +51,10 @@ def test_what_the_next_run_takes_is_not_held_back() -> None:
     resolution = Resolution(wanted.targets, Memory(), {"web": Option("app:1", DIGEST, 0.0)})
     (row,) = image_rows(wanted, observed(images=(image,)), resolution)
     assert (row.resolved, row.held) == (f"app:1@{DIGEST}", ())
+
+
+def test_digests_are_shortened() -> None:
+    """An image that was built here has no name by which it could be made from: its id stands alone."""
+    assert short(f"app:1@{DIGEST}") == "app:1@dddddddddddd"
+    assert short(DIGEST) == "dddddddddddd"
+    assert short("app:1") == "app:1"
