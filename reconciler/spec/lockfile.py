@@ -22,6 +22,7 @@ from reconciler.spec.yaml_nodes import MAX_BYTES, read_documents
 
 FILE_NAME = "reconcile.lock"
 _VERSION = 1
+_TOP_KEYS = ("version", "projects")
 _KEYS = ("reference", "resolved", "digest", "at", "policy")
 _OPTIONAL = {"resolved"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -53,7 +54,13 @@ def read_lock(folder: str, cwd: str) -> Lock:
     documents = read_documents(read_bytes(str(path), MAX_BYTES, what="the lock", source=name), name)
     if not documents:
         raise SpecError("the lock is empty", source=name, hint=_HINT, code="LockInvalid")
+    if len(documents) > 1:
+        message = "the lock is more than one document"
+        raise SpecError(message, source=f"{name}:{documents[1].line}", hint=_HINT, code="LockInvalid")
     top = _table(documents[0].value, (name, documents[0].line), "the lock")
+    unknown = next((key for key in top if key not in _TOP_KEYS), None)
+    if unknown is not None:
+        raise _invalid(f"the lock has a key {shown(unknown)}, which means nothing", top, unknown, name)
     if top.get("version") != _VERSION:
         has = f"version {shown(str(top['version']))}" if "version" in top else "no version"
         raise _invalid(f"the lock has {has}, and this program writes version {_VERSION}", top, "version", name)

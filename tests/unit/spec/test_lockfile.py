@@ -124,6 +124,8 @@ def test_what_is_written_is_read_again(lock: Lock) -> None:
     [
         ("", "reconcile.lock: the lock is empty"),
         ("[]\n", "reconcile.lock:1: the lock has to be a mapping, and is a list"),
+        ("version: 1\n---\nversion: 1\n", "reconcile.lock:2: the lock is more than one document"),
+        ("version: 1\nproject: {}\n", "reconcile.lock:2: the lock has a key 'project', which means nothing"),
         ("projects: {}\n", "reconcile.lock: the lock has no version, and this program writes version 1"),
         ("version: 2\n", "reconcile.lock:1: the lock has version '2', and this program writes version 1"),
         ("version: 1\nprojects: 3\n", "reconcile.lock:2: projects has to be a mapping, and is a number"),
