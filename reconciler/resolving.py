@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -37,7 +38,7 @@ from reconciler.images.resolution import (
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import UNCHECKED, Held, Target
 from reconciler.model.local_images import local_image, with_digest
-from reconciler.model.memory import Memory
+from reconciler.model.memory import Memory, Sighting
 from reconciler.model.observed import Observed, RegistryAnswer
 from reconciler.model.project import Pin, PublicKey, Service
 from reconciler.model.references import Reference, parse_reference, short_digest
@@ -155,7 +156,7 @@ class Resolver:
     def _ask(self, cases: list[_Case], memory: Memory, now: float) -> Memory:
         """Learn what registries have for these services."""
         listed = self._listed(cases)
-        wanted = {case.service.name: self._references(case, listed) for case in cases}
+        wanted = {case.service.name: self._references(case, listed, memory, now) for case in cases}
         answers = self._registries.answers(
             tuple(sorted({name for names in wanted.values() for name in names})), self._executor
         )
@@ -171,7 +172,9 @@ class Resolver:
         """The tags of repositories from which versions are followed: one listing each, however many follow it."""
         return self._registries.tags(tuple(sorted({item.baseline for item in cases if item.follows_versions})))
 
-    def _references(self, case: _Case, tags: Mapping[str, tuple[str, ...] | RegistryError]) -> tuple[str, ...]:
+    def _references(
+        self, case: _Case, tags: Mapping[str, tuple[str, ...] | RegistryError], memory: Memory, now: float
+    ) -> tuple[str, ...]:
         """The references that the service could run, the best first."""
         if not case.follows_versions:
             return (case.service.image.reference,)
@@ -183,9 +186,12 @@ class Resolver:
             return (case.baseline,)
         written = parse_reference(case.service.image.reference)
         running = parse_reference(case.running.reference).tag if case.running else None
-        newer = candidates(written.tag or "latest", running, listed, case.service.image.following)[:MOST_CANDIDATES]
-        names = (Reference(written.repository, tag, None).tagged for tag in newer)
-        return tuple(dict.fromkeys((*names, case.baseline)))
+        newer = candidates(written.tag or "latest", running, listed, case.service.image.following)
+        names = [Reference(written.repository, tag, None).tagged for tag in newer]
+        cooled = (
+            name for name in names[MOST_CANDIDATES:] if _has_cooled(case.service, memory.sightings.get(name), now)
+        )
+        return tuple(dict.fromkeys((*names[:MOST_CANDIDATES], *islice(cooled, 1), case.baseline)))
 
     def _compare(self, case: _Case, observed: Observed, memory: Memory) -> Memory:
         """Learn whether what moved is another image on this engine's platform: asked once for a digest and an image."""
@@ -261,6 +267,11 @@ def _runs(service: Service, observed: Observed, memory: Memory) -> Running | Non
     if found or good is None:
         return found
     return good if not keys or _verified_key(good.reference, good.digest, keys) in memory.verified else None
+
+
+def _has_cooled(service: Service, seen: Sighting | None, now: float) -> bool:
+    """Whether it was among the newest once: where many are pushed, the newest ones never get past their cooldown."""
+    return seen is not None and seen.since + service.image.following.cooldown <= now
 
 
 def _named(reference: str, said: RegistryAnswer, service: Service) -> RegistryAnswer:
