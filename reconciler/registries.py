@@ -129,7 +129,7 @@ def _answer(found: Manifest | RegistryError) -> RegistryAnswer:
 
 
 def answer_of(error: RegistryError) -> RegistryAnswer:
-    """Why a registry has no answer, in words, and until when it is not asked again."""
+    """Why a registry has no answer, in words, and until when it wants no question."""
     hints = [_until(error.retry_at)] if error.reason == "RegistryRateLimited" else []
     hints += [error.hint] if error.hint else []
     said = f"{error.message} ({'; '.join(hints)})" if hints else error.message
@@ -137,7 +137,7 @@ def answer_of(error: RegistryError) -> RegistryAnswer:
 
 
 def _until(seconds: float | None) -> str:
-    return f"not asked again before {datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"not to be asked before {datetime.fromtimestamp(seconds or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _either(ours: RegistryAnswer | None, engines: RegistryAnswer) -> RegistryAnswer:

@@ -93,7 +93,7 @@ def test_a_rate_limit_says_until_when(registries: Registries, executor: VirtualE
     reference = f"{server.host}/a"
     answer = registries.answers((reference,), executor)[reference]
     assert answer.reason == "RegistryRateLimited"
-    assert "(not asked again before 1970-01-01 00:17:40 UTC; log in with docker login" in (answer.error or "")
+    assert "(not to be asked before 1970-01-01 00:17:40 UTC; log in with docker login" in (answer.error or "")
 
 
 def test_without_a_client_the_engine_answers_all(executor: VirtualExecutor) -> None:
