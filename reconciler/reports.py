@@ -15,7 +15,7 @@ from reconciler.model.desired import UNCHECKED, Desired, Held
 from reconciler.model.memory import Failure
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
-from reconciler.model.project import Notice, Project, Service
+from reconciler.model.project import Notice, Pin, Project, Service
 from reconciler.model.redaction import redact_text
 from reconciler.model.references import parse_reference, short_digest
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
@@ -66,13 +66,20 @@ def adoption_notices(project: Project, adoption: Adoption) -> tuple[Notice, ...]
 
 
 def moved_pins(project: Project, resolution: Resolution) -> tuple[Notice, ...]:
-    """One notice for each pinned service for which a registry has something else by now."""
-    return tuple(
-        Notice("TagMoved", _moved(service, option), service.image.pin.source)
-        for service in project.services
-        if (option := resolution.available.get(service.name)) and service.image.pin
-        if (option.reference, option.digest) != (service.image.pin.reference, service.image.pin.digest)
-    )
+    """One notice for each pinned service for which a registry has something else by now, or does not say."""
+    pins = ((service, service.image.pin) for service in project.services)
+    found = (_pin_notice(service, pin, resolution) for service, pin in pins if pin)
+    return tuple(notice for notice in found if notice)
+
+
+def _pin_notice(service: Service, pin: Pin, resolution: Resolution) -> Notice | None:
+    option, unanswered = resolution.available.get(service.name), resolution.unanswered.get(service.name)
+    if option and (option.reference, option.digest) != (pin.reference, pin.digest):
+        return Notice("TagMoved", _moved(service, option), pin.source)
+    if option is None and unanswered:
+        message = f"{service.name}: whether its tag has moved is not known: {unanswered.error}"
+        return Notice(unanswered.reason or "Registry", redact_text(message), pin.source)
+    return None
 
 
 def _moved(service: Service, option: Option) -> str:

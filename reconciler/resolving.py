@@ -36,16 +36,17 @@ from reconciler.images.resolution import (
     with_sightings,
 )
 from reconciler.model.canonical import keyed_hash
-from reconciler.model.desired import UNCHECKED, Held, Target
+from reconciler.model.desired import NO_TAG, UNCHECKED, Held, Target
 from reconciler.model.local_images import local_image, with_digest
 from reconciler.model.memory import Memory, Sighting
 from reconciler.model.observed import Observed, RegistryAnswer
-from reconciler.model.project import Pin, PublicKey, Service
+from reconciler.model.project import Following, Pin, PublicKey, Service
 from reconciler.model.references import Reference, parse_reference, short_digest
 from reconciler.observation import image_content
 from reconciler.registries import Registries, answer_of
 
 MOST_CANDIDATES = 10
+MOST_VERIFIED = 500
 _LOCAL_TIME = "/etc/localtime"
 
 
@@ -53,13 +54,15 @@ _LOCAL_TIME = "/etc/localtime"
 class Resolution:
     """What each service is to run, by its name, and the memory of what was found out on the way.
 
-    `available` is the best image that a registry has for a service, whatever holds it back.
+    `available` is the best image that a registry has for a service, whatever holds it back; `unanswered` are those for
+    which registries were asked beside the policy, and said nothing.
     """
 
     targets: Mapping[str, Target]
     memory: Memory
     available: Mapping[str, Option] = field(default_factory=dict)
     running: Mapping[str, Running] = field(default_factory=dict)
+    unanswered: Mapping[str, RegistryAnswer] = field(default_factory=dict)
 
 
 @dataclass
@@ -118,7 +121,8 @@ class Resolver:
         ]
         memory = self._ask(asked, memory, when.now)
         available = {case.service.name: case.found[0] for case in cases if case.found}
-        targets = {}
+        targets: dict[str, Target] = {}
+        unanswered: dict[str, RegistryAnswer] = {}
         for case in (case for case in cases if case.service.replicas):
             unasked = RegistryAnswer()
             if case.service.name not in wanted:
@@ -127,8 +131,9 @@ class Resolver:
             available |= {case.service.name: case.found[0]} if case.service.name in wanted and case.found else {}
             memory, target = self._decide(case, observed, memory, when)
             targets[case.service.name] = target if case.service.image.pin else _telling(target, unasked)
+            unanswered |= {case.service.name: unasked} if unasked.error else {}
         running = {case.service.name: case.running for case in cases if case.running}
-        return Resolution(targets, memory, available, running)
+        return Resolution(targets, memory, available, running, unanswered)
 
     def pins(
         self, services: Iterable[Service], before: Mapping[str, Pin]
@@ -187,6 +192,10 @@ class Resolver:
         written = parse_reference(case.service.image.reference)
         running = parse_reference(case.running.reference).tag if case.running else None
         newer = candidates(written.tag or "latest", running, listed, case.service.image.following)
+        if not newer:
+            case.answer = RegistryAnswer(
+                error=_admits_nothing(case.service.image.following, len(listed)), reason=NO_TAG
+            )
         names = [Reference(written.repository, tag, None).tagged for tag in newer]
         cooled = (
             name for name in names[MOST_CANDIDATES:] if _has_cooled(case.service, memory.sightings.get(name), now)
@@ -245,7 +254,7 @@ class Resolver:
             named = f"{image}: {error.source}" if reason == "KeyUnusable" else image
             said = f"{named}: {error.message}{f' ({error.hint})' if error.hint else ''}"
             return memory, Held(option.pinned, "signature", said, reason=reason)
-        return replace(memory, verified={**memory.verified, entry: self._clock()}), None
+        return replace(memory, verified={**_newest(memory.verified), entry: self._clock()}), None
 
 
 def local_zone(environment: Mapping[str, str] = os.environ) -> tzinfo:
@@ -284,6 +293,18 @@ def _pinned_before(service: Service, pin: Pin | None) -> Running | None:
     written = parse_reference(service.image.reference).repository
     same = pin and parse_reference(pin.reference).repository == written
     return Running(pin.reference, pin.digest, "") if pin and same else None
+
+
+def _newest(verified: Mapping[str, float]) -> dict[str, float]:
+    """What was verified last: the rest would be verified again, should anybody ask for it."""
+    return dict(sorted(verified.items(), key=lambda item: item[1])[-MOST_VERIFIED:])
+
+
+def _admits_nothing(following: Following, tags: int) -> str:
+    """That a policy leaves nothing over, in words."""
+    rules = {"range": following.range, "filter": following.filter, "extract": following.extract}
+    named = " and ".join(f"{key} {text!r}" for key, text in rules.items() if text) or "the tag that is written"
+    return f"none of the repository's {tags} tags is one that {named} lets it follow"
 
 
 def _telling(target: Target, unasked: RegistryAnswer) -> Target:

@@ -218,7 +218,8 @@ def target_of(
     image = service.image
     error = "" if update or image.pin else answer.error or ""
     followed = service.source("x-reconcile.image.track") if image.following.track != "none" else ""
-    why, source = (_why(option, image), image.pin.source if image.pin else followed) if update else ("", "")
+    told = update or option.reference != parse_reference(image.reference).tagged
+    why, source = (_why(option, image), image.pin.source if image.pin else followed) if told else ("", "")
     reason = answer.reason if error else ""
     return Target(option.reference, option.digest, option.same_as, why, source, error, reason, held)
 

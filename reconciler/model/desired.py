@@ -9,6 +9,7 @@ from typing import Literal
 from reconciler.model.project import Project
 
 UNCHECKED = "SignatureUnchecked"
+NO_TAG = "NoTagAdmitted"
 OTHER_DIGEST = "the registry has another digest"
 NEWEST = "that may be followed"
 HeldBy = Literal["cooldown", "window", "signature", "pin", "policy", "same", "quarantine"]

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Literal
 
 from reconciler.model import labels
-from reconciler.model.desired import Desired, Target
+from reconciler.model.desired import NO_TAG, Desired, Target
 from reconciler.model.local_images import local_image, repository_digest, with_digest
 from reconciler.model.memory import Stable
 from reconciler.model.observed import ImageState, Observed
@@ -181,6 +181,8 @@ def _why_missing(image: Image, target: Target) -> str:
 
 
 def _not_asked(target: Target) -> str:
+    if target.reason == NO_TAG:
+        return f"nothing newer is taken: {target.error}"
     return f"nothing newer is taken, as no registry said what is newest: {target.error}" if target.error else ""
 
 

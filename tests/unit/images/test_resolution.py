@@ -346,11 +346,12 @@ def test_what_is_refused_leaves_what_runs_and_starts_nothing_else() -> None:
     ],
 )
 def test_an_update_says_who_chose_it(image: Image, option: Option, why: str, source: str) -> None:
-    """And where that is written; what runs already was chosen before."""
+    """And where that is written; what is written already speaks for itself."""
     wanted = service(image=image, sources={"x-reconcile.image.track": "compose.yaml:9"})
     found = target_of(option, wanted, RegistryAnswer(), (), update=True)
     assert (found.digest, found.why, found.source) == (B, why, source)
-    assert target_of(option, wanted, RegistryAnswer(), (), update=False) == Target(option.reference, B)
+    told = (why, source) if option.reference != "app:1" else ("", "")
+    assert target_of(option, wanted, RegistryAnswer(), (), update=False) == Target(option.reference, B, "", *told)
 
 
 def test_what_a_registry_left_unsaid_is_told_of_what_is_kept() -> None:

@@ -12,6 +12,7 @@ from reconciler.engine.simulated.state import Picture
 from reconciler.model.observed import RegistryAnswer
 from reconciler.model.project import Pin
 from reconciler.registries import Registries
+from reconciler.resolving import MOST_VERIFIED, _newest
 from tests.support.signatures import Shelf, signer
 from tests.support.standin import Asked, Reply, StandIn, digest_of
 from tests.support.world import World
@@ -286,6 +287,16 @@ def test_tags_that_cannot_be_listed_are_told(shop: Shop) -> None:
     assert (report.succeeded, told(report)) == (True, ["RegistryUnauthorized"])
 
 
+def test_a_policy_that_admits_nothing_is_told(shop: Shop) -> None:
+    """What is written runs, and nobody waits for updates that a mistyped rule keeps away."""
+    shop.shelf.push("1", tag="1.0")
+    report = shop.converge(web=shop.service("1.0", {**SEMVER, "range": "^5", "filter": "^v"}))
+    assert (report.succeeded, told(report), shop.runs().partition("@")[0]) == (True, ["NoTagAdmitted"], "1.0")
+    (notice,) = report.notices
+    said = "none of the repository's 1 tags is one that range '^5' and filter '^v' lets it follow"
+    assert notice.message == f"web: nothing newer is taken: {said}"
+
+
 def test_a_new_tag_that_no_registry_has_is_an_error(shop: Shop) -> None:
     """The spec asks for another one than runs: that is not there, and what runs is left alone."""
     shop.shelf.push("a")
@@ -384,6 +395,10 @@ def test_a_pin_is_deployed_and_no_registry_is_asked(shop: Shop) -> None:
     assert [(item.by, item.message) for item in row.held] == [("pin", "pinned by reconcile.lock:6")]
     shop.shelf.push("a")
     assert told(shop.world.plan(project)) == []
+    shop.fails(Reply(404))
+    unknown = shop.world.plan(project)
+    assert (unknown.in_sync, told(unknown)) == (True, ["ImageNotFound"])
+    assert unknown.notices[0].message.startswith("web: whether its tag has moved is not known: ")
 
 
 def test_a_pin_of_the_same_content_is_compared_once(shop: Shop) -> None:
@@ -421,6 +436,13 @@ def test_what_is_scaled_to_nothing_goes_whatever_its_image_is(shop: Shop, rules:
     project = pinned(shop.project(web=shop.service("1.0", rules, scale=0)), digest[:-1] + "0", "1.0")
     assert shop.world.converge(project).in_sync
     assert shop.asked() == []
+
+
+def test_only_the_newest_signatures_are_remembered() -> None:
+    """Memory is read at each run: what was verified long ago would be verified again."""
+    assert list(_newest({str(at): float(-at) for at in range(MOST_VERIFIED + 5)})) == [
+        str(at) for at in range(MOST_VERIFIED - 1, -1, -1)
+    ]
 
 
 def test_what_is_disabled_is_not_asked_for(shop: Shop) -> None:
