@@ -18,6 +18,7 @@ from reconciler.model.project import Build, Project, Service
 from reconciler.model.pushed import Pushed
 from reconciler.model.redaction import redact_text
 from reconciler.model.references import parse_reference
+from reconciler.planner.images import built_image
 
 OnLine = Callable[[str, str], None]
 
@@ -74,7 +75,7 @@ def _of_service(service: Service, images: tuple[ImageState, ...]) -> Iterator[Pu
         message = "it has no image: to be pushed as"
         yield Pushed(service.name, "", "skipped", message=message, reason="NoImage", source=source)
         return
-    built = next((image for image in images if build.key and build.tag in image.tags), None)
+    built = built_image(build, images) if build.key else None
     if built is None:
         message, reason = _why_absent(build), build.reason or "NotBuilt"
         yield Pushed(service.name, build.tag, "failed", message=message, reason=reason, source=source)

@@ -83,7 +83,7 @@ def _bind_build(service: Service, desired: Desired, observed: Observed) -> Bound
         message = (build and build.trouble) or "the build has no content key"
         return BoundImage("error", service.image.reference, message=message, reason=build.reason if build else "")
     written = service.image.reference or build.tag
-    built = _built(build, observed.images)
+    built = built_image(build, observed.images)
     if built is None:
         return BoundImage("needs", written, operation=_build_operation(service, build, desired))
     missing = next((name for name in _own_names(service, build, desired) if name not in built.tags), "")
@@ -104,11 +104,11 @@ def build_tags(service: Service, build: Build) -> tuple[str, ...]:
     return tuple(dict.fromkeys((build.tag, *written)))
 
 
-def _built(build: Build, images: tuple[ImageState, ...]) -> ImageState | None:
-    """The image with this key. Labels are inherited by what others build on top: it must have a tag of the key too."""
-    named = next((image for image in images if build.tag in image.tags), None)
+def built_image(build: Build, images: tuple[ImageState, ...]) -> ImageState | None:
+    """The image with this key: by its label, which others can build on top of, and by a tag, which others can move."""
+    same = [image for image in images if image.labels.get(labels.BUILD_KEY) == build.key]
+    named = next((image for image in same if build.tag in image.tags), None)
     ending = build.tag.rpartition(":")[2]
-    same = (image for image in images if image.labels.get(labels.BUILD_KEY) == build.key)
     return named or next((image for image in same if any(tag.endswith(f":{ending}") for tag in image.tags)), None)
 
 

@@ -160,7 +160,7 @@ def test_a_build_is_made_once_for_a_content(reference: str, tags: tuple[str, ...
     found = step(wanted, observed(images=()))
     assert kinds(found) == ["image.build shop-web:abc"]
     assert found.operations[0].payload["tags"] == tags
-    built = replace(IMAGE, tags=tags)
+    built = replace(IMAGE, tags=tags, labels={BUILD_KEY: "k"})
     created = step(wanted, observed(images=(built,)))
     assert [item.payload["body"]["Image"] for item in created.operations] == ["shop-web:abc"]
 
@@ -170,7 +170,7 @@ def test_a_name_that_another_image_has_taken_is_put_back() -> None:
     build = replace(BUILD, tags=("also",))
     wanted = desired(service(image=Image("app:1", build=build)))
     taken = replace(IMAGE, id="sha256:" + "3" * 64, tags=("app:1", "also:latest"))
-    built = replace(IMAGE, tags=("shop-web:abc",))
+    built = replace(IMAGE, tags=("shop-web:abc",), labels={BUILD_KEY: "k"})
     (first,) = step(wanted, observed(images=(built, taken))).operations
     assert (first.id, first.payload["image"], first.cause[0].field) == ("image.tag:app:1", built.id, "image")
     (second,) = step(wanted, observed(images=(replace(built, tags=("shop-web:abc", "app:1")), taken))).operations
@@ -185,7 +185,7 @@ def test_a_name_belongs_to_the_first_that_writes_it() -> None:
     first, second = (
         service(name, image=Image("app:1", build=build)) for name, build in (("api", other), ("web", BUILD))
     )
-    images = (replace(IMAGE, tags=("shop-api:def", "app:1")),)
+    images = (replace(IMAGE, tags=("shop-api:def", "app:1"), labels={BUILD_KEY: "o"}),)
     found = step(desired(first, second), observed(images=images))
     assert [item.payload["tags"] for item in found.operations if item.kind == "image.build"] == [("shop-web:abc",)]
 
@@ -206,6 +206,14 @@ def test_what_others_build_on_top_is_not_what_was_built() -> None:
     assert kinds(step(wanted, observed(images=(derived,)))) == ["image.build shop-web:abc"]
 
 
+@pytest.mark.parametrize("found", [{}, {BUILD_KEY: "another"}])
+def test_an_image_that_was_given_the_tag_by_hand_is_not_what_was_built(found: dict[str, str]) -> None:
+    """The label says what an image was built from; the build takes its tag back."""
+    stolen = replace(IMAGE, tags=("shop-web:abc",), labels=found)
+    wanted = desired(service(image=Image("", build=BUILD)))
+    assert kinds(step(wanted, observed(images=(stolen,)))) == ["image.build shop-web:abc"]
+
+
 def test_a_build_without_a_key_is_an_error() -> None:
     """What the build reads must be known before anything is decided."""
     build = replace(BUILD, key="", tag="")
@@ -220,7 +228,7 @@ def test_a_base_that_cannot_be_looked_up_blocks_only_what_has_no_key() -> None:
     assert found.operations == ()
     assert [(item.reason, item.message) for item in found.conditions] == [("RegistryUnreachable", "no base")]
     known = desired(service(image=Image("", build=build)))
-    built = replace(IMAGE, tags=("shop-web:abc",))
+    built = replace(IMAGE, tags=("shop-web:abc",), labels={BUILD_KEY: "k"})
     notices = step(known, observed(images=(built,))).notices
     assert [(item.code, item.message) for item in notices] == [("RegistryUnreachable", "web: no base")]
 
