@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import EngineError, EngineUnreachableError
+from reconciler.images.bases import bases_of
 from reconciler.images.collection import Facts, Past, Verdict, decide
 from reconciler.model import labels
 from reconciler.model.ledger import unused
@@ -51,7 +52,8 @@ class Collector:
     """One pass over the images of an instance on an engine; the locks of its open projects are held by the caller.
 
     `kept` are the stores of its projects by name; of a project in `closed` nothing goes, for the reason given there;
-    `wanted` are the names of images that specs in force want, each with who wants it.
+    `wanted` are the names of images that specs in force want, each with who wants it; `others` are the stores of other
+    instances' projects, by name: what those can go back to stays, and nothing is theirs to lose.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Collector:
         kept: Mapping[str, ProjectStore],
         closed: Mapping[str, str],
         wanted: Mapping[str, str],
+        others: Iterable[tuple[str, ProjectStore]] = (),
     ) -> None:
         self._engine = engine
         self._gather = gather
@@ -69,7 +72,8 @@ class Collector:
         self._kept = kept
         self._closed = closed
         self._wanted = wanted
-        self._pasts = tuple(_past(name, store, closed.get(name, "")) for name, store in kept.items())
+        ours = (_past(name, store, closed.get(name, "")) for name, store in kept.items())
+        self._pasts = (*ours, *(replace(_past(name, store, ""), ledger={}) for name, store in others))
         self._inspected: dict[str, dict[str, Any]] = {}
 
     def forecast(self) -> Collected:
@@ -126,13 +130,15 @@ class Collector:
     def _steps(self, image: ImageState) -> list[str]:
         """The ids of the nameless images that the classic builder left of each step of a build, the last one first.
 
-        The engine refuses to remove one that another image was built on, or that a container uses.
+        They end where something begins that is an image of its own: what the build started from, what a service can go
+        back to. The engine refuses to remove one that another image was built on, or that a container uses.
         """
         found: list[str] = []
+        others = {*bases_of(image).values(), *(key for past in self._pasts for key in (*past.kept, *past.ledger))}
         raw: dict[str, Any] | None = self._inspected[image.id]
         while raw and labels.BUILD_KEY in image.labels and (parent := raw.get("Parent")):
             raw = inspect_image_or_none(self._engine, parent)
-            if not raw or raw.get("RepoTags") or raw.get("RepoDigests") or _is_kept(raw):
+            if not raw or raw.get("RepoTags") or raw.get("RepoDigests") or _is_kept(raw) or parent in others:
                 break
             found.append(parent)
         return found

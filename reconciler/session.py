@@ -250,9 +250,10 @@ class Session:
         with ExitStack() as locks:
             closed |= {} if dry_run else self._locked(names, locks)
             kept = {name: self._kept(name) for name in names}
-            wanted = wanted_names(projects)
+            others = self._store.others(self._info.id, self._instance)
+            wanted = wanted_names(projects, self._info.platform)
             gather, now = self._executor.gather, self._executor.now
-            collector = Collector(self._engine, gather, now, kept, closed, wanted)
+            collector = Collector(self._engine, gather, now, kept, closed, wanted, others)
             return collector.forecast() if dry_run else collector.run()
 
     def _locked(self, names: Iterable[str], locks: ExitStack) -> dict[str, str]:

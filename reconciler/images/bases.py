@@ -63,9 +63,31 @@ def with_bases(project: Project, images: tuple[ImageState, ...], platform: str, 
     return replace(project, services=tuple(services)) if builds else project
 
 
-def _wanted(build: Build, image: Image, platform: str) -> _Wanted:
+def bases_of(image: ImageState) -> Mapping[str, str]:
+    """What an image was built with, by its label: for each image as written, `name:tag@sha256:…` or an image's id."""
+    try:
+        bases = json.loads(image.labels.get(BUILD_BASES, "{}"))
+    except ValueError:
+        return {}
+    found = bases if isinstance(bases, dict) else {}
+    return {name: stands_for for name, stands_for in found.items() if isinstance(stands_for, str)}
+
+
+def images_used(build: Build, image: Image, platform: str) -> frozenset[str]:
+    """The references of all images that a build for an engine of `platform` uses, as far as they are known."""
+    mentioned = (place.image for found in _mentions(build, image, platform) for place in found.places)
+    named = (place.removeprefix(IMAGE_CONTEXT) for _, place in build.contexts if place.startswith(IMAGE_CONTEXT))
+    return frozenset((*mentioned, *named))
+
+
+def _mentions(build: Build, image: Image, platform: str) -> list[Mentions]:
+    """The images in the Dockerfile, for each platform that is built for."""
     built_for = (platform_of(build, image.platform) or platform).split(",")
-    found = [find_images(build.instructions, dict(build.args), build.target, one, platform) for one in built_for]
+    return [find_images(build.instructions, dict(build.args), build.target, one, platform) for one in built_for]
+
+
+def _wanted(build: Build, image: Image, platform: str) -> _Wanted:
+    found = _mentions(build, image, platform)
     contexts = {_context_name(name): place for name, place in build.contexts}
     same = [place for place in found[0].places if all(place in other.places for other in found)]
     external = [place for place in same if _context_name(place.image) not in contexts]
@@ -142,15 +164,8 @@ def _local(name: str, images: tuple[ImageState, ...]) -> ImageState | None:
 
 def _recorded(build: Build, images: tuple[ImageState, ...]) -> Mapping[str, str]:
     """What the newest image that was built from the same content started from, by its label."""
-    labels = (image.labels for image in images if image.labels.get(BUILD_CONTENT) == build.content)
-    text = next((found[BUILD_BASES] for found in labels if BUILD_BASES in found), "{}")
-    try:
-        bases = json.loads(text)
-    except ValueError:
-        return {}
-    return (
-        {name: stands for name, stands in bases.items() if isinstance(stands, str)} if isinstance(bases, dict) else {}
-    )
+    same = (image for image in images if image.labels.get(BUILD_CONTENT) == build.content)
+    return next((bases_of(image) for image in same if BUILD_BASES in image.labels), {})
 
 
 def _trouble(name: str, answers: Mapping[str, RegistryAnswer], stands_for: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from reconciler.images.bases import bases_of, images_used
+from reconciler.images.build_key import is_id
 from reconciler.model import labels
 from reconciler.model.ledger import Deployed, Ledger
 from reconciler.model.memory import Stable
@@ -80,13 +82,16 @@ class Verdict:
         return None if None in times else max(time for time in times if time is not None)
 
 
-def wanted_names(projects: Iterable[Project]) -> dict[str, str]:
-    """The names of images that specs in force want, as tags and digests, and contents of builds, each with who does."""
+def wanted_names(projects: Iterable[Project], platform: str) -> dict[str, str]:
+    """The names of images that specs in force want, as tags and digests, and contents of builds, each with who does.
+
+    Of a build also the images that it uses; `platform` is the engine's.
+    """
     return {
         name: f"the spec of {service.name} ({project.name})"
         for project in projects
         for service in project.services
-        for name in _names_wanted(service.image)
+        for name in _names_wanted(service.image, platform)
     }
 
 
@@ -97,11 +102,10 @@ def decide(facts: Facts) -> tuple[Verdict, ...]:
     """
     known = {image.id for past in facts.pasts for image in facts.images if image.id in past.ledger}
     ours = [_verdict(image, facts) for image in facts.images if image.id in known]
-    spared = {verdict.image.id for verdict in ours if verdict.goes}
-    kept = [image for image in facts.images if image.id not in spared]
-    judged = [_unless_base(verdict, kept) for verdict in ours]
-    going = sorted((verdict for verdict in judged if verdict.goes), key=_last_layers_first)
-    staying = sorted((verdict for verdict in judged if not verdict.goes), key=lambda verdict: verdict.image.id)
+    while (judged := _without_bases(ours, facts.images)) != ours:
+        ours = judged
+    going = sorted((verdict for verdict in ours if verdict.goes), key=_last_layers_first)
+    staying = sorted((verdict for verdict in ours if not verdict.goes), key=lambda verdict: verdict.image.id)
     return (*_sized(going, facts.images), *staying)
 
 
@@ -168,14 +172,26 @@ _RULES: tuple[Callable[[ImageState, Facts], str], ...] = (
 )
 
 
-def _unless_base(verdict: Verdict, kept: Iterable[ImageState]) -> Verdict:
-    """What a kept image was built on stays: all its layers are that image's, too."""
+def _without_bases(verdicts: list[Verdict], images: Iterable[ImageState]) -> list[Verdict]:
+    """The verdicts in which nothing goes that an image was made of that stays by them."""
+    spared = {verdict.image.id for verdict in verdicts if verdict.goes}
+    kept = [image for image in images if image.id not in spared]
+    used = {name: image for image in kept for stands_for in bases_of(image).values() for name in _meant(stands_for)}
+    return [_unless_base(verdict, kept, used) if verdict.goes else verdict for verdict in verdicts]
+
+
+def _unless_base(verdict: Verdict, kept: Iterable[ImageState], used: Mapping[str, ImageState]) -> Verdict:
+    """What a kept image was built on stays: all its layers are that image's, or its label names it (`used`)."""
     layers = verdict.image.layers
     above = next((image for image in kept if layers and image.layers[: len(layers)] == layers), None)
-    if above is None or not verdict.goes:
-        return verdict
-    name = next(iter(above.names), above.id)
-    return replace(verdict, goes=False, reason=f"all its layers are part of {name}")
+    if above:
+        return replace(verdict, goes=False, reason=f"all its layers are part of {_name(above)}")
+    user = next((used[name] for name in (verdict.image.id, *verdict.image.names) if name in used), None)
+    return replace(verdict, goes=False, reason=f"{_name(user)} was built with it") if user else verdict
+
+
+def _name(image: ImageState) -> str:
+    return next(iter(image.names), image.id)
 
 
 def _sized(going: Iterable[Verdict], images: Iterable[ImageState]) -> list[Verdict]:
@@ -205,17 +221,20 @@ def _build_tag(image: ImageState) -> str:
     return next((name for name in image.tags if key and name.endswith(f":bk-{key[:16]}")), "")
 
 
-def _names_wanted(image: Image) -> set[str]:
+def _names_wanted(image: Image, platform: str) -> set[str]:
     """Of a build also the hash of its content: whatever it starts from now, what was built of that is wanted."""
     build, pin = image.build, image.pin
-    texts = {image.reference, *((build.tag, *build.tags) if build else ())}
+    used = images_used(build, image, platform) if build else ()
+    texts = {image.reference, *((build.tag, *build.tags, *used) if build else ())}
     pinned = {f"{parse_reference(pin.reference).repository}@{pin.digest}"} if pin else set()
     contents = {build.content} if build else set()
     return ({name for text in texts if text for name in _meant(text)} | pinned | contents) - {""}
 
 
 def _meant(text: str) -> tuple[str, ...]:
-    """The names by which an image may be meant by a reference."""
+    """The names by which an image may be meant by a reference, or its id."""
+    if is_id(text):
+        return (text,)
     reference = parse_reference(text)
     if reference.digest:
         return (f"{reference.repository}@{reference.digest}", reference.digest)

@@ -62,5 +62,12 @@ class Store:
         with self._guard():
             return tuple(row[0] for row in self._connection.execute(select, (engine_id, instance)))
 
+    def others(self, engine_id: str, instance: str) -> tuple[tuple[str, ProjectStore], ...]:
+        """What other instances keep of projects on an engine, by `PROJECT of instance NAME`, sorted; StateError too."""
+        select = "SELECT name, instance FROM project WHERE engine = ? AND instance != ? ORDER BY instance, name"
+        with self._guard():
+            found = self._connection.execute(select, (engine_id, instance)).fetchall()
+        return tuple((f"{name} of instance {other}", self.project(engine_id, other, name)) for name, other in found)
+
     def _guard(self) -> AbstractContextManager[None]:
         return told(self._path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -129,16 +130,16 @@ def test_what_a_spec_wants_stays(wanted: str) -> None:
     tagged = image(tags=("app:1.4",))
     ours = past(tagged, ledger={tagged.id: entry(names=("app:1.4",))})
     project = Project("shop", (Service("web", Image(wanted), {}),))
-    verdict = only(facts(tagged, pasts=(ours,), wanted=wanted_names((project,))))
+    verdict = only(facts(tagged, pasts=(ours,), wanted=wanted_names((project,), "linux/amd64")))
     assert (verdict.goes, verdict.reason) == (False, "the spec of web (shop) wants it")
     other = Project("shop", (Service("web", Image("app:1.5"), {}),))
-    assert only(facts(tagged, pasts=(ours,), wanted=wanted_names((other,)))).goes
+    assert only(facts(tagged, pasts=(ours,), wanted=wanted_names((other,), "linux/amd64"))).goes
 
 
 def test_what_a_spec_builds_stays() -> None:
     """By its build tag, and by each of `build.tags`."""
     build = Build("/x", "/x/Dockerfile", tag="shop-web:bk-0123", tags=("shop/web:dev",))
-    wanted = wanted_names((Project("shop", (Service("web", Image("", build=build), {}),)),))
+    wanted = wanted_names((Project("shop", (Service("web", Image("", build=build), {}),)),), "linux/amd64")
     for name in ("shop-web:bk-0123", "shop/web:dev"):
         built = image(tags=(name,), digests=())
         ours = past(built, ledger={built.id: entry(names=(name,))})
@@ -149,16 +150,29 @@ def test_what_a_spec_builds_stays() -> None:
 def test_what_was_built_of_a_content_that_a_spec_has_stays() -> None:
     """Under whatever tag: which key the content has now depends on what it starts from, which nobody is asked."""
     build = Build("/x", "/x/Dockerfile", tag="shop-web", content="c" * 64)
-    wanted = wanted_names((Project("shop", (Service("web", Image("", build=build), {}),)),))
+    wanted = wanted_names((Project("shop", (Service("web", Image("", build=build), {}),)),), "linux/amd64")
     assert not only(facts(image(labels={labels.BUILD_CONTENT: "c" * 64}), wanted=wanted)).goes
     assert only(facts(image(labels={labels.BUILD_CONTENT: "d" * 64}), wanted=wanted)).goes
     assert only(facts(image(), wanted=wanted)).goes
 
 
+def test_what_a_build_of_a_spec_uses_stays() -> None:
+    """Wherever the Dockerfile names it, or an additional context does; what other stages use is not needed."""
+    instructions = (
+        "FROM app:1 AS unused\nFROM app:2 AS tools\nFROM app:3\nCOPY --from=tools /a /\nCOPY --from=app:4 /b /\n"
+    )
+    build = Build("/x", "/x/Dockerfile", instructions=instructions, contexts=(("more", "docker-image://app:5"),))
+    wanted = wanted_names((Project("shop", (Service("web", Image("", build=build), {}),)),), "linux/amd64")
+    versions = [image(of, tags=(f"app:{of}",), layers=(str(of),)) for of in (1, 2, 3, 4, 5)]
+    ours = past(*versions, ledger={one.id: entry(names=one.tags) for one in versions})
+    verdicts = decide(facts(*versions, pasts=(ours,), wanted=wanted))
+    assert [verdict.image.tags for verdict in verdicts if verdict.goes] == [("app:1",)]
+
+
 def test_what_the_lock_pins_stays() -> None:
     """Whatever digest the tag has by now."""
     pin = Pin("app:1", number(1001), 1.0, "digest")
-    wanted = wanted_names((Project("shop", (Service("web", Image("app:1", pin=pin), {}),)),))
+    wanted = wanted_names((Project("shop", (Service("web", Image("app:1", pin=pin), {}),)),), "linux/amd64")
     assert only(facts(image(), wanted=wanted)).reason == "the spec of web (shop) wants it"
     assert only(facts(image(2), wanted=wanted)).goes
 
@@ -241,6 +255,30 @@ def test_what_a_kept_image_was_built_on_stays() -> None:
         assert (verdict.goes, verdict.reason) == (False, "all its layers are part of theirs:1")
     nameless = image(2, digests=(), layers=("a", "b", "c"))
     assert only(facts(base, nameless, pasts=(past(base),))).reason == f"all its layers are part of {number(2)}"
+
+
+def built_with(*stand_for: str) -> dict[str, str]:
+    """The label that tells what an image was built with."""
+    return {labels.BUILD_BASES: json.dumps({f"base-{place}": found for place, found in enumerate(stand_for)})}
+
+
+@pytest.mark.parametrize("known_by", [number(1), f"app:1@{number(1001)}"])
+def test_what_a_kept_image_copied_from_stays(known_by: str) -> None:
+    """No layer of it need be there: the label says what it was built with."""
+    above = image(2, tags=("theirs:1",), labels=built_with(known_by))
+    verdict = only(facts(image(1), above, pasts=(past(image(1)),)))
+    assert (verdict.goes, verdict.reason) == (False, "theirs:1 was built with it")
+    other = replace(above, labels=built_with(number(3), f"app:1@{number(1003)}"))
+    assert only(facts(image(1), other, pasts=(past(image(1)),))).goes
+
+
+def test_what_a_base_that_stays_was_built_with_stays() -> None:
+    """And so on, whatever the order; when the last one goes, all go."""
+    first, second = image(1), image(2, labels=built_with(number(1)))
+    last = image(3, labels=built_with(number(2)))
+    for images in ((first, second, last), (last, second, first)):
+        assert not any(verdict.goes for verdict in decide(facts(*images, pasts=(past(first, second),))))
+        assert all(verdict.goes for verdict in decide(facts(*images)))
 
 
 @pytest.mark.parametrize("layers", [("a",), ("a", "x", "c"), ("b", "a", "c"), ()])

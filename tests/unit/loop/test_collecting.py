@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -395,6 +396,37 @@ def test_a_step_that_is_labelled_keep_stays(world: World) -> None:
     world.engine.world.images[step].document["Config"]["Labels"] = {"io.reconciler.keep": "1"}
     assert len(gone(later(world).collect(project))) == 1
     assert step in world.engine.world.images
+
+
+@pytest.mark.parametrize("why", ["base", "rollback"])
+def test_a_step_that_is_an_image_of_its_own_stays(world: World, why: str) -> None:
+    """What the build started from, and what a service can go back to, have no name once another image has taken it."""
+    other = world.project(WEB.format(1), "other")
+    assert world.converge(other).succeeded
+    nameless = world.engine.world.images[world.engine.inspect_image("example/web:1")["Id"]]
+    project = deploy(world, 1, 2, 3, text=BUILT)
+    oldest, step = _oldest_build(world), nameless.document["Id"] if why == "rollback" else _step(world, "base")
+    if why == "rollback":
+        assert world.converge(world.project("services: {}\nx-reconcile: {allow_empty: true}\n", "other")).succeeded
+        nameless.document.update(RepoTags=[], RepoDigests=[])
+        nameless.retagged = True
+    else:
+        found = {"io.reconciler.build-bases": json.dumps({"base:1": step})}
+        world.engine.world.images[oldest].document["Config"]["Labels"] |= found
+    world.engine.world.images[oldest].document["Parent"] = step
+    assert len(gone(later(world).collect(project))) == 1
+    assert step in world.engine.world.images
+
+
+def test_what_another_instance_can_go_back_to_stays(world: World) -> None:
+    """As far as the same state file tells of it; what that instance alone deployed is no question."""
+    project = deploy(world, 1, 2, 3)
+    ours = world.store.project(world.engine.info().id, "default", "shop")
+    theirs = world.store.project(world.engine.info().id, "one", "blog")
+    theirs.add_revision(ours.revisions("web")[0])
+    found = later(world).collect(project)
+    assert gone(found) == []
+    assert "web (blog of instance one) can go back to it" in {verdict.reason for verdict in found.verdicts}
 
 
 def test_what_a_pulled_image_was_built_on_is_not_ours(world: World) -> None:
