@@ -110,11 +110,18 @@ class Collector:
         if current is None or not current.goes:
             return current or replace(verdict, goes=False, reason="somebody else removed it"), None
         steps = self._steps(current.image)
+        if moved := self._moved(current):
+            return replace(current, goes=False, reason=f"somebody else took its name {moved}"), None
         refused = self._remove(current.names)
         if refused:
             return replace(current, goes=False, reason=refused.message), _notice(refused, current)
         left = self._remove(steps)
         return replace(current, size=verdict.size), _notice(left, current) if left else None
+
+    def _moved(self, verdict: Verdict) -> str:
+        """A name that is no longer this image's, "" where all are: removing it would remove another image."""
+        found = ((name, inspect_image_or_none(self._engine, name)) for name in verdict.names)
+        return next((name for name, raw in found if not raw or raw["Id"] != verdict.image.id), "")
 
     def _remove(self, names: Iterable[str]) -> EngineError | None:
         """Remove names one after the other, until the engine refuses; its refusal."""

@@ -173,6 +173,23 @@ def test_an_image_that_gets_a_container_at_the_last_moment_stays(world: World) -
     assert reasons(found)["example/web:1"] == "container late uses it (created)"
 
 
+def test_a_name_that_another_image_gets_at_the_last_moment_is_not_removed(world: World) -> None:
+    """After everything was read: whoever gave it needs what it names now."""
+    project = deploy(world, 1, 2, 3)
+    new = world.engine.inspect_image("example/web:3")["Id"]
+    later(world)
+
+    def move_the_tag(call: Call, moment: Moment) -> None:
+        if call == Call("inspect_image", ("example/web:1",)) and moment == "before":
+            world.engine.fault = None
+            world.engine.tag_image(new, "example/web", "1")
+
+    world.engine.fault = move_the_tag
+    found = world.collect(project)
+    assert (gone(found), removals(world)) == ([], [])
+    assert reasons(found)["example/web:1"] == "somebody else took its name example/web:1"
+
+
 def test_what_the_engine_refuses_is_kept_in_its_words(world: World) -> None:
     """A container made after everything was read: 409, the image stays, and that is no failure."""
     project = deploy(world, 1, 2, 3)
