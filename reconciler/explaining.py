@@ -140,7 +140,7 @@ def choose(service: str, revisions: tuple[Stable, ...], wanted: str, runs: str, 
         if found is None:
             raise RollbackError(f"{service} has no revision {number}; it has: {told}")
         return found
-    current = next((item.revision for item in revisions if item.spec_hash == runs), None)
+    current = next((item.revision for item in reversed(revisions) if item.spec_hash == runs), None)
     earlier = [item for item in revisions if item.spec_hash not in {wanted, runs}]
     earlier = [item for item in earlier if current is None or item.revision < current]
     if not earlier:

@@ -26,6 +26,7 @@ from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
 from reconciler.planner.adoption import adopted, candidates, moved, summary
+from reconciler.planner.images import bind_stable
 from reconciler.planner.plan import plan
 from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
@@ -221,14 +222,17 @@ class Session:
     def go_back(self, project: Project, service_name: str, revision: int | None) -> Stable:
         """Put the service's present definition in quarantine and an earlier one in force; which one that is.
 
-        RollbackError where there is no such revision, or none to go back to.
+        RollbackError where there is no such revision, none to go back to, or its image is gone.
         """
         forecast, kept = self.forecast(project), self._kept(project.name)
+        observed = forecast.observer.observed()
         service = forecast.desired.project.service(service_name)
         if service is None:
             raise RollbackError(f"{project.name} has no service {service_name}")
-        wanted, runs = hashes(forecast.desired, forecast.observer.observed(), forecast.memory, service)
+        wanted, runs = hashes(forecast.desired, observed, forecast.memory, service)
         target = choose(service_name, kept.revisions(service_name), wanted, runs, revision)
+        if gone := bind_stable(target, observed).message:
+            raise RollbackError(f"{service_name} cannot go back to revision {target.revision}: {gone}")
         kept.save(put_back(forecast.memory, project.name, target, wanted, self._executor.now()))
         self._triggers[service_name] = "rollback"
         self._by_hand.add(service_name)

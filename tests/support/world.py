@@ -15,7 +15,7 @@ from reconciler.store import Store
 
 if TYPE_CHECKING:
     from reconciler.collecting import Collected
-    from reconciler.model.memory import Memory
+    from reconciler.model.memory import Memory, Stable
     from reconciler.model.project import Project
     from reconciler.model.report import Activity, ImageRow, ProjectReport
     from reconciler.registries import Registries
@@ -65,6 +65,10 @@ class World:
     def retry(self, project: Project, service: str) -> bool:
         """What `reconcile retry` does before it converges."""
         return self._session(project).retry(project, service)
+
+    def go_back(self, project: Project, service: str, revision: int | None = None) -> Stable:
+        """What `reconcile rollback` does before it converges."""
+        return self._session(project).go_back(project, service, revision)
 
     def project(self, text: str, name: str = "shop", **environment: str) -> Project:
         """The project that this spec asks for."""

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.engine.simulated import Call, Moment, outside
 from reconciler.errors import EngineError, EngineUnreachableError, LockedError
+from reconciler.explaining import RollbackError
 from reconciler.model.ledger import Deployed
 from reconciler.model.observed import RegistryAnswer
+from tests.support.collecting import BUILT, WEB, deploy, gone, later, local, reasons, removals
 from tests.support.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from reconciler.collecting import Collected
-    from reconciler.model.project import Project
-
-DAY = 24 * 3600.0
-WEB = """
-services:
-  web:
-    image: example/web:{}
-    x-reconcile: {{rollout: {{min_running: 0s}}}}
-    deploy: {{update_config: {{monitor: 0s}}}}
-"""
-BUILT = """
-services:
-  web:
-    build: {{context: ., dockerfile_inline: "FROM scratch\\nLABEL v={}"}}
-    x-reconcile: {{rollout: {{min_running: 0s}}}}
-    deploy: {{update_config: {{monitor: 0s}}}}
-"""
 
 
 @pytest.fixture
@@ -44,41 +26,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path, state=tmp_path / "state")
     yield world
     world.close()
-
-
-def deploy(world: World, *versions: int, text: str = WEB, name: str = "shop") -> Project:
-    """The project as it stands after these versions, one after the other; each gets layers of its own."""
-    project = world.project("services: {}\n", name)
-    for version in versions:
-        project = world.project(text.format(version), name)
-        assert world.converge(project).succeeded
-        for picture in world.engine.world.images.values():
-            picture.document.setdefault("RootFS", {"Layers": [picture.document["Id"]]})
-    return project
-
-
-def later(world: World, seconds: float = DAY) -> World:
-    world.engine.advance_to(world.clock.now() + seconds)
-    return world
-
-
-def gone(found: Collected) -> list[str]:
-    """The first names of the images that went."""
-    return [verdict.names[0] for verdict in found.verdicts if verdict.goes]
-
-
-def reasons(found: Collected) -> dict[str, str]:
-    """Why the others stay, by their first names."""
-    return {verdict.names[0]: verdict.reason for verdict in found.verdicts if not verdict.goes}
-
-
-def local(world: World) -> set[str]:
-    """The tags that the engine has."""
-    return {tag for row in world.engine.list_images() for tag in row["RepoTags"] or ()}
-
-
-def removals(world: World) -> list[Any]:
-    return [call.args[0] for call in world.engine.calls if call.name == "remove_image"]
 
 
 def test_all_but_the_last_two_stable_versions_go(world: World) -> None:
@@ -380,61 +327,6 @@ def test_a_pass_removes_at_most_a_hundred(world: World) -> None:
     assert len(gone(world.collect())) == 3
 
 
-def test_the_steps_of_a_classic_build_go_with_it(world: World) -> None:
-    """They have no names, and what was built on them is gone; one that somebody named ends the row."""
-    project = deploy(world, 1, 2, 3, text=BUILT)
-    oldest = _oldest_build(world)
-    steps = [_step(world, f"step-{letter}") for letter in "cba"]
-    for child, parent in zip([oldest, *steps], steps, strict=False):
-        world.engine.world.images[child].document["Parent"] = parent
-    world.engine.world.images[steps[2]].document["RepoTags"] = ["mine:1"]
-    assert len(gone(later(world).collect(project))) == 1
-    assert [step in world.engine.world.images for step in steps] == [False, False, True]
-
-
-def test_a_step_that_a_container_uses_ends_the_row(world: World) -> None:
-    """The engine refuses to remove it, which is no failure."""
-    project = deploy(world, 1, 2, 3, text=BUILT)
-    first, second = _step(world, "one"), _step(world, "two")
-    world.engine.world.images[_oldest_build(world)].document["Parent"] = first
-    world.engine.world.images[first].document["Parent"] = second
-    world.engine.create_container("debug", {"Image": first})
-    found = later(world).collect(project)
-    assert (len(gone(found)), found.errors) == (1, ())
-    assert {first, second} <= world.engine.world.images.keys()
-    assert removals(world)[-1] == first
-
-
-def test_a_step_that_is_labelled_keep_stays(world: World) -> None:
-    """As any image that is."""
-    project = deploy(world, 1, 2, 3, text=BUILT)
-    step = _step(world, "one")
-    world.engine.world.images[_oldest_build(world)].document["Parent"] = step
-    world.engine.world.images[step].document["Config"]["Labels"] = {"io.reconciler.keep": "1"}
-    assert len(gone(later(world).collect(project))) == 1
-    assert step in world.engine.world.images
-
-
-@pytest.mark.parametrize("why", ["base", "rollback"])
-def test_a_step_that_is_an_image_of_its_own_stays(world: World, why: str) -> None:
-    """What the build started from, and what a service can go back to, have no name once another image has taken it."""
-    other = world.project(WEB.format(1), "other")
-    assert world.converge(other).succeeded
-    nameless = world.engine.world.images[world.engine.inspect_image("example/web:1")["Id"]]
-    project = deploy(world, 1, 2, 3, text=BUILT)
-    oldest, step = _oldest_build(world), nameless.document["Id"] if why == "rollback" else _step(world, "base")
-    if why == "rollback":
-        assert world.converge(world.project("services: {}\nx-reconcile: {allow_empty: true}\n", "other")).succeeded
-        nameless.document.update(RepoTags=[], RepoDigests=[])
-        nameless.retagged = True
-    else:
-        found = {"io.reconciler.build-bases": json.dumps({"base:1": step})}
-        world.engine.world.images[oldest].document["Config"]["Labels"] |= found
-    world.engine.world.images[oldest].document["Parent"] = step
-    assert len(gone(later(world).collect(project))) == 1
-    assert step in world.engine.world.images
-
-
 def test_what_another_instance_can_go_back_to_stays(world: World) -> None:
     """As far as the same state file tells of it; what that instance alone deployed is no question."""
     project = deploy(world, 1, 2, 3)
@@ -446,27 +338,17 @@ def test_what_another_instance_can_go_back_to_stays(world: World) -> None:
     assert "web (blog of instance one) can go back to it" in {verdict.reason for verdict in found.verdicts}
 
 
-def test_what_a_pulled_image_was_built_on_is_not_ours(world: World) -> None:
-    """Only the steps of builds that carry our key are."""
+def test_what_went_is_nothing_to_go_back_to(world: World) -> None:
+    """It is said before anything is put in quarantine; what the last two definitions need is there still."""
     project = deploy(world, 1, 2, 3)
-    step = _step(world, "one")
-    world.engine.world.images[world.engine.inspect_image("example/web:1")["Id"]].document["Parent"] = step
-    assert gone(later(world).collect(project)) == ["example/web:1"]
-    assert step in world.engine.world.images
+    later(world).collect(project)
+    before = world.memory()
+    with pytest.raises(RollbackError, match=r"web cannot go back to revision 1: image .* is gone from the engine"):
+        world.go_back(project, "web", 1)
+    assert world.memory() == before
+    assert world.go_back(project, "web").revision == 2
 
 
-def _oldest_build(world: World) -> str:
-    """The id of the first image, labelled as a real builder labels it."""
-    known = world.memory().images
-    oldest = min(known, key=lambda key: known[key].first_seen)
-    world.engine.world.images[oldest].document["Config"]["Labels"] = {"io.reconciler.build-key": "0" * 64}
-    return oldest
-
-
-def _step(world: World, content: str) -> str:
-    """The id of a nameless image."""
-    world.engine.pull_image(f"example/step:{content}", None, lambda _line: None)
-    found = world.engine.world.images[world.engine.inspect_image(f"example/step:{content}")["Id"]]
-    found.document.update(RepoTags=[], RepoDigests=[])
-    found.retagged = True
-    return str(found.document["Id"])
+def test_a_version_that_came_twice_has_one_before_it(world: World) -> None:
+    """Which counts from its last time: 1, 2, 1 goes back to 2."""
+    assert world.go_back(deploy(world, 1, 2, 1), "web").revision == 2
