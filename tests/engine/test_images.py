@@ -147,7 +147,7 @@ def test_always_sees_a_moved_tag_and_outlives_the_registry(site: Site, registry:
     assert site.run("--dry-run", "--exit-code").code == 0
     before = site.running()
     registry.close()
-    site.converge().says("the local image is used", "connection refused", "compose.yaml:")
+    site.converge().says("nothing newer is taken", "connection refused", "compose.yaml:")
     assert site.running() == before
 
 
