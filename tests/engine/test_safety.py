@@ -240,15 +240,15 @@ def test_copied_labels_do_not_make_it_ours(site: Site) -> None:
 SLOW = {"test": ["CMD-SHELL", "test -e /ready"], "interval": "100ms", "retries": 100}
 
 
-def rolling(site: Site, **fields: Any) -> Site:
-    """A spec of three replicas, each of which takes its time to become healthy."""
-    command = ["sh", "-c", "sleep 0.4; touch /ready; sleep 600"]
+def rolling(site: Site, ready_after: float = 0.4, **fields: Any) -> Site:
+    """A spec of three replicas, each of which takes its time (in seconds) to become healthy."""
+    command = ["sh", "-c", f"sleep {ready_after}; touch /ready; sleep 600"]
     return site.write(web=site.service(scale=3, command=command, healthcheck=SLOW, **fields))
 
 
 def test_a_second_controller_is_refused(site: Site) -> None:
     """While one run converges a project another one ends with exit 1 and says who has it; the first one succeeds."""
-    rolling(site)
+    rolling(site, ready_after=4)
     first = site.start()
     until(site.containers)
     site.run().expect(1).says("is being converged by another process", str(first.pid))
