@@ -45,9 +45,14 @@ def opens_at(window: str, now: float, zone: tzinfo) -> float:
 
 
 def _minutes(window: str, now: float, zone: tzinfo) -> Iterator[float]:
-    """The begins of the window's minutes from that of `now` on.
+    """The begins of the window's minutes from that of `now` on, without those that the clock on the wall never shows.
 
     cronsim passes over minutes that a clock skips or repeats, as cron does with jobs, unless the line has seconds.
     """
     before = datetime.fromtimestamp(now // _MINUTE * _MINUTE - 1, zone)
-    return (minute.timestamp() for minute in CronSim(f"0 {window}", before))
+    return (minute.timestamp() for minute in CronSim(f"0 {window}", before) if _is_shown(minute, zone))
+
+
+def _is_shown(minute: datetime, zone: tzinfo) -> bool:
+    shown = datetime.fromtimestamp(minute.timestamp(), zone)
+    return shown.replace(tzinfo=None, fold=0) == minute.replace(tzinfo=None, fold=0)

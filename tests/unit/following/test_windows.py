@@ -101,6 +101,14 @@ def test_what_is_no_window_is_named(window: str, said: str) -> None:
         check_window(window)
 
 
+def test_a_minute_that_a_clock_skips_is_not_open() -> None:
+    """In Beirut summer time begins at midnight: that hour is not there, and the window opens a day later."""
+    zone, skipped = ZoneInfo("Asia/Beirut"), 1_521_928_800
+    assert f"{datetime.fromtimestamp(skipped, zone):%Y-%m-%d %H:%M}" == "2018-03-25 01:00"
+    assert not is_open("* 0 25-31 3 *", skipped, zone)
+    assert opens_at("* 0 25-31 3 *", skipped - 60, zone) == skipped + 23 * 3600
+
+
 FIELDS = st.tuples(
     st.sampled_from(["*", "0", "*/7", "10-20", "59"]),
     st.sampled_from(["*", "0", "2", "1-3", "23", "*/5"]),
