@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.collecting import Collected
     from reconciler.pinning import PinRow
     from reconciler.resolving import Resolver
+    from reconciler.session import Session
 
 OnLine = Callable[[str, str], None]
 
@@ -117,19 +118,27 @@ def _check_names(specs: Specs, names: tuple[str, ...]) -> None:
 
 @contextmanager
 def _resolver(options: Options) -> Iterator[Resolver]:
-    """A resolver that asks the engine too, where one answers: pinning needs none."""
+    """A resolver that asks the engine too, where one answers: pinning needs none, and a simulated one knows nothing."""
     from reconciler.registries import own_registries
     from reconciler.resolving import Resolver, local_zone
 
+    simulated = options.host == "simulated://"
     with ExitStack() as stack:
-        try:
-            session, _ = stack.enter_context(_opened(options, (), read_only=True))
-        except EngineUnreachableError:
-            registries = own_registries(options.host, options.context, engine_is_here=True)
-            stack.callback(registries.close)
-            yield Resolver(registries, None, time, local_zone())
-        else:
+        session = None if simulated else _answering(stack, options)
+        if session:
             yield session.resolver
+            return
+        registries = own_registries(None if simulated else options.host, options.context, engine_is_here=True)
+        stack.callback(registries.close)
+        yield Resolver(registries, None, time, local_zone())
+
+
+def _answering(stack: ExitStack, options: Options) -> Session | None:
+    """A session on the engine, None where it does not answer."""
+    try:
+        return stack.enter_context(_opened(options, (), read_only=True))[0]
+    except EngineUnreachableError:
+        return None
 
 
 def _in_force(options: Options) -> Specs:
