@@ -87,7 +87,7 @@ def simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -
     The outcome, and how many seconds its gates, delays and drains took.
     """
     behaviours = assumed_behaviours((desired.project,))
-    engine = SimulatedEngine.seeded(observer.snapshot({}), VirtualClock(now), behaviours=behaviours)
+    engine = SimulatedEngine.seeded(observer.snapshot(), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
     made = memory.made
     copy = Observer(

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from reconciler.engine.protocol import Engine
 from reconciler.engine.snapshot import Snapshot
 from reconciler.errors import EngineError
-from reconciler.model.observed import Container, EngineInfo, Observed, RegistryAnswer
+from reconciler.model.observed import Container, EngineInfo, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Project
 from reconciler.observation import (
@@ -146,7 +146,7 @@ class Observer:
         claimed = frozenset(address for operation in inflight.values() for address in operation.addresses)
         return replace(self.observed(), inflight=frozenset(inflight), claimed=claimed)
 
-    def snapshot(self, registry: Mapping[str, RegistryAnswer]) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """The raw answers, to seed a simulated engine with."""
         self.observed()
         return Snapshot(
@@ -157,7 +157,6 @@ class Observer:
             volumes=tuple(self._volumes or ()),
             images=tuple(self._images or ()),
             image_inspects=dict(self._image_inspects),
-            registry=dict(registry),
             changes=dict(self._changes),
             missing_paths=self.observed().missing_paths,
         )

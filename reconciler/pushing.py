@@ -13,6 +13,7 @@ from time import monotonic
 from reconciler.engine.protocol import Engine
 from reconciler.errors import EngineError
 from reconciler.executor import SessionExecutor
+from reconciler.images.registry.names import HUB, split_host
 from reconciler.model.observed import ImageState
 from reconciler.model.project import Build, Project, Service
 from reconciler.model.pushed import Pushed
@@ -48,14 +49,8 @@ def push(
 def push_tags(service: Service, build: Build) -> tuple[str, ...]:
     """`image`, `build.tags`, and the immutable tag where its repository names a registry: each once."""
     written = tuple(parse_reference(name).tagged for name in (service.image.reference, *build.tags))
-    immutable = (build.tag,) if names_registry(parse_reference(build.tag).repository) else ()
+    immutable = (build.tag,) if split_host(parse_reference(build.tag).repository)[0] != HUB else ()
     return tuple(dict.fromkeys((*written, *immutable)))
-
-
-def names_registry(repository: str) -> bool:
-    """Whether it begins with a host: one that has a dot or a port, or is `localhost` (Docker's reference grammar)."""
-    first, slash, _ = repository.partition("/")
-    return bool(slash) and (first == "localhost" or "." in first or ":" in first)
 
 
 def _distinct(items: Iterator[Pushed]) -> list[Pushed]:

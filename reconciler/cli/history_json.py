@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from reconciler.cli.moments import iso
 from reconciler.cli.rows import (
-    SCHEMA_VERSION,
     Row,
     cause_row,
     condition_row,
     dump,
     failure_row,
-    notice_row,
+    frame,
+    notice_rows,
     service_row,
 )
 from reconciler.model.history import Explanation, ReplicaRecord, RolloutRecord
@@ -31,21 +31,13 @@ def render_history(
         {"name": name, "rollouts": [_rollout(record) for record in sorted(records, key=lambda record: record.number)]}
         for name, records in past
     ]
-    return dump({**_frame("history"), "projects": projects, **_notices(warnings, errors)})
+    return dump({**frame("history"), "projects": projects, **notice_rows(warnings, errors)})
 
 
 def render_why(explanation: Explanation | None, warnings: Notices = (), errors: Notices = ()) -> str:
     """One service explained; without an explanation only what went wrong instead."""
     known = _explanation(explanation) if explanation else {}
-    return dump({**_frame("why"), **known, **_notices(warnings, errors)})
-
-
-def _frame(command: str) -> Row:
-    return {"schema_version": SCHEMA_VERSION, "command": command}
-
-
-def _notices(warnings: Notices, errors: Notices) -> Row:
-    return {"warnings": [notice_row(item) for item in warnings], "errors": [notice_row(item) for item in errors]}
+    return dump({**frame("why"), **known, **notice_rows(warnings, errors)})
 
 
 def _explanation(explanation: Explanation) -> Row:

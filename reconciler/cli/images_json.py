@@ -4,42 +4,35 @@ from __future__ import annotations
 
 from reconciler.app_images import ImagesReport, LockReport
 from reconciler.cli.moments import iso
-from reconciler.cli.rows import SCHEMA_VERSION, Row, dump, notice_row
+from reconciler.cli.rows import Row, dump, frame, notice_rows
 from reconciler.model.desired import Held
-from reconciler.model.project import Notice, Pin
+from reconciler.model.project import Pin
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import ImageRow
 from reconciler.pinning import PinRow
 
-Notices = tuple[Notice, ...]
-
 
 def render_images(report: ImagesReport) -> str:
     """What each service runs and could run."""
-    return dump({**_frame("images"), "images": [_image(row) for row in report.rows], **_notices(report)})
+    return dump(
+        {
+            **frame("images"),
+            "images": [_image(row) for row in report.rows],
+            **notice_rows(report.warnings, report.errors),
+        }
+    )
 
 
 def render_lock(report: LockReport) -> str:
     """What became of each entry of the locks."""
     return dump(
         {
-            **_frame("images lock"),
+            **frame("images lock"),
             "stale": report.stale,
             "pins": [_lock(row) for row in report.rows],
-            **_notices(report),
+            **notice_rows(report.warnings, report.errors),
         }
     )
-
-
-def _frame(command: str) -> Row:
-    return {"schema_version": SCHEMA_VERSION, "command": command}
-
-
-def _notices(report: ImagesReport | LockReport) -> Row:
-    return {
-        "warnings": [notice_row(item) for item in report.warnings],
-        "errors": [notice_row(item) for item in report.errors],
-    }
 
 
 def _image(row: ImageRow) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cli.moments import iso
-from reconciler.cli.rows import SCHEMA_VERSION, Row, dump, engine_row, notice_row
+from reconciler.cli.rows import Row, dump, engine_row, frame, notice_rows
 from reconciler.collecting import Collected
 from reconciler.images.collection import Verdict
 from reconciler.model.project import Notice
@@ -12,10 +12,8 @@ from reconciler.model.redaction import redact_text
 
 def render(found: Collected | None, errors: tuple[Notice, ...] = ()) -> str:
     """Every image that the ledgers know, those that go first; without a pass only what went wrong instead."""
-    document = {"schema_version": SCHEMA_VERSION, "command": "images prune", **(_pass(found) if found else {})}
-    warnings = found.warnings if found else ()
-    notices = {"warnings": [notice_row(item) for item in warnings], "errors": [notice_row(item) for item in errors]}
-    return dump({**document, **notices})
+    known = _pass(found) if found else {}
+    return dump({**frame("images prune"), **known, **notice_rows(found.warnings if found else (), errors)})
 
 
 def _pass(found: Collected) -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import WIDTH, wrapped
-from reconciler.cli.rows import SCHEMA_VERSION, Row, dump, notice_row
+from reconciler.cli.rows import Row, dump, frame, notice_rows
 from reconciler.cli.values import clean, name_of
 from reconciler.model.project import Notice
 from reconciler.model.pushed import Pushed, PushReport
@@ -21,11 +21,7 @@ def render(report: PushReport, *, palette: Palette = PLAIN) -> str:
 def render_json(report: PushReport) -> str:
     """The document."""
     projects = [{"name": name, "images": [_row(item) for item in items]} for name, items in report.projects]
-    notices = {
-        "warnings": [notice_row(item) for item in report.warnings],
-        "errors": [notice_row(item) for item in report.errors],
-    }
-    return dump({"schema_version": SCHEMA_VERSION, "command": "images push", "projects": projects, **notices})
+    return dump({**frame("images push"), "projects": projects, **notice_rows(report.warnings, report.errors)})
 
 
 def render_errors(errors: tuple[Notice, ...]) -> str:

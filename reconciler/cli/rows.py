@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.cli.changes import redacted
@@ -21,6 +22,16 @@ Row = dict[str, Any]
 def dump(document: Row) -> str:
     """The document as text, ending in a line break; the same document gives the same bytes."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def frame(command: str) -> Row:
+    """What every document begins with."""
+    return {"schema_version": SCHEMA_VERSION, "command": command}
+
+
+def notice_rows(warnings: Iterable[Notice], errors: Iterable[Notice]) -> Row:
+    """What every document ends with."""
+    return {"warnings": [notice_row(item) for item in warnings], "errors": [notice_row(item) for item in errors]}
 
 
 def engine_row(engine: EngineInfo | None) -> Row | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from reconciler.images.build_key import platform_of, with_key
 from reconciler.images.dockerfile.mentions import Mentions, Place, find_images
 from reconciler.model.labels import BUILD_BASES, BUILD_CONTENT
+from reconciler.model.local_images import local_image
 from reconciler.model.observed import ImageState, RegistryAnswer
 from reconciler.model.project import Build, Image, Project
 from reconciler.model.references import parse_reference
@@ -116,7 +117,7 @@ def _questions(build: Build, image: Image, wanted: _Wanted, images: tuple[ImageS
     refreshed = build.pull or image.pull_policy in _REFRESHED
     recorded = _recorded(build, images)
     for reference in wanted.all:
-        known = reference in recorded or _local(reference, images) is not None
+        known = reference in recorded or local_image(parse_reference(reference), images) is not None
         if not known or refreshed:
             yield reference
 
@@ -148,18 +149,13 @@ def _stands_for(
     reference = parse_reference(name)
     if answer and answer.digest:
         return reference.pinned(answer.digest)
-    local = _local(name, images)
+    local = local_image(reference, images)
     if local is None:
         return recorded.get(name, "")
     digests = (digest.partition("@") for digest in local.digests)
     pinned = sorted(reference.pinned(digest) for repository, _, digest in digests if repository == reference.repository)
     same = [*pinned, local.id]
     return recorded[name] if recorded.get(name) in same else same[0]
-
-
-def _local(name: str, images: tuple[ImageState, ...]) -> ImageState | None:
-    wanted = parse_reference(name).tagged
-    return next((image for image in images if wanted in image.tags), None)
 
 
 def _recorded(build: Build, images: tuple[ImageState, ...]) -> Mapping[str, str]:

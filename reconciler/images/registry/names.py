@@ -52,7 +52,7 @@ class Location:
 def locate(text: str) -> Location:
     """The location that an image reference names. RegistryError `ReferenceInvalid` where it can name none."""
     parsed = parse_reference(text)
-    host, repository = _split(parsed.repository)
+    host, repository = split_host(parsed.repository)
     reference = parsed.digest or parsed.tag or "latest"
     valid = is_digest(reference) if parsed.digest else is_tag(reference)
     if not (valid and _HOST.fullmatch(host) and _NAME.fullmatch(repository)):
@@ -81,7 +81,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_host(name: str) -> tuple[str, str]:
     """Host and repository; a first part without dot, port or `localhost` belongs to Docker Hub (Docker's rule)."""
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):

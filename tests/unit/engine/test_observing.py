@@ -90,7 +90,7 @@ def test_writes_are_seen_when_looked_for(desk: Desk) -> None:
     assert desk.observer.observed().mutations == {}
     desk.observer.look_deep([desk.container, copy, "gone"])
     assert desk.observer.observed().mutations == {desk.container: ("/etc/app.conf",)}
-    assert desk.observer.snapshot({}).changes.keys() == {desk.container}
+    assert desk.observer.snapshot().changes.keys() == {desk.container}
     outside.remove(desk.engine, desk.container)
     desk.observer.look_deep([desk.container])
     assert desk.ours() == set()
