@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import ReconcilerError, SpecError, SpecErrors, UsageError
+from reconciler.loading import Selection, Specs, documents, error_notice, flat, load_specs
 from reconciler.model.history import Explanation, RolloutRecord
 from reconciler.model.project import Notice, Project
 from reconciler.model.redaction import redact_text
@@ -18,7 +19,6 @@ from reconciler.model.report import Activity, ProjectReport, Report
 
 if TYPE_CHECKING:
     from reconciler.session import Session
-    from reconciler.spec.load import Loaded
     from reconciler.store import Store
 
 OnPlan = Callable[[ProjectReport], None]
@@ -49,15 +49,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Specs:
-    """Everything that could be loaded, and what could not: `errors` belong to projects that are refused."""
-
-    projects: tuple[Project, ...]
-    warnings: tuple[Notice, ...]
-    errors: tuple[Notice, ...]
-
-
-@dataclass(frozen=True)
 class History:
     """The rollouts of projects, by their names; `errors` are specs that name no project."""
 
@@ -77,7 +68,7 @@ class Answer:
 
 def validate(options: Options) -> Report:
     """Load and check the specs; no engine is asked."""
-    specs = _load(options)
+    specs = load_all(options)
     projects = tuple(
         ProjectReport(project.name, None, converges=True, in_sync=True, source=project.source)
         for project in specs.projects
@@ -89,11 +80,12 @@ def config(options: Options, fmt: Literal["json", "yaml"]) -> str:
     """The normalised spec, as `docker compose config` prints it. SpecErrors where it is invalid."""
     from reconciler.spec.render import render
 
-    loaded, _, errors = _documents(options)
+    entries, _ = documents(_selection(options), os.environ)
+    errors = [error for entry in entries for error in entry.errors]
     if errors:
         raise SpecErrors(errors)
-    documents = [render(item.document, fmt) for item in loaded]
-    return "---\n".join(documents) if fmt == "yaml" else "".join(documents)
+    rendered = [render(entry.loaded.document, fmt) for entry in entries if entry.loaded]
+    return "---\n".join(rendered) if fmt == "yaml" else "".join(rendered)
 
 
 def schema() -> str:
@@ -107,23 +99,23 @@ def schema() -> str:
 
 def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
-    specs = _load(options)
-    with _opened(options, specs.projects, read_only=True) as (session, store):
+    specs = load_all(options)
+    with opened(options, specs.projects, read_only=True) as (session, store):
         limit, adopt = options.max_unavailable, options.adopt
         reports = [session.plan(item, max_unavailable=limit, adopt=adopt) for item in specs.projects]
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
 
 
 def converge(options: Options, on_plan: OnPlan, on_activity: OnActivity, stop: threading.Event) -> Report:
     """Converge every project that loads; a project whose forecast does not converge is not touched."""
-    specs = _load(options)
+    specs = load_all(options)
     if specs.errors and options.all_or_nothing:
         return Report("converge", (), warnings=specs.warnings, errors=specs.errors, refused=True)
     reports: list[ProjectReport] = []
     errors: list[Notice] = []
-    with _opened(options, specs.projects, read_only=False) as (session, store):
+    with opened(options, specs.projects, read_only=False) as (session, store):
         for project in specs.projects:
             if stop.is_set():
                 message = f"project {project.name} was not reached before the stop"
@@ -133,7 +125,7 @@ def converge(options: Options, on_plan: OnPlan, on_activity: OnActivity, stop: t
                 reports.append(_converge(session, project, options, on_plan, on_activity, stop))
             except ReconcilerError as error:
                 errors.append(Notice(error.code, str(error), project.source))
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     failed = bool(errors) or any(not report.succeeded for report in reports)
     specs = replace(specs, errors=(*specs.errors, *errors))
     return _report("converge", specs, reports, failed=failed, refused=len(specs.errors) > len(errors))
@@ -141,29 +133,29 @@ def converge(options: Options, on_plan: OnPlan, on_activity: OnActivity, stop: t
 
 def status(options: Options, *, deep: bool = False) -> Report:
     """What runs of each project, compared with its spec; `deep` looks into containers too. Writes nothing."""
-    specs = _load(options)
-    with _opened(options, specs.projects, read_only=True) as (session, store):
+    specs = load_all(options)
+    with opened(options, specs.projects, read_only=True) as (session, store):
         reports = [session.status(project, deep=deep) for project in specs.projects]
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     return _report("status", specs, reports, failed=False)
 
 
 def history(options: Options, limit: int) -> History:
     """At most `limit` rollouts of each project, or of the services asked for. With a project name no spec is read."""
     names, specs = _names(options)
-    with _opened(options, (), read_only=True) as (session, store):
+    with opened(options, (), read_only=True) as (session, store):
         past = tuple((name, _rollouts(session, name, options.services, limit)) for name in names)
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     return History(past, specs.warnings, specs.errors)
 
 
 def why(options: Options, service: str) -> Answer:
     """Why a service is as it is. Writes nothing. UsageError where no project has it, or several do."""
-    specs = _load(options, choosing=True)
+    specs = load_all(options, choosing=True)
     project = _project_of(specs, options, service)
-    with _opened(options, (project,), read_only=True) as (session, store):
+    with opened(options, (project,), read_only=True) as (session, store):
         explanation = session.explain(project, service)
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     return Answer(explanation, specs.warnings, specs.errors)
 
 
@@ -221,14 +213,14 @@ def _as_asked(report: ProjectReport, service: str) -> ProjectReport:
 def _act_and_converge(
     options: Options, service: str, act: Act, on_plan: OnPlan, on_activity: OnActivity, stop: threading.Event
 ) -> Report:
-    specs = _load(options, choosing=True)
+    specs = load_all(options, choosing=True)
     project = _project_of(specs, options, service)
     if specs.errors and options.all_or_nothing:
         return Report("converge", (), warnings=specs.warnings, errors=specs.errors, refused=True)
-    with _opened(options, (project,), read_only=False) as (session, store):
+    with opened(options, (project,), read_only=False) as (session, store):
         act(session, project)
         report = _converge(session, project, options, on_plan, on_activity, stop)
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     return _report("converge", specs, [report], failed=not report.succeeded)
 
 
@@ -260,9 +252,10 @@ def _rollouts(session: Session, project: str, services: tuple[str, ...], limit: 
 def _names(options: Options) -> tuple[tuple[str, ...], Specs]:
     if options.project_name:
         return (options.project_name,), Specs((), (), ())
-    loaded, notices, errors = _documents(options)
-    specs = Specs((), tuple(notices), tuple(_notice(error) for error in _flat(errors)))
-    return tuple(item.name for item in loaded), specs
+    entries, notices = documents(_selection(options), os.environ)
+    errors = flat([error for entry in entries for error in entry.errors])
+    specs = Specs((), tuple(notices), tuple(error_notice(error) for error in errors))
+    return tuple(entry.loaded.name for entry in entries if entry.loaded), specs
 
 
 def _project_of(specs: Specs, options: Options, service: str) -> Project:
@@ -300,7 +293,7 @@ def _report(
 
 
 @contextmanager
-def _opened(options: Options, projects: tuple[Project, ...], *, read_only: bool) -> Iterator[tuple[Session, Store]]:
+def opened(options: Options, projects: tuple[Project, ...], *, read_only: bool) -> Iterator[tuple[Session, Store]]:
     """The engine and the store of a command; a simulated engine's past is nobody's."""
     from reconciler.session import open_session
     from reconciler.store import Store
@@ -322,104 +315,24 @@ def _state_dir(options: Options) -> Path:
     return base / "reconciler"
 
 
-def _with_notices(specs: Specs, store: Store) -> Specs:
+def with_notices(specs: Specs, store: Store) -> Specs:
+    """The specs with what the store had to say."""
     return replace(specs, warnings=(*specs.warnings, *store.notices))
 
 
-def _load(options: Options, *, choosing: bool = False) -> Specs:
-    """The projects asked for; `choosing` says that a project name chooses among several instead of naming one."""
-    from reconciler.images.build_key import with_content
-    from reconciler.spec.lockfile import read_lock, with_pins
-    from reconciler.spec.lowering import lower
-
-    loaded, notices, errors = _documents(options, choosing=choosing)
-    projects = []
-    for item in loaded:
-        try:
-            project = with_pins(_with_options(lower(item), options), read_lock(item.working_dir, str(Path.cwd())))
-            projects.append(_with_contents(project, with_content))
-        except SpecError as error:
-            errors.append(error)
-    warnings = (*notices, *(notice for project in projects for notice in project.notices))
-    refused = dict.fromkeys(_notice(error) for error in _flat(errors))
-    return Specs(tuple(projects), tuple(dict.fromkeys(warnings)), tuple(refused))
+def load_all(options: Options, *, choosing: bool = False) -> Specs:
+    """The projects that the options mean; see `loading.load_specs`."""
+    return load_specs(_selection(options), os.environ, choosing=choosing)
 
 
-def _documents(options: Options, *, choosing: bool = False) -> tuple[list[Loaded], list[Notice], list[SpecError]]:
-    from reconciler.source.directory import discover, duplicate_names, parts_of_others
-    from reconciler.spec.load import load
-
-    found = discover(options.files, str(Path.cwd()), os.environ, options.env_files)
-    choosing = choosing and len(found.requests) > 1
-    chosen = options.project_name if choosing else None
-    loaded, errors = [], []
-    for request in found.requests:
-        asked = replace(
-            request,
-            project_name=request.project_name if choosing else options.project_name or request.project_name,
-            profiles=options.profiles,
-            env_files=options.env_files,
-        )
-        try:
-            loaded.append(load(asked, os.environ))
-        except SpecError as error:
-            errors.append(error)
-    duplicates = duplicate_names(loaded)
-    notices = [*found.notices, *parts_of_others(found.requests, loaded, str(Path.cwd()))]
-    if chosen:
-        loaded = [item for item in loaded if item.name == chosen]
-    return ([] if duplicates else loaded), notices, errors + duplicates
-
-
-def _with_options(project: Project, options: Options) -> Project:
-    project = replace(
-        project,
-        prune=project.prune if options.prune is None else options.prune,
-        allow_empty=project.allow_empty or options.allow_empty,
+def _selection(options: Options) -> Selection:
+    return Selection(
+        base=str(Path.cwd()),
+        files=options.files,
+        project_name=options.project_name,
+        services=options.services,
+        profiles=options.profiles,
+        env_files=options.env_files,
+        prune=options.prune,
+        allow_empty=options.allow_empty,
     )
-    return _only(project, options.services) if options.services else project
-
-
-def _only(project: Project, names: tuple[str, ...]) -> Project:
-    """The project cut down to some services and what they depend on; the others are neither touched nor pruned."""
-    known = {service.name: service for service in project.services}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        message = f"project {project.name} has no service {unknown[0]}"
-        raise SpecError(message, source=project.source, hint=f"its services are {', '.join(sorted(known))}")
-    wanted: set[str] = set()
-    queue = list(names)
-    while queue:
-        name = queue.pop()
-        if name in known and name not in wanted:
-            wanted.add(name)
-            queue += [dependency.service for dependency in known[name].depends_on] + [
-                owner for _, owner in known[name].shares
-            ]
-    kept = tuple(service for service in project.services if service.name in wanted)
-    return replace(project, services=kept, disabled=project.disabled | (known.keys() - wanted), prune=False)
-
-
-def _with_contents(project: Project, with_content: Callable[..., object]) -> Project:
-    """The project with what its builds read here; the session knows what they start from."""
-    services = []
-    for service in project.services:
-        image = service.image
-        if image.build is not None:
-            try:
-                build = with_content(image.build, project.name, service.name, image.reference, image.platform)
-            except SpecError as error:
-                error.source = error.source or service.source("build")
-                raise
-            image = replace(image, build=build)  # type: ignore[arg-type]
-        services.append(replace(service, image=image))
-    return replace(project, services=tuple(services))
-
-
-def _flat(errors: list[SpecError]) -> list[SpecError]:
-    return [inner for error in errors for inner in (error.errors if isinstance(error, SpecErrors) else [error])]
-
-
-def _notice(error: SpecError) -> Notice:
-    hint = f" ({error.hint})" if error.hint else ""
-    return Notice(error.code, f"{error.message}{hint}", error.source or "")

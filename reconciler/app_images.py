@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from time import time
 from typing import TYPE_CHECKING
 
-from reconciler.app import Options, Specs, _load, _notice, _opened, _with_notices
+from reconciler.app import Options, load_all, opened, with_notices
 from reconciler.errors import EngineUnreachableError, SpecError, UsageError
+from reconciler.loading import Specs, error_notice
 from reconciler.model.project import Notice, Project
 from reconciler.model.pushed import PushReport
 from reconciler.model.report import ImageRow
@@ -53,10 +54,10 @@ class LockReport:
 
 def images(options: Options) -> ImagesReport:
     """Ask the registries of every service, whatever its policy. Writes nothing."""
-    specs = _load(options)
-    with _opened(options, specs.projects, read_only=True) as (session, store):
+    specs = load_all(options)
+    with opened(options, specs.projects, read_only=True) as (session, store):
         rows = tuple(row for project in specs.projects for row in session.images(project))
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     return ImagesReport(rows, specs.warnings, specs.errors)
 
 
@@ -68,7 +69,7 @@ def lock_images(options: Options, update: tuple[str, ...] | None, *, check: bool
     """
     from reconciler.pinning import lock_project
 
-    specs = _load(options)
+    specs = load_all(options)
     _check_names(specs, update or ())
     rows: list[PinRow] = []
     errors = list(specs.errors)
@@ -83,7 +84,7 @@ def lock_images(options: Options, update: tuple[str, ...] | None, *, check: bool
                     write=not check,
                 )
             except SpecError as error:
-                errors.append(_notice(error))
+                errors.append(error_notice(error))
             else:
                 rows += found
     warnings = tuple(notice for notice in specs.warnings if notice.code != "LockStale")
@@ -93,19 +94,19 @@ def lock_images(options: Options, update: tuple[str, ...] | None, *, check: bool
 def prune(options: Options, *, dry_run: bool) -> Collected:
     """Remove superseded images of every project of this instance; `dry_run`: say which, and write nothing anywhere."""
     specs = _in_force(options)
-    with _opened(options, specs.projects, read_only=dry_run) as (session, store):
+    with opened(options, specs.projects, read_only=dry_run) as (session, store):
         found = session.collect(specs.projects, unread=bool(specs.errors), dry_run=dry_run)
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     errors = (*specs.errors, *found.errors)
     return replace(found, errors=errors, warnings=specs.warnings, refused=bool(specs.errors))
 
 
 def push(options: Options, on_line: OnLine) -> PushReport:
     """Push what the builds of each project, or of the services asked for, have made; nothing else is written to."""
-    specs = _load(options)
-    with _opened(options, specs.projects, read_only=True) as (session, store):
+    specs = load_all(options)
+    with opened(options, specs.projects, read_only=True) as (session, store):
         done = tuple((item.name, session.push(_narrowed(item, options), on_line)) for item in specs.projects)
-        specs = _with_notices(specs, store)
+        specs = with_notices(specs, store)
     return PushReport(done, specs.warnings, specs.errors)
 
 
@@ -136,7 +137,7 @@ def _resolver(options: Options) -> Iterator[Resolver]:
 def _answering(stack: ExitStack, options: Options) -> Session | None:
     """A session on the engine, None where it does not answer."""
     try:
-        return stack.enter_context(_opened(options, (), read_only=True))[0]
+        return stack.enter_context(opened(options, (), read_only=True))[0]
     except EngineUnreachableError:
         return None
 
@@ -144,7 +145,7 @@ def _answering(stack: ExitStack, options: Options) -> Session | None:
 def _in_force(options: Options) -> Specs:
     """The projects of the specs, whole; none where none is named and none is here."""
     try:
-        return _load(replace(options, services=()))
+        return load_all(replace(options, services=()))
     except UsageError as error:
         if options.files:
             raise

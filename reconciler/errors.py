@@ -55,6 +55,39 @@ class SpecErrors(SpecError):  # noqa: N818 - several of them, not one
         return self.message
 
 
+class PolicyError(ReconcilerError):
+    """What a spec asks for is not allowed here: that project is refused and left as it runs (exit 3).
+
+    The message names the rule, `source` the line that breaks it, the hint what would allow it.
+    """
+
+    exit_code = REFUSED
+    code = "PolicyDenied"
+
+
+class SettingsError(ReconcilerError):
+    """The settings cannot be used: nothing is started (exit 3). `source` is `file:line`, a variable or a flag."""
+
+    exit_code = REFUSED
+    code = "SettingsInvalid"
+
+
+SourceReason = Literal["SourceUnreachable", "SourceUnauthorized", "SourceInvalid", "SourceTooLarge", "SourceUnsigned"]
+
+
+class SourceError(ReconcilerError):
+    """A source cannot be read, or what it has may not be used: what was read last stays in force; `reason` is its code.
+
+    Unreachable: asking again may help. The others need somebody to change something.
+    """
+
+    def __init__(
+        self, message: str, *, reason: SourceReason, source: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, source=source, hint=hint, code=reason)
+        self.reason: SourceReason = reason
+
+
 class UsageError(ReconcilerError):
     """The command line is wrong (exit 64)."""
 

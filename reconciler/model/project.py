@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reconciler.model.revision import Revision
+
 JSON = Mapping[str, Any]
 Order = Literal["start-first", "stop-first"]
 DependencyState = Literal["service_started", "service_healthy", "service_completed_successfully"]
@@ -405,7 +407,11 @@ class Notice:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything one spec asks for, by name; services of disabled profiles are absent and named in `disabled`."""
+    """Everything one spec asks for, by name; services of disabled profiles are absent and named in `disabled`.
+
+    `revision` is the state of the source that it was read from, None where nobody followed one; `from_git` says that
+    whoever may write to a repository wrote it, who need not be somebody with access to this machine.
+    """
 
     name: str
     services: tuple[Service, ...]
@@ -418,6 +424,8 @@ class Project:
     files: tuple[str, ...] = ()
     source: str = ""
     notices: tuple[Notice, ...] = ()
+    revision: Revision | None = None
+    from_git: bool = False
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""

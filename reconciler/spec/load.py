@@ -46,7 +46,8 @@ class Request:
     `project_dir` is where relative paths begin (default: the folder of the first file); `env_files` replace
     `<project_dir>/.env`, and the `.env` of `env_folder` wins over it. `services` is reserved. `confined_to` is a folder
     that the project may read nothing outside of, symbolic links resolved, for specs of people who may not read this
-    machine: all but the `env_files` of the command line, and the sources of bind mounts.
+    machine: all but the `env_files` of the command line, and the sources of bind mounts. Shown paths are relative to
+    `cwd` (default: the current folder).
     """
 
     files: tuple[str, ...]
@@ -57,6 +58,7 @@ class Request:
     services: tuple[str, ...] = ()
     env_folder: str | None = None
     confined_to: str | None = None
+    cwd: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class _Load:
     """The state of one load."""
 
     def __init__(self, request: Request, shell: Mapping[str, str]) -> None:
-        self.cwd = str(Path.cwd())
+        self.cwd = request.cwd or str(Path.cwd())
         self.request = request
         self.shell = {"PWD": self.cwd, **shell}
         self.files = tuple(os.path.abspath(file) for file in request.files)  # noqa: PTH100  keeps symlinks, unlike resolve()

@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.errors import SpecError
 from reconciler.model.project import Notice, Pin, Project, Service
 from reconciler.model.references import parse_reference
-from reconciler.spec.files import display_path, read_bytes
+from reconciler.spec.files import Files, display_path
 from reconciler.spec.nodes import Mark, Table, kind_of, shown, source_text
 from reconciler.spec.yaml_nodes import MAX_BYTES, read_documents
 
@@ -45,13 +45,16 @@ Entries = Mapping[str, Entry]
 Lock = Mapping[str, Entries]
 
 
-def read_lock(folder: str, cwd: str) -> Lock:
-    """The entries by project and service, {} where the folder has no lock. SpecError where it cannot be read."""
+def read_lock(folder: str, cwd: str, confined_to: str | None = None) -> Lock:
+    """The entries by project and service, {} where the folder has no lock.
+
+    SpecError where it cannot be read, or lies outside of `confined_to`, symbolic links resolved.
+    """
     path = Path(folder, FILE_NAME)
     if not path.exists() and not path.is_symlink():
         return {}
     name = display_path(str(path), cwd)
-    documents = read_documents(read_bytes(str(path), MAX_BYTES, what="the lock", source=name), name)
+    documents = read_documents(Files(confined_to).content(str(path), MAX_BYTES, what="the lock", source=name), name)
     if not documents:
         raise SpecError("the lock is empty", source=name, hint=_HINT, code="LockInvalid")
     if len(documents) > 1:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.app import _with_contents
 from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
-from reconciler.images.build_key import with_content
+from reconciler.loading import with_contents
 from reconciler.lock import unlocked
 from reconciler.session import Lock, Session
 from reconciler.store import Store
@@ -78,7 +77,7 @@ class World:
         path = self.folder / "compose.yaml"
         path.write_text(text)
         loaded = load(Request(files=(str(path),), project_name=name), environment)
-        return _with_contents(lower(loaded), with_content)
+        return with_contents(lower(loaded))
 
     def plan(self, project: Project, *, adopt: bool = False) -> ProjectReport:
         """What a dry-run says."""

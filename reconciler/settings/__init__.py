@@ -1,0 +1,1 @@
+"""How an installation wants the program to behave, from a file, the environment and flags: `model.settings`."""
