@@ -5,6 +5,7 @@ Called by `app` for a command line and by `service` for a source. A project that
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,11 +82,19 @@ def documents(
     entries = [_entry(_asked(request, selection, choosing=choosing), environment) for request in found.requests]
     loaded = [entry.loaded for entry in entries if entry.loaded]
     notices = [*found.notices, *parts_of_others(found.requests, loaded, selection.base)]
-    duplicates = duplicate_names(loaded)
-    if duplicates:
-        kept = [replace(entry, loaded=None) for entry in entries if entry.errors]
-        return [*kept, Entry((), None, tuple(duplicates))], notices
+    twins = Counter(item.name for item in loaded)
+    entries = [_refused(entry, loaded) if _named(entry, twins) > 1 else entry for entry in entries]
     return [entry for entry in entries if not (chosen and entry.loaded and entry.loaded.name != chosen)], notices
+
+
+def _named(entry: Entry, names: Mapping[str, int]) -> int:
+    return names[entry.loaded.name] if entry.loaded else 0
+
+
+def _refused(entry: Entry, loaded: Sequence[Loaded]) -> Entry:
+    """The entry without its project: another one has the same name, and nobody could say which is meant."""
+    twins = [item for item in loaded if entry.loaded and item.name == entry.loaded.name]
+    return Entry(entry.files, None, tuple(duplicate_names(twins)))
 
 
 def project_of(loaded: Loaded, selection: Selection) -> Project:

@@ -1,0 +1,57 @@
+"""Read a checkout into projects: each with its source's revision, or why it cannot be loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from reconciler.errors import SpecError, SpecErrors
+from reconciler.loading import Entry, Selection, documents, error_notice, flat, project_of
+from reconciler.model.project import Project
+from reconciler.service.fleet import Member, Reading, Trouble
+from reconciler.source.checkout import Checkout
+
+Complete = Callable[[Project, Checkout], Project]
+
+
+def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], complete: Complete) -> Reading:
+    """Everything that the checkout has. `complete` makes of a loaded project what is to run of it (SpecError).
+
+    `base` are the options that hold for all of them. SpecError or UsageError where the checkout as a whole holds no
+    spec: that is no empty source.
+    """
+    selection = _selection(checkout, base)
+    entries, notices = documents(selection, environment)
+    members: list[Member] = []
+    troubles: list[Trouble] = []
+    for entry in entries:
+        files = tuple(os.path.relpath(path, checkout.root) for path in entry.files)
+        try:
+            members += [Member(_project(entry, selection, checkout, complete), checkout.revision.source, files)]
+        except SpecError as error:
+            name = entry.loaded.name if entry.loaded else ""
+            troubles.append(Trouble(files, tuple(error_notice(item) for item in flat([error])), name))
+    found = (*notices, *(notice for member in members for notice in member.project.notices))
+    return Reading(
+        checkout.revision.source, checkout.revision, tuple(members), tuple(troubles), tuple(dict.fromkeys(found))
+    )
+
+
+def _selection(checkout: Checkout, base: Selection) -> Selection:
+    """In a repository paths are relative to its root, and nothing outside of it is read."""
+    if not checkout.confined:
+        return replace(base, files=checkout.files or (checkout.folder,))
+    files = () if checkout.folder == checkout.root else (checkout.folder,)
+    return replace(base, base=checkout.root, files=files, confined_to=checkout.root)
+
+
+def _project(entry: Entry, selection: Selection, checkout: Checkout, complete: Complete) -> Project:
+    if entry.loaded is None:
+        raise _several(entry)
+    project = project_of(entry.loaded, selection)
+    return complete(replace(project, revision=checkout.revision, from_git=checkout.confined), checkout)
+
+
+def _several(entry: Entry) -> SpecError:
+    return entry.errors[0] if len(entry.errors) == 1 else SpecErrors(list(entry.errors))
