@@ -101,7 +101,8 @@ def told(path: Path) -> Iterator[None]:
 
 
 def _connect(target: str) -> sqlite3.Connection:
-    return sqlite3.connect(target, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    """A connection for any thread, one at a time: `Store` sees to that."""
+    return sqlite3.connect(target, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _open(path: Path) -> sqlite3.Connection:

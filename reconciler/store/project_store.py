@@ -40,9 +40,20 @@ class ProjectStore:
         self._guard = guard
         self._tell = tell
         self._saved: Memory | None = None
+        self._version = 0
 
     def load(self) -> Memory:
-        """What was saved last, complete but for what is a run's own (`TRANSIENT`)."""
+        """What was saved last, complete but for what is a run's own (`TRANSIENT`).
+
+        The file is read only where another connection has written to it since.
+        """
+        with self._guard():
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if self._saved is None or version != self._version:
+                self._saved, self._version = self._read_memory(), version
+            return self._saved
+
+    def _read_memory(self) -> Memory:
         known = {table.field: table for table in tables()}
         entries: dict[str, dict[Any, Any]] = {field: {} for field in known}
         rows = self._read("SELECT rowid, field, key, value FROM memory WHERE project = ? ORDER BY rowid")
@@ -50,22 +61,25 @@ class ProjectStore:
             "memory", "remembered entries", rows, lambda row: _entry(known.get(row[0]), row[1], row[2])
         ):
             entries[field][key] = value
-        self._saved = Memory(**{field: known[field].content(found) for field, found in entries.items()})
-        return self._saved
+        return Memory(**{field: known[field].content(found) for field, found in entries.items()})
 
     def save(self, memory: Memory) -> None:
         """Keep this memory: what differs from what was loaded or saved last, all of it or nothing."""
-        saved = self._saved or self.load()
-        changed = [table for table in tables() if _differs(table, saved, memory)]
-        if changed:
-            puts = [row for table in changed for row in _puts(table, saved, memory)]
-            drops = [row for table in changed for row in _drops(table, saved, memory)]
-            with self._guard(), transaction(self._connection):
-                project = self._entered()
-                self._connection.executemany(_SAVE, [(project, *row) for row in puts])
-                delete = "DELETE FROM memory WHERE project = ? AND field = ? AND key = ?"
-                self._connection.executemany(delete, [(project, *row) for row in drops])
-        self._saved = memory
+        with self._guard():
+            saved = self._saved or self.load()
+            changed = [table for table in tables() if _differs(table, saved, memory)]
+            if changed:
+                self._write(changed, saved, memory)
+            self._saved = _lasting(memory)
+
+    def _write(self, changed: list[Table], saved: Memory, memory: Memory) -> None:
+        puts = [row for table in changed for row in _puts(table, saved, memory)]
+        drops = [row for table in changed for row in _drops(table, saved, memory)]
+        with transaction(self._connection):
+            project = self._entered()
+            self._connection.executemany(_SAVE, [(project, *row) for row in puts])
+            delete = "DELETE FROM memory WHERE project = ? AND field = ? AND key = ?"
+            self._connection.executemany(delete, [(project, *row) for row in drops])
 
     def add_revision(self, stable: Stable) -> Stable:
         """The stable definition as the service's next revision; the newest where that is the same hash and image."""
@@ -157,6 +171,11 @@ class ProjectStore:
             message = f"project {self._owner[2]}: {len(bad)} {what} cannot be read and were dropped"
             self._tell(Notice("StateEntryDropped", message))
         return found
+
+
+def _lasting(memory: Memory) -> Memory:
+    """The memory without what is a run's own (`TRANSIENT`)."""
+    return replace(memory, failed_operations={}, quarantined=frozenset(), earlier=frozenset())
 
 
 def _entry(table: Table | None, key: str, value: str) -> tuple[str, Any, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -13,12 +15,14 @@ from reconciler.store.project_store import ProjectStore
 
 
 class Store:
-    """What outlives the program. For one thread; a context manager."""
+    """What outlives the program. For any number of threads, which take turns; a context manager."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, notices: tuple[Notice, ...] = ()) -> None:
         self._connection = connection
         self._path = path
         self._notices = list(notices)
+        self._turn = threading.RLock()
+        self._projects: dict[tuple[str, str, str], ProjectStore] = {}
 
     @classmethod
     def open(cls, state_dir: Path, *, read_only: bool = False) -> Self:
@@ -45,7 +49,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file; what was saved is in it."""
-        self._connection.close()
+        with self._turn:
+            self._connection.close()
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -53,8 +58,12 @@ class Store:
         return tuple(self._notices)
 
     def project(self, engine_id: str, instance: str, project: str) -> ProjectStore:
-        """What is kept of a project of an instance on an engine."""
-        return ProjectStore(self._connection, (engine_id, instance, project), self._guard, self._notices.append)
+        """What is kept of a project of an instance on an engine; the same object for all who ask."""
+        owner = (engine_id, instance, project)
+        with self._turn:
+            if owner not in self._projects:
+                self._projects[owner] = ProjectStore(self._connection, owner, self._guard, self._notices.append)
+            return self._projects[owner]
 
     def projects(self, engine_id: str, instance: str) -> tuple[str, ...]:
         """The names of the projects of which something is kept, sorted. StateError where that cannot be read."""
@@ -69,5 +78,8 @@ class Store:
             found = self._connection.execute(select, (engine_id, instance)).fetchall()
         return tuple((f"{name} of instance {other}", self.project(engine_id, other, name)) for name, other in found)
 
-    def _guard(self) -> AbstractContextManager[None]:
-        return told(self._path)
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """This thread has the file to itself; what goes wrong with it is told."""
+        with self._turn, told(self._path):
+            yield

@@ -12,6 +12,7 @@ from reconciler.model.ledger import Deployed
 from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.project import Image, Service
 from reconciler.store import ProjectStore, Store
+from tests.unit.store.afresh import afresh
 
 FAILURE = Failure("web", "hash", "Exited", "it exited with 1", exit_code=1)
 
@@ -52,7 +53,7 @@ def test_projects_know_nothing_of_each_other(store: Store, project: ProjectStore
         assert (another.load(), another.revisions("web"), another.history()) == (Memory(), (), ())
         another.save(Memory(up={"c1": 1.0}))
         assert another.begin(record()).number == 1
-    assert store.project("engine", "default", "shop").load() == Memory(failures={("web", "hash"): FAILURE})
+    assert afresh(store).load() == Memory(failures={("web", "hash"): FAILURE})
 
 
 def test_only_what_differs_is_written(store: Store, project: ProjectStore) -> None:
@@ -64,7 +65,7 @@ def test_only_what_differs_is_written(store: Store, project: ProjectStore) -> No
     assert store._connection.total_changes == before
     project.save(replace(memory, up={**memory.up, "c7": 2.0}))
     assert store._connection.total_changes == before + 1
-    again = store.project("engine", "default", "shop")
+    again = afresh(store)
     again.load()
     again.save(replace(memory, up={**memory.up, "c7": 2.0}))
     assert store._connection.total_changes == before + 1
@@ -73,8 +74,8 @@ def test_only_what_differs_is_written(store: Store, project: ProjectStore) -> No
 def test_a_save_without_a_load_replaces_what_was_there(store: Store, project: ProjectStore) -> None:
     """What the file holds from earlier runs and the memory does not is forgotten."""
     project.save(Memory(up={"c1": 1.0}))
-    store.project("engine", "default", "shop").save(Memory(done={"op": 2.0}))
-    assert store.project("engine", "default", "shop").load() == Memory(done={"op": 2.0})
+    afresh(store).save(Memory(done={"op": 2.0}))
+    assert afresh(store).load() == Memory(done={"op": 2.0})
 
 
 def test_a_save_that_fails_leaves_what_was(store: Store, project: ProjectStore) -> None:
@@ -86,9 +87,9 @@ def test_a_save_that_fails_leaves_what_was(store: Store, project: ProjectStore) 
     with pytest.raises(Exception, match="not authorized"):
         project.save(second)
     store._connection.set_authorizer(None)
-    assert store.project("engine", "default", "shop").load() == first
+    assert afresh(store).load() == first
     project.save(second)
-    assert store.project("engine", "default", "shop").load() == second
+    assert afresh(store).load() == second
 
 
 def test_revisions_are_numbered_by_service(project: ProjectStore) -> None:
@@ -146,19 +147,19 @@ def test_the_last_rollouts_are_kept(project: ProjectStore) -> None:
 @pytest.mark.parametrize("damage", ["{", "null", '{"service": 1}', ""])
 def test_an_entry_that_cannot_be_read_is_dropped(store: Store, project: ProjectStore, damage: str) -> None:
     """The rest stays, a notice tells of it once, and shows nothing of what stood there."""
-    project.save(Memory(failures={("web", "good"): FAILURE, ("web", "bad"): FAILURE}, up={"c1": 1.0}))
+    afresh(store).save(Memory(failures={("web", "good"): FAILURE, ("web", "bad"): FAILURE}, up={"c1": 1.0}))
     store._connection.execute("UPDATE memory SET value = ? WHERE key LIKE '%bad%'", (damage,))
-    assert store.project("engine", "default", "shop").load() == Memory({("web", "good"): FAILURE}, up={"c1": 1.0})
+    assert project.load() == Memory({("web", "good"): FAILURE}, up={"c1": 1.0})
     assert [notice.message for notice in store.notices] == [
         "project shop: 1 remembered entries cannot be read and were dropped"
     ]
-    store.project("engine", "default", "shop").load()
+    project.load()
     assert len(store.notices) == 1
 
 
 def test_an_entry_of_an_unknown_field_is_dropped(store: Store, project: ProjectStore) -> None:
     """As another release of the program may have left it, or keys of another shape."""
-    project.save(Memory(up={"c1": 1.0, "c2": 1.0, "c3": 1.0}))
+    afresh(store).save(Memory(up={"c1": 1.0, "c2": 1.0, "c3": 1.0}))
     store._connection.execute("UPDATE memory SET field = 'phase_of_the_moon' WHERE key = '\"c1\"'")
     store._connection.execute("UPDATE memory SET key = '[1]' WHERE key = '\"c2\"'")
     assert project.load() == Memory(up={"c3": 1.0})
@@ -197,4 +198,4 @@ def test_an_entry_of_the_ledger_comes_back_as_it_was(store: Store) -> None:
         "sha256:2": Deployed(first_seen=1.0, last_used=2.5),
     }
     store.project("engine", "default", "shop").save(Memory(images=entries))
-    assert store.project("engine", "default", "shop").load().images == entries
+    assert afresh(store).load().images == entries

@@ -12,6 +12,7 @@ from reconciler.model.memory import Memory, Stable
 from reconciler.model.observed import Container
 from reconciler.store import Store
 from reconciler.store.rows import decode, encode, tables
+from tests.unit.store.afresh import afresh
 from tests.unit.store.invented import invented
 
 THOROUGH = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -39,7 +40,7 @@ def test_the_memory_saved_last_is_loaded(memories: list[Memory]) -> None:
         project = store.project("engine", "instance", "shop")
         for memory in memories:
             project.save(memory)
-        loaded = store.project("engine", "instance", "shop").load()
+        loaded = afresh(store, instance="instance").load()
         assert loaded == kept_of(memories[-1])
         assert store.notices == ()
 
@@ -50,7 +51,7 @@ def test_a_memory_keeps_its_types(memory: Memory) -> None:
     """Keys of two parts stay tuples, lists in JSON stay lists, whole floats stay floats, None stays None."""
     with Store.in_memory() as store:
         store.project("engine", "instance", "shop").save(memory)
-        loaded = store.project("engine", "instance", "shop").load()
+        loaded = afresh(store, instance="instance").load()
         assert exact(loaded) == exact(kept_of(memory))
 
 
@@ -91,4 +92,4 @@ def test_text_that_is_no_unicode_does_not_stop_a_save() -> None:
     """Half a surrogate pair, which no file can hold, becomes a question mark."""
     with Store.in_memory() as store:
         store.project("engine", "instance", "shop").save(Memory(baselines={"c1": ("/tmp/\ud800",)}))
-        assert store.project("engine", "instance", "shop").load().baselines == {"c1": ("/tmp/?",)}
+        assert afresh(store, instance="instance").load().baselines == {"c1": ("/tmp/?",)}
