@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from reconciler.engine.events import read_event
 from reconciler.engine.protocol import Engine, Progress
 from reconciler.errors import EngineError
 from reconciler.model.observed import json_value
@@ -38,6 +40,7 @@ _SAID = 200
 OnProgress = Callable[[Operation, str], None]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Signal = TypeVar("Signal")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Executor(Protocol):
 
 
 class SessionExecutor(Executor, Protocol):
-    """What a whole command needs of its executor besides."""
+    """What a session needs of its executor besides."""
 
     def gather(self, call: Callable[[Engine, Key], Value], keys: Iterable[Key]) -> list[Value]:
         """The call's result for each key, in order."""
@@ -89,6 +92,14 @@ class SessionExecutor(Executor, Protocol):
 
     def watch(self, on_progress: OnProgress) -> None:
         """From now on also report engine events, and the output of pulls and builds."""
+        ...
+
+    def unwatch(self) -> None:
+        """Nobody waits any more: what was not collected is forgotten."""
+        ...
+
+    def touched(self) -> frozenset[str]:
+        """Ids of the containers that events named since this was asked last; with "" any may have changed."""
         ...
 
     def settle(self) -> None:
@@ -160,8 +171,8 @@ def _run_inside(engine: Engine, container: str, command: Sequence[str], timeout_
         )
 
 
-def _ignore(_operation: Operation, _text: str) -> None:
-    """Nobody listens yet."""
+def ignore(_operation: Operation, _text: str) -> None:
+    """Nobody listens."""
 
 
 def _environment(operation: Operation, inspected: Mapping[str, Any] | None) -> list[str]:
@@ -172,14 +183,52 @@ def _environment(operation: Operation, inspected: Mapping[str, Any] | None) -> l
     return [*arguments, *created]
 
 
+class Signals(Generic[Signal]):
+    """What ended or happened, put by any thread and collected by one."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Signal | BaseException] = queue.SimpleQueue()
+
+    def put(self, signal: Signal | BaseException) -> None:
+        """For whoever collects next. An exception is raised there."""
+        self._queue.put(signal)
+
+    def collect(self, timeout: float | None) -> list[Signal]:
+        """Everything there is; waits for the first, in seconds (None: for ever), then for more within a moment.
+
+        Raises what a worker met besides a refused operation, such as EngineUnreachableError.
+        """
+        found = self._next(timeout)
+        signals, closes_at = [*found], monotonic() + COALESCE_AT_MOST
+        while found and monotonic() < closes_at:
+            found = self._next(COALESCE)
+            signals += found
+        return signals
+
+    def clear(self) -> None:
+        """Forget what was not collected."""
+        with suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+
+    def _next(self, timeout: float | None) -> list[Signal]:
+        try:
+            found = self._queue.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        if isinstance(found, BaseException):
+            raise found
+        return [found]
+
+
 class ThreadedExecutor:
-    """Runs operations on a pool of workers, each with its own connection. For real engines."""
+    """Runs operations on a pool of workers, each with its own connection. For real engines and one command."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._clock = clock
-        self._on_progress: OnProgress = _ignore
-        self._signals: queue.SimpleQueue[Finished | Happened | BaseException] = queue.SimpleQueue()
+        self._on_progress: OnProgress = ignore
+        self._signals: Signals[Finished | Happened] = Signals()
         self._local = threading.local()
         self._clones: list[Engine] = []
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="engine")
@@ -206,17 +255,8 @@ class ThreadedExecutor:
         return list(self._readers.map(lambda key: call(self._connection(), key), wanted))
 
     def wait(self, until: float | None) -> list[Finished | Happened]:
-        """Collect signals; after the first, whatever else is there within a moment.
-
-        Raises what a worker met besides a refused operation, such as EngineUnreachableError.
-        """
-        timeout = None if until is None else max(0.0, until - self._clock())
-        found = self._next(timeout)
-        signals, closes_at = [], monotonic() + COALESCE_AT_MOST
-        while found is not None:
-            signals.append(found)
-            found = self._next(COALESCE) if monotonic() < closes_at else None
-        return signals
+        """Collect signals; see `Signals.collect`."""
+        return self._signals.collect(None if until is None else max(0.0, until - self._clock()))
 
     def watch(self, on_progress: OnProgress) -> None:
         """Subscribe to the engine's events on a connection and thread of their own."""
@@ -226,6 +266,15 @@ class ThreadedExecutor:
         self._events = self._engine.clone()
         stream = self._events.events()
         threading.Thread(target=self._follow, args=(stream,), name="events", daemon=True).start()
+
+    def unwatch(self) -> None:
+        """Nobody waits any more."""
+        self._on_progress = ignore
+        self._signals.clear()
+
+    def touched(self) -> frozenset[str]:
+        """Any may have changed: events are heard while somebody waits only."""
+        return frozenset({""})
 
     def settle(self) -> None:
         """Wait until nothing is in flight any more."""
@@ -241,8 +290,7 @@ class ThreadedExecutor:
     def _follow(self, stream: Iterator[dict[str, Any]]) -> None:
         try:
             for event in stream:
-                container = (event.get("Actor") or {}).get("ID") or event.get("id") or ""
-                if container:
+                if container := read_event(event).container:
                     self._signals.put(Happened(container))
         except EngineError:
             self._signals.put(Happened(""))
@@ -254,15 +302,6 @@ class ThreadedExecutor:
             self._local.engine = self._engine.clone()
             self._clones.append(self._local.engine)
         return self._local.engine  # type: ignore[no-any-return]
-
-    def _next(self, timeout: float | None) -> Finished | Happened | None:
-        try:
-            found = self._signals.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        if isinstance(found, BaseException):
-            raise found
-        return found
 
     def _report(self, future: Future[Finished]) -> None:
         self._under_way.discard(future)

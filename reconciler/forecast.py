@@ -33,6 +33,14 @@ class VirtualExecutor:
     def watch(self, _on_progress: OnProgress) -> None:
         """Nothing to subscribe to: every wait looks at the event log."""
 
+    def unwatch(self) -> None:
+        """What was not collected is of no use to anybody."""
+        self._finished.clear()
+
+    def touched(self) -> frozenset[str]:
+        """Any may have changed: its event log names no ids."""
+        return frozenset({""})
+
     def settle(self) -> None:
         """Nothing is ever in flight: operations end before they are submitted."""
 

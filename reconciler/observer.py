@@ -74,6 +74,28 @@ class Observer:
         self._images: list[dict[str, Any]] | None = None
         self._image_inspects: dict[str, dict[str, Any]] = {}
         self._parsed: Observed | None = None
+        self._distrusted: set[str] = set()
+
+    def retarget(
+        self, project: Project, made: Callable[[], Mapping[str, str]], adopted: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Go on for the next pass, with what is wanted and remembered by now; `resync` comes next."""
+        changed = {key for key in self._adopted.keys() | adopted.keys() if self._adopted.get(key) != adopted.get(key)}
+        self._project, self._made, self._adopted = project, made, dict(adopted)
+        self.distrust(changed)
+        self._parsed = None
+
+    def distrust(self, containers: Iterable[str]) -> None:
+        """Inspect these at the next `resync`, whatever their rows say; with "" all of them."""
+        named = set(containers)
+        self._distrusted |= named | (self.known if "" in named else set())
+        if "" in named:
+            self._changes.clear()
+
+    def rest(self) -> None:
+        """The pass is over: keep only what spares the next one work."""
+        self._rows = {key: row for key, row in self._rows.items() if key in self._inspects}
+        self._networks = self._volumes = self._images = self._parsed = None
 
     @property
     def known(self) -> set[str]:
@@ -90,6 +112,7 @@ class Observer:
             self._drop(gone)
         self._rows = rows
         self._keep_all(found)
+        self._distrusted.clear()
         self._networks = self._volumes = self._images = self._parsed = None
 
     def refresh(self, containers: Iterable[str]) -> None:
@@ -163,7 +186,12 @@ class Observer:
 
     def _changed(self, key: str, row: Mapping[str, Any]) -> bool:
         known = self._rows.get(key)
-        return key not in self._inspects or known is None or row_signature(known) != row_signature(row)
+        return (
+            key in self._distrusted
+            or key not in self._inspects
+            or known is None
+            or row_signature(known) != row_signature(row)
+        )
 
     def _look_at(self, containers: Iterable[str]) -> list[tuple[str, dict[str, Any] | None, float]]:
         wanted, seen_at = sorted(set(containers)), self._clock()
@@ -221,7 +249,8 @@ class Observer:
         listed = {row["Id"] for row in self._images}
         wanted = (self._wanted_images() & listed) - set(self._image_inspects)
         found = self._gather(inspect_image_or_none, sorted(wanted))
-        self._image_inspects |= {raw["Id"]: raw for raw in found if raw}
+        known = {key: raw for key, raw in self._image_inspects.items() if key in listed}
+        self._image_inspects = known | {raw["Id"]: raw for raw in found if raw}
 
     def _wanted_images(self) -> set[str]:
         """Ids of the images that the project may run or that its containers run."""

@@ -53,8 +53,13 @@ class Registries:
         if self._client is not None:
             self._client.close()
 
+    def begin(self) -> None:
+        """A pass begins: credentials are looked up anew, as passwords change and tokens of helpers expire."""
+        if self._client is not None:
+            self._client.begin()
+
     def answers(self, references: tuple[str, ...], executor: SessionExecutor | None) -> dict[str, RegistryAnswer]:
-        """An answer for each reference: one pass. Without an executor there is no engine to ask."""
+        """An answer for each reference. Without an executor there is no engine to ask."""
         if self._client is None:
             return _through_engine(references, executor)
         found = self._client.resolve(reference for reference in references if self._is_ours(reference))

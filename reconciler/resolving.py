@@ -89,15 +89,23 @@ class Resolver:
     """Resolves projects with these registries; `zone` is the one in which windows are written.
 
     `clock` is the engine's time in seconds; without an executor there is no engine, and `pins` is all that can be done.
+    What a registry has is not asked for again within `check_interval` seconds; what it does not have is.
     """
 
     def __init__(
-        self, registries: Registries, executor: SessionExecutor | None, clock: Callable[[], float], zone: tzinfo
+        self,
+        registries: Registries,
+        executor: SessionExecutor | None,
+        clock: Callable[[], float],
+        zone: tzinfo,
+        check_interval: float = 0.0,
     ) -> None:
         self._registries = registries
         self._executor = executor
         self._clock = clock
         self._zone = zone
+        self._check_interval = check_interval
+        self._tags: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     def resolve(
         self,
@@ -143,6 +151,7 @@ class Resolver:
         Neither cooldown nor window holds anything back: a person looks at what is pinned. A version is never older than
         the one pinned `before`; a signature that is asked for has to be there.
         """
+        self._registries.begin()
         cases = [_Case(item, _pinned_before(item, before.get(item.name))) for item in services]
         memory = self._ask(cases, Memory(), self._clock())
         return {case.service.name: self._pin(case, memory) for case in cases}
@@ -160,12 +169,12 @@ class Resolver:
 
     def _ask(self, cases: list[_Case], memory: Memory, now: float) -> Memory:
         """Learn what registries have for these services."""
-        listed = self._listed(cases)
+        listed = self._listed(cases, now)
         wanted = {case.service.name: self._references(case, listed, memory, now) for case in cases}
-        answers = self._registries.answers(
-            tuple(sorted({name for names in wanted.values() for name in names})), self._executor
-        )
-        memory = with_sightings(memory, answers, now)
+        known = self._seen_lately(memory, now)
+        unknown = {name for names in wanted.values() for name in names} - known.keys()
+        found = self._registries.answers(tuple(sorted(unknown)), self._executor) if unknown else {}
+        memory, answers = with_sightings(memory, found, now), known | found
         for case in cases:
             names = wanted[case.service.name]
             case.found = options((name for name in names if answers[name].digest), memory)
@@ -173,9 +182,19 @@ class Resolver:
             case.answer = case.answer if case.answer.error else next(iter(failed), case.answer)
         return memory
 
-    def _listed(self, cases: Iterable[_Case]) -> dict[str, tuple[str, ...] | RegistryError]:
+    def _seen_lately(self, memory: Memory, now: float) -> dict[str, RegistryAnswer]:
+        """What registries said so short a time ago that they are not asked again."""
+        after = now - self._check_interval
+        return {name: RegistryAnswer(seen.digest) for name, seen in memory.sightings.items() if seen.asked_at > after}
+
+    def _listed(self, cases: Iterable[_Case], now: float) -> dict[str, tuple[str, ...] | RegistryError]:
         """The tags of repositories from which versions are followed: one listing each, however many follow it."""
-        return self._registries.tags(tuple(sorted({item.baseline for item in cases if item.follows_versions})))
+        wanted = {item.baseline for item in cases if item.follows_versions}
+        known = {name: (at, tags) for name, (at, tags) in self._tags.items() if now < at + self._check_interval}
+        found = self._registries.tags(tuple(sorted(wanted - known.keys())))
+        fresh = {name: (now, tags) for name, tags in found.items() if not isinstance(tags, RegistryError)}
+        self._tags = known | fresh
+        return {name: tags for name, (_, tags) in known.items()} | found
 
     def _references(
         self, case: _Case, tags: Mapping[str, tuple[str, ...] | RegistryError], memory: Memory, now: float

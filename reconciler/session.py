@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import time
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +15,7 @@ from reconciler.explaining import RollbackError, choose, explain, hashes, put_ba
 from reconciler.images.bases import with_bases
 from reconciler.listeners import OnActivity, Reporter, Several
 from reconciler.lock import project_lock, unlocked
-from reconciler.model import labels
+from reconciler.looking import Looking, take_over, taken_over, with_baselines
 from reconciler.model.desired import Desired
 from reconciler.model.history import Explanation, RolloutRecord, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
@@ -25,25 +25,29 @@ from reconciler.model.pushed import Pushed
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
-from reconciler.planner.adoption import adopted, candidates, moved, summary
 from reconciler.planner.images import bind_stable
 from reconciler.planner.plan import plan
 from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
-from reconciler.reports import adoption_notices, forecast_report, image_rows, moved_pins, outcome_report
+from reconciler.remembering import Remembering, without_the_gone
+from reconciler.reports import forecast_report, image_rows, moved_pins, outcome_report
 from reconciler.resolving import Resolution, Resolver, local_zone
 from reconciler.spec.lockfile import can_be_pinned, is_pinned
 
 if TYPE_CHECKING:
     from reconciler.collecting import Collected
     from reconciler.engine.protocol import Engine
-    from reconciler.store import ProjectStore, Store
+    from reconciler.store import Store
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A project's forecast and what it was made from."""
+    """A project's forecast and what it was made from.
+
+    One that was made by `Session.prepare` holds the project's lock until it is carried out or released: a context
+    manager, in whichever thread. `triggers` and `by_hand` are what people asked for since the forecast before it.
+    """
 
     report: ProjectReport
     desired: Desired
@@ -51,6 +55,26 @@ class Forecast:
     memory: Memory
     first: Step
     resolution: Resolution
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    by_hand: frozenset[str] = frozenset()
+    held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether carrying it out means to change something or to wait for it, which may take long."""
+        return self.report.converges and not (self.first.empty and not self.first.failures)
+
+    def release(self) -> None:
+        """Give the project's lock back. Once is enough."""
+        self.held.close()
+
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the project's lock back."""
+        self.release()
 
 
 Lock = Callable[[str, str], AbstractContextManager[None]]
@@ -78,7 +102,11 @@ def open_session(
 
 
 class Session:
-    """Forecasts, converges and explains projects on one engine, through an executor of its kind."""
+    """Forecasts, converges and explains projects on one engine, through an executor of its kind.
+
+    `check_interval` is how many seconds a registry's answer is good for. From several threads a session forecasts and
+    looks back at any time, while one pass of a project is on; `retry` and `go_back` are for between its passes.
+    """
 
     def __init__(
         self,
@@ -88,18 +116,20 @@ class Session:
         instance: str,
         store: Store,
         registries: Registries | None = None,
+        check_interval: float = 0.0,
     ) -> None:
         self._engine = engine
         self._info = engine.info()
         self._executor = executor
         self._lock = lock
         self._instance = instance
-        self._store = store
+        self._remembering = Remembering(store, self._info.id, instance)
+        self._kept = self._remembering.kept
+        self._looking = Looking(engine, instance, executor)
         self._registries = registries or Registries(None)
-        self._resolver = Resolver(self._registries, executor, executor.now, local_zone())
+        self._resolver = Resolver(self._registries, executor, executor.now, local_zone(), check_interval)
         self._triggers: dict[str, Trigger] = {}
         self._by_hand: set[str] = set()
-        self._projects: dict[str, ProjectStore] = {}
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -126,18 +156,34 @@ class Session:
         what `docker compose` made of the project: in the forecast's memory, which nothing keeps yet. `also` is that of
         `Resolver.resolve`.
         """
-        now, memory = self._executor.now, self._remembered(project)
-        observer = self._observe(project, memory, deep=deep)
-        chosen, notices = _taken_over(project, observer) if adopt else ((), ())
+        memory = self._remembering.memory(project.name)
+        observer = self._looking.anew(project, memory, deep=deep)
+        return self._forecast(project, observer, memory, max_unavailable, adopt=adopt, also=also)
+
+    def _forecast(
+        self,
+        project: Project,
+        observer: Observer,
+        memory: Memory,
+        max_unavailable: int | None,
+        *,
+        adopt: bool,
+        also: Callable[[Service], bool] = lambda _: False,
+    ) -> Forecast:
+        now = self._executor.now
+        self._registries.begin()
+        chosen, notices = taken_over(project, observer) if adopt else ((), ())
         project = self._with_bases(project, observer.observed())
         resolution = self._resolver.resolve(project.services, observer.observed(), memory, also)
         memory, targets = resolution.memory, resolution.targets
         desired = Desired(
             project, self._instance, self._info.id, targets, project.prune, max_unavailable=max_unavailable
         )
-        memory, adoption, kept = self._adopt(desired, observer, memory, chosen) if adopt else (memory, Adoption(), ())
+        adoption, kept = Adoption(), tuple[Notice, ...]()
+        if adopt:
+            memory, adoption, kept = take_over(desired, observer, memory, now(), chosen)
         observed = observer.observed()
-        memory = _without_the_gone(memory, observed)
+        memory = without_the_gone(memory, observed)
         first = plan(desired, observed, memory, now())
         outcome, seconds = Outcome(first, memory), 0.0
         if not first.empty:
@@ -169,15 +215,47 @@ class Session:
         adopt: bool = False,
     ) -> ProjectReport:
         """Forecast; where that converges, do it; report how it ended. `adopt` as in `forecast`."""
-        with self._lock(self._info.id, project.name):
-            forecast = self.forecast(project, max_unavailable=max_unavailable, adopt=adopt)
+        with self.prepare(project, max_unavailable=max_unavailable, adopt=adopt) as forecast:
             on_plan(forecast.report)
-            self._keep_sightings(project, forecast.memory)
+            return self.carry_out(forecast, on_activity, should_stop, timeout)
+
+    def prepare(
+        self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False, full: bool = False
+    ) -> Forecast:
+        """The forecast of a pass, which holds the project's lock: carry it out, or release it.
+
+        The engine is read on from the project's last pass: what changed since; `full`: all of it. `adopt` as in
+        `forecast`. LockedError where somebody else has the project, EngineError where the engine cannot be read.
+        """
+        with ExitStack() as held:
+            held.enter_context(self._lock(self._info.id, project.name))
+            memory = self._remembering.memory(project.name)
+            observer = self._looking.again(project, memory, full=full)
+            held.callback(observer.rest)
+            forecast = self._forecast(project, observer, memory, max_unavailable, adopt=adopt)
+            self._remembering.keep_sightings(project.name, forecast.memory)
+            triggers, by_hand = self._triggers, frozenset(self._by_hand)
+            self._triggers, self._by_hand = {}, set()
+            return replace(forecast, triggers=triggers, by_hand=by_hand, held=held.pop_all())
+
+    def carry_out(
+        self,
+        forecast: Forecast,
+        on_activity: OnActivity,
+        should_stop: Callable[[], bool],
+        timeout: float | None,
+    ) -> ProjectReport:
+        """Do what a forecast of `prepare` says, where it converges, and release it; how that ended.
+
+        Only where it `has_work` this may take long: until all is done, `timeout` seconds have passed, or `should_stop`
+        says so and nothing is in flight.
+        """
+        with forecast:
             if not forecast.report.converges:
                 return replace(forecast.report, operations=())
-            if forecast.first.empty and not forecast.first.failures:
+            if not forecast.has_work:
                 self._learn(forecast)
-                return replace(forecast.report, succeeded=self._as_asked(forecast.report, forecast.report.succeeded))
+                return replace(forecast.report, succeeded=_as_asked(forecast, forecast.report.succeeded))
             return self._carry_out(forecast, on_activity, should_stop, timeout)
 
     @property
@@ -192,7 +270,9 @@ class Session:
 
     def push(self, project: Project, on_line: OnLine) -> tuple[Pushed, ...]:
         """Push what the project's builds have made; see `pushing`. Only registries are written to."""
-        observed = self._observe(project, self._remembered(project), deep=False).observed()
+        self._registries.begin()
+        memory = self._remembering.memory(project.name)
+        observed = self._looking.anew(project, memory, deep=False).observed()
         return push(self._with_bases(project, observed), observed.images, self._executor, on_line)
 
     def history(self, project_name: str, service: str | None, limit: int) -> tuple[RolloutRecord, ...]:
@@ -248,13 +328,13 @@ class Session:
         from reconciler.images.collection import wanted_names
 
         loaded = {project.name for project in projects}
-        names = sorted({*self._store.projects(self._info.id, self._instance), *loaded})
+        names = sorted({*self._remembering.projects(), *loaded})
         why = "a spec, maybe that of {0}, cannot be read"
         closed = {name: why.format(name) for name in names if unread and name not in loaded}
         with ExitStack() as locks:
             closed |= {} if dry_run else self._locked(names, locks)
             kept = {name: self._kept(name) for name in names}
-            others = self._store.others(self._info.id, self._instance)
+            others = self._remembering.others()
             wanted = wanted_names(projects, self._info.platform)
             gather, now = self._executor.gather, self._executor.now
             collector = Collector(self._engine, gather, now, kept, closed, wanted, others)
@@ -280,7 +360,7 @@ class Session:
         project, now = forecast.desired.project, self._executor.now
         began = now()
         reporter = Reporter(self._engine, project, on_activity, now)
-        recorder = Recorder(self._kept(project.name), project, now, reporter.logs, self._triggers)
+        recorder = Recorder(self._kept(project.name), project, now, reporter.logs, forecast.triggers)
         self._executor.watch(reporter.progress)
         deadline = None if timeout is None else began + timeout
         listener = Several(reporter, recorder)
@@ -292,26 +372,13 @@ class Session:
         except EngineError:
             self._executor.settle()  # the lock is ours until nothing is in flight
             raise
+        finally:
+            self._executor.unwatch()
         recorder.close(stopped=outcome.stopped or outcome.timed_out)
-        recorder.remember(self._with_baselines(outcome.memory, forecast.observer, project))
+        recorder.remember(with_baselines(outcome.memory, forecast.observer, project))
         drained = not any(identifier.startswith(DRAINS) for identifier, _ in outcome.failed_operations)
-        succeeded = self._as_asked(forecast.report, outcome.succeeded, outcome) and drained
+        succeeded = _as_asked(forecast, outcome.succeeded, outcome) and drained
         return outcome_report(forecast.report, outcome, reporter.logs, now() - began, succeeded=succeeded)
-
-    def _as_asked(self, report: ProjectReport, succeeded: bool, outcome: Outcome | None = None) -> bool:  # noqa: FBT001
-        """Whether all went well, where a service that a person had rolled back is well where it was sent."""
-        conditions = outcome.step.conditions if outcome else report.conditions
-        sent = {item.service for item in conditions if item.reason == "RolledBack"} & self._by_hand
-        if not sent or (outcome and (outcome.stopped or outcome.timed_out or outcome.endless)):
-            return succeeded
-        failures = outcome.failures if outcome else report.failures
-        return all(item.service in sent for item in conditions) and all(item.service in sent for item in failures)
-
-    def _keep_sightings(self, project: Project, memory: Memory) -> None:
-        """Remember what registries said, whether or not anything comes of it: cooldowns begin with it."""
-        kept = self._kept(project.name)
-        known = kept.load()
-        kept.save(replace(known, sightings=memory.sightings, verified=memory.verified, compared=memory.compared))
 
     def _learn(self, forecast: Forecast) -> None:
         """Keep what a pass over a project that needs nothing shows: definitions that hold, rollouts that ended."""
@@ -322,21 +389,7 @@ class Session:
         for stable in forecast.first.stable:
             memory = memory.with_stable(project.name, stable)
         memory = memory.with_images(forecast.observer.observed(), (), self._executor.now())
-        recorder.remember(self._with_baselines(memory, forecast.observer, project))
-
-    def _with_baselines(self, memory: Memory, observer: Observer, project: Project) -> Memory:
-        """The memory and what the replicas that came up have written by themselves so far."""
-        watched = {service.name for service in project.services if service.mutation.filesystem != "ignore"}
-        new = {
-            item.id
-            for item in observer.observed().containers
-            if item.id not in memory.baselines and item.running and item.labels.get(labels.SERVICE) in watched
-        }
-        if not new:
-            return memory
-        observer.look_deep(new)
-        found = observer.observed().mutations
-        return replace(memory, baselines={**memory.baselines, **{key: found[key] for key in new if key in found}})
+        recorder.remember(with_baselines(memory, forecast.observer, project))
 
     def _with_bases(self, project: Project, observed: Observed) -> Project:
         """The project with the keys of its builds, which depend on the images that the engine has."""
@@ -345,80 +398,15 @@ class Session:
             project, observed.images, platform, lambda asked: self._registries.answers(asked, self._executor)
         )
 
-    def _observe(self, project: Project, memory: Memory, *, deep: bool) -> Observer:
-        observer = Observer(
-            self._engine,
-            self._info,
-            project,
-            self._instance,
-            self._executor.gather,
-            self._executor.now,
-            lambda: memory.made,
-            memory.adopted,
-        )
-        observer.resync()
-        modes = {service.name: service.mutation.filesystem for service in project.services}
-        looked_at = {"report", "replace"} if deep else {"replace"}
-        chosen = [
-            item.id
-            for item in observer.observed().containers
-            if modes.get(item.labels.get(labels.SERVICE, "")) in looked_at and item.id in memory.baselines
-        ]
-        if chosen:
-            observer.look_deep(chosen)
-        return observer
 
-    def _adopt(
-        self, desired: Desired, observer: Observer, memory: Memory, chosen: tuple[str, ...]
-    ) -> tuple[Memory, Adoption, tuple[Notice, ...]]:
-        """The memory in which the chosen containers are ours; the observer sees it so too."""
-        project, now = desired.project, self._executor.now()
-        memory = adopted(desired, observer.observed(), memory, now, chosen)
-        observer.adopt({key: memory.adopted[key] for key in chosen if key in memory.adopted})
-        adoption = summary(desired, observer.observed(), memory, chosen)
-        return memory, adoption, adoption_notices(project, adoption)
-
-    def _kept(self, project_name: str) -> ProjectStore:
-        if project_name not in self._projects:
-            self._projects[project_name] = self._store.project(self._info.id, self._instance, project_name)
-        return self._projects[project_name]
-
-    def _remembered(self, project: Project) -> Memory:
-        kept = self._kept(project.name)
-        memory = kept.load()
-        failed = {service for service, _ in memory.failures} & memory.stable.keys()
-        numbered = {name: _numbered(kept, memory.stable[name]) for name in failed}
-        quarantined = frozenset(memory.failures)
-        return replace(memory, stable={**memory.stable, **numbered}, quarantined=quarantined, earlier=memory.attempted)
-
-
-def _taken_over(project: Project, observer: Observer) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
-    """The ids of what `docker compose` made of the project, which the observer takes for ours from here on."""
-    observed = observer.observed()
-    chosen = candidates(project, observed)
-    observer.adopt({key: {} for key in chosen})
-    return chosen, moved(project, observed)
-
-
-def _without_the_gone(memory: Memory, observed: Observed) -> Memory:
-    """The memory without containers that exist no more, and with those that it did not know yet.
-
-    Where nothing of the project is left it was taken down: its jobs have to run again.
-    """
-    present = {item.id: item.name for item in observed.containers}
-    if not present:
-        services = {name: stable for name, stable in memory.stable.items() if not stable.service.job}
-        memory = replace(memory, stable=services, restarts={}, attempted=frozenset())
-    remembered = memory.made.keys() | memory.baselines.keys() | memory.adopted.keys()
-    known = memory.without_containers(remembered - present.keys())
-    networks = known.adopted_networks & {item.id for item in observed.networks}
-    return replace(known, made={**present, **known.made}, adopted_networks=networks)
-
-
-def _numbered(kept: ProjectStore, stable: Stable) -> Stable:
-    """The definition with the number of the revision that it is."""
-    same = (item.revision for item in kept.revisions(stable.service.name) if item.spec_hash == stable.spec_hash)
-    return replace(stable, revision=max(same, default=stable.revision))
+def _as_asked(forecast: Forecast, succeeded: bool, outcome: Outcome | None = None) -> bool:  # noqa: FBT001
+    """Whether all went well, where a service that a person had rolled back is well where it was sent."""
+    conditions = outcome.step.conditions if outcome else forecast.report.conditions
+    sent = {item.service for item in conditions if item.reason == "RolledBack"} & forecast.by_hand
+    if not sent or (outcome and (outcome.stopped or outcome.timed_out or outcome.endless)):
+        return succeeded
+    failures = outcome.failures if outcome else forecast.report.failures
+    return all(item.service in sent for item in conditions) and all(item.service in sent for item in failures)
 
 
 def _simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -> tuple[Outcome, float]:

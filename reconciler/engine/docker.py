@@ -25,6 +25,7 @@ from reconciler.engine.docker_logs import decode_logs
 from reconciler.engine.docker_paths import missing, shares_files
 from reconciler.engine.docker_progress import readable
 from reconciler.engine.docker_transport import READ_TIMEOUT, SLOW_TIMEOUT, Query, Transport
+from reconciler.engine.events import ACTIONS, TYPES
 from reconciler.engine.protocol import JSON, Engine, Progress
 from reconciler.engine.times import seconds
 from reconciler.errors import EngineError, EngineUnreachableError
@@ -32,20 +33,6 @@ from reconciler.model.observed import EngineInfo, json_value
 from reconciler.model.project import Build, CopiedFile
 from reconciler.model.references import parse_reference
 
-_EVENTS = (
-    "create",
-    "start",
-    "restart",
-    "die",
-    "oom",
-    "stop",
-    "pause",
-    "unpause",
-    "destroy",
-    "rename",
-    "update",
-    "health_status",
-)
 _FORBIDDEN = 403
 _LISTS_MANIFESTS = "1.48"
 _SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
@@ -294,7 +281,7 @@ class DockerEngine:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """GET /events, subscribed before this returns; health probes (three events each) are left out by the engine."""
-        filters = {"type": ["container"], "event": list(_EVENTS)}
+        filters = {"type": list(TYPES), "event": list(ACTIONS)}
         return _until_lost(
             self._transport.stream("GET", "/events", query={"filters": json.dumps(filters)}, what="events")
         )

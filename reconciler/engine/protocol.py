@@ -181,5 +181,8 @@ class Engine(Protocol):
         ...
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """GET /events for containers, from now on. Ends when the connection is lost; close() from elsewhere ends it."""
+        """GET /events of `events.TYPES` and `ACTIONS`, from now on. Ends when the connection is lost.
+
+        close() from another thread ends it too.
+        """
         ...

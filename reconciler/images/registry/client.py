@@ -74,16 +74,19 @@ class RegistryClient:
         """Close the connections."""
         self._asking.close()
 
+    def begin(self) -> None:
+        """A new pass begins: whoever asks for credentials gets those of now."""
+        self._credentials.forget()
+
     def resolve(self, references: Iterable[str]) -> Resolved:
-        """What each reference names now, or why that is not known: one pass.
+        """What each reference names now, or why that is not known.
 
         A reference is asked for once, however it is spelled; hosts in parallel, each by a few connections.
         """
-        self._credentials.forget()
         return answers(references, Question(self._head, key=str), self._settings)
 
     def all_tags(self, references: Iterable[str]) -> dict[str, Tags | RegistryError]:
-        """The tags of each reference's repository, or why they are not known: in the pass that `resolve` began.
+        """The tags of each reference's repository, or why they are not known.
 
         A repository is asked once, however many references name it; hosts in parallel, each by a few connections.
         """

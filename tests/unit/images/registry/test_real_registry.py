@@ -74,10 +74,12 @@ def test_a_registry_with_a_password(
     for credential in (None, Credential("ci", "wrong")):
         if credential:
             known[registry.address] = credential
+        client.begin()
         refused = client.resolve([reference])[reference]
         assert isinstance(refused, RegistryError)
         assert refused.reason == "RegistryUnauthorized"
     known[registry.address] = Credential("ci", "open-sesame")
+    client.begin()
     assert client.resolve([reference])[reference] == Manifest(IndexDigest(index), OCI[0])
 
 

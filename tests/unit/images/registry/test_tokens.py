@@ -157,6 +157,7 @@ def test_another_credential_is_another_token(
     client = make_client()
     client.resolve([f"{server.host}/a"])
     known[server.host] = Credential("ci", SECRET)
+    client.begin()
     client.resolve([f"{server.host}/a"])
     assert [asked.headers.get("Authorization") for asked in server.asked if asked.path == "/token"] == [None, BASIC]
 
@@ -201,11 +202,13 @@ def test_basic(serve: Serve, make_client: Make, known: dict[str, Credential]) ->
     client.digest(f"{server.host}/b")
     assert len(server.asked) == 3
     known[server.host] = Credential("ci", "wrong")
+    client.begin()
     found = client.resolve([f"{server.host}/a"])[f"{server.host}/a"]
     assert isinstance(found, RegistryError)
     assert found.reason == "RegistryUnauthorized"
     assert len(server.asked) == 4
     del known[server.host]
+    client.begin()
     assert isinstance(client.resolve([f"{server.host}/a"])[f"{server.host}/a"], RegistryError)
 
 
