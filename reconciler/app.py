@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import ReconcilerError, SpecError, SpecErrors, UsageError
 from reconciler.loading import Selection, Specs, documents, error_notice, flat, load_specs
-from reconciler.model.history import Explanation, RolloutRecord
+from reconciler.model.history import RolloutRecord
 from reconciler.model.project import Notice, Project
 from reconciler.model.redaction import redact_text
-from reconciler.model.report import Activity, ProjectReport, Report
+from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
 
 if TYPE_CHECKING:
     from reconciler.session import Session
@@ -46,24 +46,6 @@ class Options:
     adopt: bool = False
     instance: str = "default"
     state_dir: str | None = None
-
-
-@dataclass(frozen=True)
-class History:
-    """The rollouts of projects, by their names; `errors` are specs that name no project."""
-
-    projects: tuple[tuple[str, tuple[RolloutRecord, ...]], ...]
-    warnings: tuple[Notice, ...] = ()
-    errors: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One service explained; `errors` are other projects' invalid specs."""
-
-    explanation: Explanation
-    warnings: tuple[Notice, ...] = ()
-    errors: tuple[Notice, ...] = ()
 
 
 def validate(options: Options) -> Report:

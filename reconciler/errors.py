@@ -72,6 +72,18 @@ class SettingsError(ReconcilerError):
     code = "SettingsInvalid"
 
 
+class SettingsErrors(SettingsError):  # noqa: N818 - several of them, not one
+    """All that is wrong with the settings at once: of the file in its order, then of variables and flags."""
+
+    def __init__(self, errors: list[SettingsError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+    def __str__(self) -> str:
+        """One error a line; each already names its own place."""
+        return self.message
+
+
 SourceReason = Literal["SourceUnreachable", "SourceUnauthorized", "SourceInvalid", "SourceTooLarge", "SourceUnsigned"]
 
 

@@ -67,7 +67,7 @@ class Recorder(Silence):
         for life, at in step.up:
             self._note_up(life, at)
         for stable in step.stable:
-            self._hold(stable if stable.revision else self._store.add_revision(stable))
+            self._hold(stable if stable.revision else self._store.add_revision(self._with_commit(stable)))
 
     def started(self, operation: Operation) -> None:
         """The first operation on a service's containers begins its record, or goes on with the one left open."""
@@ -171,6 +171,7 @@ class Recorder(Silence):
             spec_hash=_hash_of(operation),
             image=status.image if status else "",
             digest=status.digest if status else "",
+            source_revision=self._project.revision,
         )
         self._end_interrupted(name)
         self._records[name] = self._store.begin(record)
@@ -179,6 +180,10 @@ class Recorder(Silence):
         for earlier in self._store.history(name, 1):
             if earlier.verdict == "running":
                 self._store.update(replace(earlier, verdict="interrupted", ended_at=self._clock()))
+
+    def _with_commit(self, stable: Stable) -> Stable:
+        revision = self._project.revision
+        return replace(stable, source_revision=revision.commit or None) if revision else stable
 
     def _hold(self, stable: Stable) -> None:
         """Note the revision that the rollout made; one left open whose definition is not the one that holds is over."""

@@ -51,6 +51,7 @@ def forecast_report(
         unknown=_unknown(desired.project, operations),
         notices=tuple(dict.fromkeys((*first.notices, *outcome.step.notices))),
         source=desired.project.source,
+        revision=desired.project.revision,
     )
 
 

@@ -13,6 +13,7 @@ from reconciler.cli.rows import (
     failure_row,
     frame,
     notice_rows,
+    revision_row,
     service_row,
 )
 from reconciler.model.history import Explanation, ReplicaRecord, RolloutRecord
@@ -78,7 +79,8 @@ def _rollout(record: RolloutRecord) -> Row:
         "began_at": iso(record.began_at),
         "ended_at": iso(record.ended_at),
         "revision": record.revision or None,
-        "source_revision": record.source_revision,
+        "source_revision": (record.source_revision and record.source_revision.commit) or None,
+        "source": revision_row(record.source_revision),
         "image": record.image,
         "digest": record.digest,
         "order": record.order,

@@ -10,8 +10,7 @@ from reconciler.cli.changes import redacted
 from reconciler.cli.failure_text import remains_lines
 from reconciler.cli.moments import moment, span
 from reconciler.cli.palette import PLAIN, Palette
-from reconciler.cli.phrases import WIDTH, count, targets_text, wrapped
-from reconciler.cli.values import clean
+from reconciler.cli.phrases import WIDTH, count, revision_text, targets_text, wrapped
 from reconciler.model.history import ReplicaRecord, RolloutRecord
 from reconciler.model.memory import Failure
 
@@ -19,7 +18,6 @@ Past = Iterable[tuple[str, tuple[RolloutRecord, ...]]]
 _INDENT = " " * 6
 _LOG_LINES = 5
 _BATCHES = 4
-_COMMIT = 12
 _TRIGGERS = {
     "spec": "spec changed",
     "image": "a newer image was followed",
@@ -77,12 +75,13 @@ def _project(name: str, records: tuple[RolloutRecord, ...], width: int, palette:
 def _head(record: RolloutRecord, width: int, palette: Palette, zone: tzinfo | None) -> Iterator[str]:
     facts = [moment(record.began_at, zone), _TRIGGERS.get(record.trigger, record.trigger)]
     facts += [f"revision {record.revision}"] if record.revision else []
-    facts += [f"commit {clean(record.source_revision)[:_COMMIT]}"] if record.source_revision else []
     title, rest = f"#{record.number} {record.service}  {_verdict(record)}", "  ".join(facts)
     fits = len(title) + len(rest) + 6 <= width
     yield f"  {_paint(record, palette, title)}{f'  {palette.faint(rest)}' if fits else ''}"
     if not fits:
         yield f"{_INDENT}{palette.faint(rest)}"
+    if commit := revision_text(record.source_revision):
+        yield from (palette.faint(line) for line in wrapped(f"commit {commit}", width, _INDENT))
 
 
 def _verdict(record: RolloutRecord) -> str:

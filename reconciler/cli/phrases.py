@@ -6,17 +6,19 @@ import textwrap
 from collections.abc import Iterable
 
 from reconciler.cli.palette import Palette
-from reconciler.cli.values import clean
+from reconciler.cli.values import clean, shorten
 from reconciler.cli.verdicts import is_held
 from reconciler.model.observed import EngineInfo
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport
+from reconciler.model.revision import Revision
 from reconciler.model.step import Condition, ServiceStatus
 
 WIDTH = 100
 RETRY = "reconcile retry"
 TOLD_BY_PLAN = "Adopted"
 _NAMED = 4
+_SUBJECT = 72
 
 
 def count(number: int, noun: str) -> str:
@@ -59,6 +61,21 @@ def in_sync_line(project: ProjectReport) -> str:
     """A project without changes in one line: `shop: in sync, nothing to do (4 services, 6 replicas)`."""
     replicas = count(sum(service.desired for service in project.services), "replica")
     return f"{project.name}: in sync, nothing to do ({count(len(project.services), 'service')}, {replicas})."
+
+
+def revision_text(revision: Revision | None) -> str:
+    """`1a2b3c4d5e main "subject" (author)`, or nothing where there is no commit."""
+    if revision is None or not revision.commit:
+        return ""
+    subject = f'"{shorten(clean(revision.subject), _SUBJECT)}"' if revision.subject else ""
+    author = f"({clean(revision.author)})" if revision.author else ""
+    return " ".join(part for part in (revision.short, clean(revision.ref), subject, author) if part)
+
+
+def revision_lines(project: ProjectReport, width: int, palette: Palette) -> list[str]:
+    """`shop at 1a2b3c4d5e main "subject" (author)`; no line where there is no commit."""
+    text = revision_text(project.revision)
+    return [palette.faint(line) for line in wrapped(f"{project.name} at {text}", width, "")] if text else []
 
 
 def condition_lines(condition: Condition, width: int, palette: Palette) -> list[str]:

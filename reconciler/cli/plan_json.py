@@ -15,6 +15,7 @@ from reconciler.cli.rows import (
     error_row,
     failure_row,
     notice_row,
+    revision_row,
     service_row,
 )
 from reconciler.cli.verdicts import failures, worst_health, worst_sync
@@ -45,6 +46,7 @@ def render_status(report: Report) -> str:
         {
             "schema_version": SCHEMA_VERSION,
             "command": "status",
+            "revision": report.revision,
             "projects": [_status(project) for project in report.projects],
             "warnings": [notice_row(warning) for warning in report.warnings],
             "errors": [notice_row(error) for error in report.errors],
@@ -56,6 +58,7 @@ def _project(project: ProjectReport) -> Row:
     logs = dict(project.logs)
     return {
         "name": project.name,
+        "revision": revision_row(project.revision),
         "engine": engine_row(project.engine),
         "in_sync": project.in_sync,
         "converges": project.converges,
@@ -71,6 +74,7 @@ def _project(project: ProjectReport) -> Row:
 def _status(project: ProjectReport) -> Row:
     return {
         "name": project.name,
+        "revision": revision_row(project.revision),
         "engine": engine_row(project.engine),
         "sync": worst_sync(project.services),
         "health": worst_health(project.services),

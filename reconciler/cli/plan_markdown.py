@@ -13,6 +13,7 @@ from reconciler.cli.phrases import (
     count,
     engine_text,
     in_sync_line,
+    revision_text,
     targets_text,
     way_out_of_quarantine,
 )
@@ -77,10 +78,11 @@ def _project(project: ProjectReport, command: str, share: int) -> list[str]:
     if project.in_sync and not project.operations and not troubles(project):
         return [_text(in_sync_line(project)), ""]
     found = changes(project)
+    revision = f"\n\nat {_text(revision_text(project.revision))}" if revision_text(project.revision) else ""
     engine = f"\n\n{_text(engine_text(project.engine))}" if project.engine else ""
     fine = project.succeeded and not quarantined(project)
     opening = [f"<details{'' if fine else ' open'}>", f"<summary><b>{_text(project.name)}</b>: "]
-    opening[1] += f"{_counts(found, command)}</summary>{engine}"
+    opening[1] += f"{_counts(found, command)}</summary>{revision}{engine}"
     closing = [*_failures(project), *_troubles(project), "</details>", ""]
     if command == "plan":
         closing = [*_rollouts(project, found), *closing]

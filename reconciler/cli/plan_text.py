@@ -15,6 +15,7 @@ from reconciler.cli.phrases import (
     engine_text,
     gate_lines,
     in_sync_line,
+    revision_lines,
     targets_text,
     warning_lines,
     wrapped,
@@ -42,12 +43,13 @@ def render(report: Report, *, width: int = WIDTH, palette: Palette = PLAIN) -> s
 def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
     """One project's plan. A project in sync takes one line, so that the one which is not stands out."""
     if project.in_sync and project.adoption.empty and not troubles(project):
-        return in_sync_line(project) + "\n"
+        return "\n".join([in_sync_line(project), *revision_lines(project, width, palette), ""])
     found = changes(project)
     body = [*_changes(project, found, width, palette), *_adopted(project, width, palette)]
     body += _untouched(project, found, width, palette)
     body += _unknown(project, width, palette)
-    lines = [_header(project, palette), *(["", *body] if body else [])]
+    head = [_header(project, palette), *revision_lines(project, width, palette)]
+    lines = [*head, *(["", *body] if body else [])]
     for condition in troubles(project):
         lines += ["", *condition_lines(condition, width, palette)]
     return "\n".join([*lines, "", palette.strong(summary(project, found)), ""])

@@ -13,6 +13,7 @@ from reconciler.cli.phrases import (
     condition_lines,
     count,
     in_sync_line,
+    revision_lines,
     seconds,
     warning_lines,
     wrapped,
@@ -28,6 +29,7 @@ def render(report: Report, *, stopped: bool = False, width: int = WIDTH, palette
     """The report, ending in a line break. `stopped` says that the run was asked to end early."""
     lines = warning_lines(report.warnings, width, palette)
     for project in report.projects:
+        lines += revision_lines(project, width, palette)
         lines += _project(project, width, palette, stopped=stopped)
     if len(report.projects) > 1 or report.errors:
         lines += ["", palette.strong(_total(report, stopped=stopped))]

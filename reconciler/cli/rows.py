@@ -13,6 +13,7 @@ from reconciler.model.observed import EngineInfo, Probe
 from reconciler.model.operation import Difference
 from reconciler.model.project import Notice
 from reconciler.model.redaction import redact_text
+from reconciler.model.revision import Revision
 from reconciler.model.step import Condition, ServiceStatus
 
 SCHEMA_VERSION = 1
@@ -37,6 +38,20 @@ def notice_rows(warnings: Iterable[Notice], errors: Iterable[Notice]) -> Row:
 def engine_row(engine: EngineInfo | None) -> Row | None:
     """Which engine answered; None where none was asked."""
     return {"name": engine.name, "version": engine.version, "api": engine.api} if engine else None
+
+
+def revision_row(revision: Revision | None) -> Row | None:
+    """The state of a source; None where nobody followed one. Its texts are other people's."""
+    if revision is None:
+        return None
+    return {
+        "source": revision.source,
+        "commit": revision.commit or None,
+        "author": redact_text(revision.author),
+        "subject": redact_text(revision.subject),
+        "ref": revision.ref,
+        "at": iso(revision.at),
+    }
 
 
 def condition_row(condition: Condition) -> Row:

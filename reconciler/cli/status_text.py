@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from reconciler.cli.palette import PLAIN, Palette
-from reconciler.cli.phrases import condition_lines, engine_text, warning_lines, wrapped
+from reconciler.cli.phrases import condition_lines, engine_text, revision_lines, warning_lines, wrapped
 from reconciler.cli.values import clean, name_of, shorten_path
 from reconciler.cli.verdicts import troubles, worst_health, worst_sync
 from reconciler.model.project import Notice
@@ -34,7 +34,8 @@ def _project(project: ProjectReport, width: int | None, palette: Palette) -> str
     verdict = f"{worst_sync(project.services)}, {worst_health(project.services)}"
     engine = f" {engine_text(project.engine)}" if project.engine else ""
     head = f"{palette.strong(project.name)}{palette.faint(engine)}: {palette.strong(verdict)}"
-    lines = [head, "", *_table(project, width, palette)]
+    revision = revision_lines(project, width or _REASON_WIDTH, palette)
+    lines = [head, *revision, "", *_table(project, width, palette)]
     named = {service.name for service in project.services if service.message}
     for condition in troubles(project):
         if condition.service not in named:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from reconciler.model.memory import Failure, Stable
 from reconciler.model.operation import Difference
+from reconciler.model.revision import Revision
 from reconciler.model.step import Condition, ServiceStatus
 
 Trigger = Literal["spec", "image", "dependency", "drift", "rollback", "retry"]
@@ -37,9 +38,10 @@ class RolloutRecord:
     """One rollout of one service.
 
     `number` is the store's own, growing. `revision` is the service's revision that it made stable (0: none), and
-    `source_revision` the commit. `batches` are the slots replaced together, in order. `logs` are the last lines of the
-    container that failed, without secrets. `taken_up` is when later runs went on with it after one that was cut off,
-    `notes` what else went wrong and did not end it, such as a drain that failed, each with its replica and container.
+    `source_revision` the state of the source that its spec was read from. `batches` are the slots replaced together, in
+    order. `logs` are the last lines of the container that failed, without secrets. `taken_up` is when later runs went
+    on with it after one that was cut off, `notes` what else went wrong and did not end it, such as a drain that failed,
+    each with its replica and container.
     """
 
     number: int
@@ -53,7 +55,7 @@ class RolloutRecord:
     verdict: Verdict = "running"
     message: str = ""
     revision: int = 0
-    source_revision: str | None = None
+    source_revision: Revision | None = None
     spec_hash: str = ""
     image: str = ""
     digest: str = ""

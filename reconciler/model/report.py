@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.model.desired import Held
+from reconciler.model.history import Explanation, RolloutRecord
 from reconciler.model.memory import Failure
 from reconciler.model.observed import EngineInfo
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice
+from reconciler.model.revision import Revision
 from reconciler.model.step import Condition, ServiceStatus
 
 
@@ -38,6 +40,7 @@ class ProjectReport:
     equals `converges` in a plan). `unknown` names per service what only the pull or build will tell.
     `logs` holds the last lines of failed containers, by container name. `expected_seconds` is how long the forecast's
     gates, delays and drains take at least, pulls and builds not counted. `adoption` is what a run with `--adopt` keeps.
+    `revision` is the state of the source that its spec was read from, None where nobody followed one.
     """
 
     name: str
@@ -58,6 +61,7 @@ class ProjectReport:
     source: str = ""
     expected_seconds: float = 0.0
     adoption: Adoption = Adoption()
+    revision: Revision | None = None
 
 
 @dataclass(frozen=True)
@@ -66,16 +70,39 @@ class Report:
 
     command: Literal["plan", "converge", "status"]
     projects: tuple[ProjectReport, ...] = ()
-    revision: str | None = None
     warnings: tuple[Notice, ...] = ()
     errors: tuple[Notice, ...] = ()
     refused: bool = False
     failed: bool = False
 
     @property
+    def revision(self) -> str | None:
+        """The commit that all projects are of; None where they are of several, or one is of none."""
+        commits = {project.revision.commit if project.revision else "" for project in self.projects}
+        return next(iter(commits)) or None if len(commits) == 1 else None
+
+    @property
     def pending(self) -> bool:
         """Whether any project has something to do."""
         return any(not project.in_sync for project in self.projects)
+
+
+@dataclass(frozen=True)
+class History:
+    """The rollouts of projects, by their names; `errors` are specs that name no project."""
+
+    projects: tuple[tuple[str, tuple[RolloutRecord, ...]], ...]
+    warnings: tuple[Notice, ...] = ()
+    errors: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One service explained; `errors` are other projects' invalid specs."""
+
+    explanation: Explanation
+    warnings: tuple[Notice, ...] = ()
+    errors: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+from reconciler.encoding import UnreadableError, decode, encode
 from reconciler.model.history import RolloutRecord
 from reconciler.model.memory import Memory, Stable
 from reconciler.model.project import Notice
 from reconciler.store.database import transaction
-from reconciler.store.rows import Table, UnreadableError, decode, encode, tables
+from reconciler.store.rows import Table, tables
 
 REVISIONS_KEPT = 20
 ROLLOUTS_KEPT = 1000

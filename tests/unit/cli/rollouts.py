@@ -8,6 +8,7 @@ from reconciler.model.history import Explanation, ReplicaRecord, RolloutRecord
 from reconciler.model.memory import Failure, Stable
 from reconciler.model.observed import Probe
 from reconciler.model.project import Image, Service
+from reconciler.model.revision import Revision
 from reconciler.model.step import Condition
 from tests.unit.cli.reports import BACK, DIGEST_A, DIGEST_B, IMAGE, LEVEL, PASSWORD, service
 
@@ -51,7 +52,9 @@ WELL = RolloutRecord(
     NIGHT - 7155,
     "completed",
     revision=7,
-    source_revision="a1b2c3d4e5f60718293a",
+    source_revision=Revision(
+        "shop", "a1b2c3d4e5f60718293a" * 2, "Ada <ada@example.com>", "Serve 1.4", 1795230000.0, "main"
+    ),
     image="shop/web:1.3",
     digest=DIGEST_A,
     batches=(
@@ -72,7 +75,7 @@ BAD = RolloutRecord(
     NIGHT + 93,
     "rolled back",
     message=FAILURE.message,
-    source_revision="b2c3d4e5f60718293a4b",
+    source_revision=Revision("shop", "b2c3d4e5f60718293a4b" * 2),
     image="shop/web:1.4",
     digest=DIGEST_B,
     batches=((replica(1, 12),), (replica(2, 0, up_at=0.0, old_stopped_at=0.0, verdict="not healthy within 90 s"),)),

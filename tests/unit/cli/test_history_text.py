@@ -14,14 +14,14 @@ def test_each_rollout_says_when_why_batch_by_batch_and_how_it_ended() -> None:
     assert render((("shop", (BAD, WELL)),)) == snapshot("""\
 shop
 
-  + #11 web  completed in 45 s
-      2026-11-21 01:12:07 UTC  spec changed  revision 7  commit a1b2c3d4e5f6
+  + #11 web  completed in 45 s  2026-11-21 01:12:07 UTC  spec changed  revision 7
+      commit a1b2c3d4e5 main "Serve 1.4" (Ada <ada@example.com>)
       environment.LOG_LEVEL  info -> debug  specs/shop/compose.yaml:17
       start-first; gate: healthy, then watched for 30 s
       1. web/1, web/2 up after 13 s, old stopped after 15.5 s
 
-  ! #12 web  rolled back after 1 min 33 s
-      2026-11-21 03:12:07 UTC  spec changed  commit b2c3d4e5f607
+  ! #12 web  rolled back after 1 min 33 s  2026-11-21 03:12:07 UTC  spec changed
+      commit b2c3d4e5f6
       image                       shop/web:1.3@a1a1a1a1a1a1  specs/shop/compose.yaml:12
                                -> shop/web:1.4@b2b2b2b2b2b2
       environment.DB_PASSWORD  *** (changed, not shown)      specs/shop/compose.yaml:18

@@ -41,6 +41,7 @@ def test_the_document_has_the_keys_of_the_contract() -> None:
                 "in_sync",
                 "name",
                 "operations",
+                "revision",
                 "services",
             ],
             "operation": ["cause", "depends_on", "id", "impact", "kind", "project", "resource", "service", "slot"],
@@ -171,8 +172,8 @@ def test_status_has_its_own_document() -> None:
     project = document["projects"][0]
     assert (sorted(document), sorted(project)) == snapshot(
         (
-            ["command", "errors", "projects", "schema_version", "warnings"],
-            ["conditions", "engine", "health", "name", "services", "sync"],
+            ["command", "errors", "projects", "revision", "schema_version", "warnings"],
+            ["conditions", "engine", "health", "name", "revision", "services", "sync"],
         )
     )
     assert (project["sync"], project["health"]) == ("OutOfSync", "Degraded")

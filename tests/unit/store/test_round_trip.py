@@ -7,11 +7,12 @@ from dataclasses import fields, replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.encoding import decode, encode
 from reconciler.model.history import RolloutRecord
 from reconciler.model.memory import Memory, Stable
 from reconciler.model.observed import Container
 from reconciler.store import Store
-from reconciler.store.rows import decode, encode, tables
+from reconciler.store.rows import tables
 from tests.unit.store.afresh import afresh
 from tests.unit.store.invented import invented
 
