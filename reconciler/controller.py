@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from reconciler.model.desired import Desired
 from reconciler.model.memory import Failure, Memory
 from reconciler.model.operation import Operation
 from reconciler.model.step import Step
+from reconciler.model.suspension import Suspension
 from reconciler.observer import Observer
 from reconciler.planner.plan import plan
 
@@ -64,11 +65,11 @@ class Outcome:
     def succeeded(self) -> bool:
         """Whether everything asked for is there, and no step of the way failed."""
         through = not (self.stopped or self.timed_out or self.endless)
-        return through and self.step.empty and not self.step.conditions and not self.failures
+        return through and self.step.empty and not self.step.stalled and not self.failures
 
 
 class Loop:
-    """One converge of one project on one engine."""
+    """One converge of one project on one engine. `suspended` says before every pass what is left alone by now."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Loop:
         *,
         should_stop: Callable[[], bool] = lambda: False,
         deadline: float | None = None,
+        suspended: Callable[[], Mapping[str, Suspension]] | None = None,
     ) -> None:
         self._desired = desired
         self._observer = observer
@@ -86,6 +88,7 @@ class Loop:
         self._listener = listener
         self._should_stop = should_stop
         self._deadline = deadline
+        self._suspended = suspended
         self._inflight: dict[str, Operation] = {}
         self._tries: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
@@ -124,6 +127,8 @@ class Loop:
         observed = self._observer.with_inflight(self._inflight)
         done, self._entered = outcome.operations[self._entered :], len(outcome.operations)
         outcome.memory = outcome.memory.with_images(observed, done, self._executor.now())
+        if self._suspended:
+            outcome.memory = replace(outcome.memory, suspended=self._suspended())
         while True:
             step = plan(self._desired, observed, outcome.memory, self._executor.now())
             known = outcome.memory.failures

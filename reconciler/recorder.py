@@ -27,6 +27,7 @@ DRIFT_FIELDS = {"state", "filesystem"}
 DEPENDENCY_FIELDS = ("depends_on", "shares")
 SHARING = {"network_mode", "pid", "ipc"}
 PAUSED = {"Paused", "ImageGone"}
+SUSPENDED = "Suspended"
 GOING_BACK = {"RollingBack", "RolledBack", "Quarantined", *PAUSED}
 
 
@@ -289,6 +290,8 @@ def _verdict(record: RolloutRecord, status: ServiceStatus | None, *, stopped: bo
         return "interrupted" if stopped else "completed"
     if status.reason == "RolledBack":
         return "rolled back"
+    if status.reason == SUSPENDED and not record.failure:
+        return "interrupted"
     if record.failure or status.reason:
         held = record.failure is not None or status.reason in PAUSED
         return "paused" if status.healthy and held else "failed"

@@ -23,7 +23,10 @@ from reconciler.model.step import Condition, Step
 from reconciler.planner.images import HELD, bind_image
 from reconciler.resolving import Resolution
 
-GIVEN_UP_FOR_NOW = {"BackOff", "RestartsExhausted", "DependencyFailed", UNCHECKED, *get_args(SignatureReason)}
+GIVEN_UP_FOR_NOW = {
+    *("BackOff", "RestartsExhausted", "DependencyFailed", "TooManyRemoved", "WritesItsOwnFile", UNCHECKED),
+    *get_args(SignatureReason),
+}
 KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}
 
 
@@ -43,7 +46,7 @@ def forecast_report(
         conditions=(*outcome.step.conditions, *_ended_early(outcome)),
         failures=tuple(outcome.failures),
         failed_operations=tuple(outcome.failed_operations),
-        in_sync=not operations and not outcome.step.conditions,
+        in_sync=not operations and _is_in_sync(outcome.step),
         converges=outcome.succeeded or _went_as_far_as_it_can(outcome, quarantined),
         succeeded=outcome.succeeded,
         expected_seconds=round(seconds, 1) if operations else 0.0,
@@ -164,8 +167,7 @@ def _source(project: Project, name: str) -> str:
 def _went_as_far_as_it_can(outcome: Outcome, quarantined: Collection[str]) -> bool:
     """Whether nothing but what was given up earlier keeps the project from being in sync."""
     known = (
-        condition.service in quarantined or condition.reason in GIVEN_UP_FOR_NOW
-        for condition in outcome.step.conditions
+        condition.service in quarantined or condition.reason in GIVEN_UP_FOR_NOW for condition in outcome.step.stalled
     )
     ended = outcome.step.empty and not outcome.endless
     return ended and all(known) and all(failure.service in quarantined for failure in outcome.failures)
@@ -211,10 +213,16 @@ def outcome_report(
         failures=tuple(outcome.failures),
         failed_operations=_untold_failures(outcome),
         succeeded=succeeded,
-        in_sync=outcome.succeeded,
+        in_sync=outcome.succeeded and _is_in_sync(outcome.step),
         duration=duration,
         logs=tuple(sorted(logs.items())),
     )
+
+
+def _is_in_sync(step: Step) -> bool:
+    """Whether nothing stalls, and nothing that differs is left as it is for a suspension's sake."""
+    held = (service for service in step.services if service.health == "Suspended" or service.reason == "Suspended")
+    return not step.stalled and all(service.sync == "Synced" for service in held)
 
 
 def _untold_failures(outcome: Outcome) -> tuple[tuple[str, str], ...]:

@@ -16,8 +16,8 @@ from reconciler.images.bases import with_bases
 from reconciler.listeners import OnActivity, Reporter, Several
 from reconciler.lock import project_lock, unlocked
 from reconciler.looking import Looking, take_over, taken_over, with_baselines
-from reconciler.model.desired import Desired
-from reconciler.model.history import Explanation, RolloutRecord, Trigger
+from reconciler.model.desired import MAX_REMOVED, Desired
+from reconciler.model.history import Explanation, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
 from reconciler.model.observed import Observed
 from reconciler.model.project import Notice, Project, Service
@@ -25,6 +25,7 @@ from reconciler.model.pushed import Pushed
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.step import Step
 from reconciler.observer import Observer
+from reconciler.operating import Operated
 from reconciler.planner.images import bind_stable
 from reconciler.planner.plan import plan
 from reconciler.pushing import OnLine, push
@@ -101,7 +102,7 @@ def open_session(
     return Session(engine, executor, project_lock, instance, store, registries)
 
 
-class Session:
+class Session(Operated):
     """Forecasts, converges and explains projects on one engine, through an executor of its kind.
 
     `check_interval` is how many seconds a registry's answer is good for. From several threads a session forecasts and
@@ -117,14 +118,16 @@ class Session:
         store: Store,
         registries: Registries | None = None,
         check_interval: float = 0.0,
+        max_removed: float = MAX_REMOVED,
     ) -> None:
+        super().__init__(store, engine.info().id, instance, executor.now)
         self._engine = engine
         self._info = engine.info()
         self._executor = executor
         self._lock = lock
         self._instance = instance
+        self._max_removed = max_removed
         self._remembering = Remembering(store, self._info.id, instance)
-        self._kept = self._remembering.kept
         self._looking = Looking(engine, instance, executor)
         self._registries = registries or Registries(None)
         self._resolver = Resolver(self._registries, executor, executor.now, local_zone(), check_interval)
@@ -167,8 +170,9 @@ class Session:
         memory: Memory,
         max_unavailable: int | None,
         *,
-        adopt: bool,
+        adopt: bool = False,
         also: Callable[[Service], bool] = lambda _: False,
+        down: bool = False,
     ) -> Forecast:
         now = self._executor.now
         self._registries.begin()
@@ -177,7 +181,14 @@ class Session:
         resolution = self._resolver.resolve(project.services, observer.observed(), memory, also)
         memory, targets = resolution.memory, resolution.targets
         desired = Desired(
-            project, self._instance, self._info.id, targets, project.prune, max_unavailable=max_unavailable
+            project,
+            self._instance,
+            self._info.id,
+            targets,
+            project.prune,
+            max_unavailable=max_unavailable,
+            max_removed=self._max_removed,
+            down=down,
         )
         adoption, kept = Adoption(), tuple[Notice, ...]()
         if adopt:
@@ -220,19 +231,26 @@ class Session:
             return self.carry_out(forecast, on_activity, should_stop, timeout)
 
     def prepare(
-        self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False, full: bool = False
+        self,
+        project: Project,
+        *,
+        max_unavailable: int | None = None,
+        adopt: bool = False,
+        full: bool = False,
+        down: bool = False,
     ) -> Forecast:
         """The forecast of a pass, which holds the project's lock: carry it out, or release it.
 
         The engine is read on from the project's last pass: what changed since; `full`: all of it. `adopt` as in
-        `forecast`. LockedError where somebody else has the project, EngineError where the engine cannot be read.
+        `forecast`, `down` as `even_suspended` in `remove`. LockedError where somebody else has the project, EngineError
+        where the engine cannot be read.
         """
         with ExitStack() as held:
             held.enter_context(self._lock(self._info.id, project.name))
             memory = self._remembering.memory(project.name)
             observer = self._looking.again(project, memory, full=full)
             held.callback(observer.rest)
-            forecast = self._forecast(project, observer, memory, max_unavailable, adopt=adopt)
+            forecast = self._forecast(project, observer, memory, max_unavailable, adopt=adopt, down=down)
             self._remembering.keep_sightings(project.name, forecast.memory)
             triggers, by_hand = self._triggers, frozenset(self._by_hand)
             self._triggers, self._by_hand = {}, set()
@@ -275,20 +293,41 @@ class Session:
         observed = self._looking.anew(project, memory, deep=False).observed()
         return push(self._with_bases(project, observed), observed.images, self._executor, on_line)
 
-    def history(self, project_name: str, service: str | None, limit: int) -> tuple[RolloutRecord, ...]:
-        """The last rollouts of a project, or of one of its services, newest first."""
-        return self._kept(project_name).history(service, limit)
-
-    def revisions(self, project_name: str, service: str) -> tuple[Stable, ...]:
-        """The definitions that a service came up with, oldest first."""
-        return self._kept(project_name).revisions(service)
-
     def explain(self, project: Project, service_name: str) -> Explanation:
         """Why the service is as it is, judged by one pass of the planner."""
         forecast = self.forecast(project)
         return explain(forecast.first, forecast.memory, self._kept(project.name), project, service_name)
 
-    def retry(self, project: Project, service_name: str) -> bool:
+    def removal(self, project_name: str, *, even_suspended: bool = False) -> ProjectReport:
+        """The forecast of `remove`, from which nothing follows."""
+        project, memory = emptied(project_name), self._remembering.memory(project_name)
+        observer = self._looking.anew(project, memory, deep=False)
+        return self._forecast(project, observer, memory, None, down=even_suspended).report
+
+    def remove(
+        self,
+        project_name: str,
+        on_plan: Callable[[ProjectReport], None],
+        on_activity: OnActivity,
+        should_stop: Callable[[], bool],
+        timeout: float | None,
+        *,
+        even_suspended: bool = False,
+    ) -> ProjectReport:
+        """Converge a project to nothing: its containers and networks of this instance go, its volumes never.
+
+        Needs no spec. What is suspended stays, but for `even_suspended`: a person asks for it by the project's name.
+        Foreign containers stay, and networks that they are on. What the store knows of the project is kept for its
+        return, but for its origin.
+        """
+        with self.prepare(emptied(project_name), down=even_suspended) as forecast:
+            on_plan(forecast.report)
+            report = self.carry_out(forecast, on_activity, should_stop, timeout)
+        if report.succeeded:
+            self._kept(project_name).drop_origin()
+        return report
+
+    def retry(self, project: Project, service_name: str, by: str = "") -> bool:
         """Lift the quarantine and the backoff of a service; whether there was anything to lift."""
         kept = self._kept(project.name)
         memory = kept.load()
@@ -296,10 +335,11 @@ class Session:
         if lifted == memory:
             return False
         kept.save(lifted)
+        self.record(project.name, by, "retry", service_name)
         self._triggers[service_name] = "retry"
         return True
 
-    def go_back(self, project: Project, service_name: str, revision: int | None) -> Stable:
+    def go_back(self, project: Project, service_name: str, revision: int | None, by: str = "") -> Stable:
         """Put the service's present definition in quarantine and an earlier one in force; which one that is.
 
         RollbackError where there is no such revision, none to go back to, or its image is gone.
@@ -314,6 +354,7 @@ class Session:
         if gone := bind_stable(target, observed).message:
             raise RollbackError(f"{service_name} cannot go back to revision {target.revision}: {gone}")
         kept.save(put_back(forecast.memory, project.name, target, wanted, self._executor.now()))
+        self.record(project.name, by, "rollback", service_name, f"to revision {target.revision}")
         self._triggers[service_name] = "rollback"
         self._by_hand.add(service_name)
         return target
@@ -399,9 +440,14 @@ class Session:
         )
 
 
+def emptied(project_name: str) -> Project:
+    """The project with nothing left in it, as a person or its source wants it."""
+    return Project(project_name, (), prune=True, allow_empty=True)
+
+
 def _as_asked(forecast: Forecast, succeeded: bool, outcome: Outcome | None = None) -> bool:  # noqa: FBT001
     """Whether all went well, where a service that a person had rolled back is well where it was sent."""
-    conditions = outcome.step.conditions if outcome else forecast.report.conditions
+    conditions = [item for item in (outcome.step.conditions if outcome else forecast.report.conditions) if item.stalls]
     sent = {item.service for item in conditions if item.reason == "RolledBack"} & forecast.by_hand
     if not sent or (outcome and (outcome.stopped or outcome.timed_out or outcome.endless)):
         return succeeded

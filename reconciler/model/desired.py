@@ -12,6 +12,7 @@ UNCHECKED = "SignatureUnchecked"
 NO_TAG = "NoTagAdmitted"
 OTHER_DIGEST = "the registry has another digest"
 NEWEST = "that may be followed"
+MAX_REMOVED = 0.3
 HeldBy = Literal["cooldown", "window", "signature", "pin", "policy", "same", "quarantine"]
 
 
@@ -58,7 +59,9 @@ class Desired:
 
     `targets` says by service what it is to run; one that is absent runs what is local under its reference.
     `max_unavailable` bounds how many replicas of the project may be out of service at once for rollouts' sake.
-    `hashes` keeps the services' desired hashes from pass to pass, by name, image and what else may change in a run.
+    `max_removed` is the share of the project's services (0 to 1, but three at least) that one pass may remove. `down`
+    says that a person wants everything gone, also what is suspended. `hashes` keeps the services' desired hashes from
+    pass to pass, by name, image and what else may change in a run.
     """
 
     project: Project
@@ -67,4 +70,6 @@ class Desired:
     targets: Mapping[str, Target] = field(default_factory=dict)
     prune: bool = True
     max_unavailable: int | None = None
+    max_removed: float = MAX_REMOVED
+    down: bool = False
     hashes: dict[tuple[object, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)

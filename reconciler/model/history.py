@@ -12,6 +12,7 @@ from reconciler.model.step import Condition, ServiceStatus
 
 Trigger = Literal["spec", "image", "dependency", "drift", "rollback", "retry"]
 Verdict = Literal["running", "completed", "rolled back", "paused", "failed", "interrupted"]
+Action = Literal["suspend", "resume", "sync", "retry", "rollback", "down", "volume.remove"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,20 @@ class RolloutRecord:
     logs: str = ""
     taken_up: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ActionRecord:
+    """What a person asked for: when (`at`, engine time in seconds since the epoch), who, and of which service.
+
+    `service` is "" where it is about the whole project; `detail` says the rest: a reason, a revision, a volume.
+    """
+
+    at: float
+    by: str
+    action: Action
+    service: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)

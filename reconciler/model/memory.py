@@ -12,6 +12,7 @@ from reconciler.model.ledger import Deployed, entered
 from reconciler.model.observed import Container, Observed, Probe
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import JSON, Service
+from reconciler.model.suspension import Suspension
 
 SlotKey = tuple[str, int]
 Value = TypeVar("Value")
@@ -45,7 +46,8 @@ class Stable:
 
     `service` is the whole definition (it may hold secrets), `image_id`, `reference`, `digest` and `create_from` what it
     ran, `joined` the services whose container it shares. `revision` counts the service's stable definitions from 1 (0:
-    not numbered yet); `source_revision` is the commit that it came from, if any.
+    not numbered yet); `source_revision` is the commit that it came from, if any. `own_writes` counts the definitions up
+    to this one, in a row, that differed from the one before by nothing but files that the replicas write themselves.
     """
 
     service: Service
@@ -57,6 +59,7 @@ class Stable:
     revision: int = 0
     source_revision: str | None = None
     at: float = 0.0
+    own_writes: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Memory:
       `<repository>@<digest> <the keys' fingerprint>`; `compared`: whether what a registry has is a local image, by
       `<repository>@<digest> <the image's id>`.
     - `images`: the ledger of what was deployed, by image id.
+    - `suspended`: the services that are left alone, by name, `""` being the whole project; who suspends writes it to
+      the store by itself, so that a run under way cannot undo it.
     """
 
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
@@ -136,6 +141,7 @@ class Memory:
     verified: Mapping[str, float] = field(default_factory=dict)
     compared: Mapping[str, bool] = field(default_factory=dict)
     images: Mapping[str, Deployed] = field(default_factory=dict)
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept, and ends what it was for."""
@@ -216,9 +222,11 @@ class Memory:
         )
 
     def without_failures(self, project: str, service: str) -> Memory:
-        """This memory with the service's definitions out of quarantine, and its lost replicas forgotten."""
+        """This memory with the service's definitions out of quarantine, its lost replicas and own writes forgotten."""
         kept = {key: failure for key, failure in self.failures.items() if key[0] != service}
-        return replace(self, failures=kept).without_rollout(project, service, keep_restarts=False)
+        stable = {name: replace(item, own_writes=0) if name == service else item for name, item in self.stable.items()}
+        lifted = replace(self, failures=kept, stable=stable)
+        return lifted.without_rollout(project, service, keep_restarts=False)
 
     def with_images(self, observed: Observed, done: Iterable[Operation], now: float) -> Memory:
         """This memory and what a look at the engine, after those operations, shows of the project's images."""

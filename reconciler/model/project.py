@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -285,7 +286,7 @@ class Content:
     `field` is where the spec names it (`volumes./etc/nginx.conf`, `configs.nginx:/etc/nginx.conf`), `digest` SHA-256 in
     hex of content and settings ("" where the file cannot be read), `origin` what changed, in words; `path` is the
     file's, empty where the content stands in the spec or the environment. `writable` says that a replica may be who
-    changes it.
+    changes it, and `changed_at` when somebody did last (seconds since the epoch; 0.0 where that is not known).
     """
 
     field: str
@@ -294,6 +295,7 @@ class Content:
     origin: str = ""
     path: str = ""
     writable: bool = False
+    changed_at: float = dataclasses.field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -410,7 +412,8 @@ class Project:
     """Everything one spec asks for, by name; services of disabled profiles are absent and named in `disabled`.
 
     `revision` is the state of the source that it was read from, None where nobody followed one; `from_git` says that
-    whoever may write to a repository wrote it, who need not be somebody with access to this machine.
+    whoever may write to a repository wrote it, who need not be somebody with access to this machine. `suspended` is the
+    `file:line` by which the spec wants all of it left alone, "" where it does not.
     """
 
     name: str
@@ -426,6 +429,7 @@ class Project:
     notices: tuple[Notice, ...] = ()
     revision: Revision | None = None
     from_git: bool = False
+    suspended: str = ""
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""

@@ -23,6 +23,11 @@ class Condition:
     service: str | None = None
     source: str = ""
 
+    @property
+    def stalls(self) -> bool:
+        """Whether a person has to act; what only informs (`Reconciling` is `False`: `Suspended`) is no failure."""
+        return self.type == "Stalled" and self.status == "True"
+
 
 @dataclass(frozen=True)
 class ServiceStatus:
@@ -76,3 +81,8 @@ class Step:
     def empty(self) -> bool:
         """Whether nothing is left to do or to wait for."""
         return not self.operations and self.wake_at is None
+
+    @property
+    def stalled(self) -> tuple[Condition, ...]:
+        """The conditions by which something failed or is blocked."""
+        return tuple(condition for condition in self.conditions if condition.stalls)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
-from reconciler.model.memory import Failure, Memory
+from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
-from reconciler.model.project import Notice, Service
+from reconciler.model.project import Content, Notice, Service
 from reconciler.model.step import Condition
+from reconciler.model.suspension import PROJECT, SPEC, Suspension
 from reconciler.planner.gates import Gate, State, monitor_seconds
 from reconciler.planner.images import BoundImage, bind_image, bind_stable
 from reconciler.planner.networks import judge_networks
 from reconciler.planner.order import OrderChoice, choose_order
+from reconciler.planner.own_writes import MOST, as_it_was, written_by_itself
 from reconciler.planner.payload import container_name, spec_hash
+from reconciler.planner.removals import removals
 from reconciler.planner.rollback import going_back, last_good
 from reconciler.planner.slots import Slot, make_slot, slot_number
 
@@ -28,7 +32,8 @@ class View:
 
     `service` is the definition to bring about: the spec's, or after a failure (`going_back`) the last stable one.
     `failure` is why the spec's own definition is not tried again, `tolerated` the slots that `max_failure_ratio` or
-    `failure_action: continue` let a rollout go on without.
+    `failure_action: continue` let a rollout go on without. `own_writes` are files whose changes are not followed any
+    more, as the replicas themselves make them.
     """
 
     service: Service
@@ -40,6 +45,7 @@ class View:
     failure: Failure | None = None
     going_back: bool = False
     tolerated: frozenset[int] = frozenset()
+    own_writes: tuple[Content, ...] = ()
 
     @property
     def desired_hash(self) -> str:
@@ -99,9 +105,28 @@ class Draft:
 
     def stall(self, reason: str, message: str, service: str | None = None, source: str = "") -> None:
         """Say that a person has to act."""
-        condition = Condition("Stalled", "True", reason, message, service, source)
+        self._state(Condition("Stalled", "True", reason, message, service, source))
+
+    def inform(self, reason: str, message: str, service: str | None = None, source: str = "") -> None:
+        """Say what is not being reconciled although nothing failed: as somebody wants it."""
+        self._state(Condition("Reconciling", "False", reason, message, service, source))
+
+    @property
+    def stalled(self) -> bool:
+        """Whether anything was said that a person has to act on."""
+        return any(condition.stalls for condition in self.conditions)
+
+    def _state(self, condition: Condition) -> None:
         if condition not in self.conditions:
             self.conditions.append(condition)
+
+
+def _suspended(desired: Desired, memory: Memory) -> Mapping[str, Suspension]:
+    """What is to be left alone, by service, "" being the whole project."""
+    if desired.down:
+        return {}
+    place = desired.project.suspended
+    return {PROJECT: Suspension(SPEC, place), **memory.suspended} if place else memory.suspended
 
 
 class Context:
@@ -112,7 +137,9 @@ class Context:
         self.observed = observed
         self.memory = memory
         self.now = now
-        self.networks = judge_networks(desired, observed, memory)
+        self.suspended = _suspended(desired, memory)
+        self.removals = removals(desired, observed, self.suspended)
+        self.networks = judge_networks(desired, observed, memory, self.suspended, self.removals)
         self.draft = Draft(observed.inflight, memory.failed_operations)
         self._by_service: dict[str, list[Container]] = defaultdict(list)
         for container in observed.containers:
@@ -132,6 +159,10 @@ class Context:
     def services_that_run(self) -> set[str]:
         """Names of the services that have containers of ours."""
         return set(self._by_service)
+
+    def is_suspended(self, service: str) -> bool:
+        """Whether nothing may be done about this service."""
+        return PROJECT in self.suspended or service in self.suspended
 
     @property
     def views(self) -> list[View]:
@@ -154,6 +185,35 @@ class Context:
         known = image.state == "ready" and shares is not None
         desired_hash = spec_hash(self.desired, service, image, shares or {}) if known else ""
         view = self._view_of(service, image, desired_hash, shares or {})
+        return self._judged(self._without_own_writes(view), shares)
+
+    def _without_own_writes(self, view: View) -> View:
+        """The service without what its replicas keep writing to their own files: it stays as it came up last."""
+        stable = self.memory.stable.get(view.service.name)
+        written = self.own_writes(view, stable) if stable and stable.own_writes >= MOST else ()
+        if not written or stable is None:
+            return view
+        kept = as_it_was(view.service, stable.service)
+        return replace(self._view_of(kept, view.image, stable.spec_hash, view.shares), own_writes=written)
+
+    def own_writes(self, view: View, stable: Stable) -> tuple[Content, ...]:
+        """The files that the service's replicas seem to have written themselves since that definition came up.
+
+        None that came from Git: what is mounted then is a copy.
+        """
+        if self.desired.project.from_git or view.image.image is None:
+            return ()
+        containers = self.containers(view.service.name)
+        same = (item for item in containers if item.labels.get(labels.SPEC_HASH) == stable.spec_hash)
+        up_since = max([stable.at, *(item.started_at for item in same)])
+        hash_of = partial(self._hash_of, view.image, view.shares)
+        return written_by_itself(view.service, stable, up_since, hash_of)
+
+    def _hash_of(self, image: BoundImage, shares: Mapping[str, str], service: Service) -> str:
+        return spec_hash(self.desired, service, image, shares)
+
+    def _judged(self, view: View, shares: Mapping[str, str] | None) -> View:
+        service, desired_hash = view.service, view.desired_hash
         failed = frozenset(slot.number for slot in view.slots if slot.state is State.FAILED)
         failure = self._failure(view, failed)
         if failure is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.model.observed import Container
 from reconciler.model.project import Dependency, Service
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State
@@ -24,6 +25,10 @@ def waits_for(context: Context, service: Service) -> str:
         if other is None:
             continue
         view = context.view(other)
+        if context.is_suspended(other.name):
+            if not _is_as_far(dependency, view):
+                return f"{dependency.service} {_WORDS[dependency.condition]}, which is suspended"
+            continue
         if view.failure and not _still_good(context, service, view):
             message = f"{service.name} is not touched because {dependency.service} failed: {view.failure.message}"
             context.draft.stall("DependencyFailed", message, service.name, service.source("depends_on"))
@@ -36,7 +41,7 @@ def waits_for(context: Context, service: Service) -> str:
 def has_failed_dependency(context: Context, service: Service) -> bool:
     """Whether a service that this one depends on, directly or not, could not be brought up."""
     others = (context.desired.project.service(dependency.service) for dependency in service.depends_on)
-    known = [other for other in others if other is not None]
+    known = [other for other in others if other is not None and not context.is_suspended(other.name)]
     return any(context.view(other).failure or has_failed_dependency(context, other) for other in known)
 
 
@@ -49,6 +54,19 @@ def _met(dependency: Dependency, view: View) -> bool:
     """Whether the dependency runs its desired definition in every slot and is as far as the condition asks."""
     enough = {State.READY, State.WAITING, State.UNNAMED} if dependency.condition == "service_started" else {State.READY}
     return not view.slots or bool(view.desired_hash and all(slot.state in enough for slot in view.slots))
+
+
+def _is_as_far(dependency: Dependency, view: View) -> bool:
+    """Whether what there is of a suspended service, of whichever definition, is as far as the condition asks."""
+    found = ([item for item in (slot.current, *slot.others) if item] for slot in view.slots)
+    return all(any(_serves(dependency, item) for item in items) for items in found)
+
+
+def _serves(dependency: Dependency, container: Container) -> bool:
+    if dependency.condition == "service_completed_successfully":
+        return container.status == "exited" and container.exit_code == 0
+    healthy = dependency.condition == "service_started" or container.health in {None, "healthy"}
+    return container.running and healthy
 
 
 def in_dependency_order(services: tuple[Service, ...]) -> tuple[Service, ...]:

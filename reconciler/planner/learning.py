@@ -34,6 +34,7 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         )
     if view.going_back or view.image.image is None:
         return None
+    own_writes = known.own_writes + 1 if known and context.own_writes(view, known) else 0
     return Stable(
         _remembered(view.service),
         view.desired_hash,
@@ -42,6 +43,7 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         view.image.digest,
         view.image.create_from,
         at=context.now,
+        own_writes=own_writes,
     )
 
 

@@ -5,7 +5,7 @@ Docker cannot change a network in place. Worked out before services are judged; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from reconciler.model.project import JSON, Network, Service
 from reconciler.model.redaction import REDACTED, is_secret_name
 from reconciler.planner.engine_features import network_too_new
 from reconciler.planner.keys import container_key
+from reconciler.planner.removals import Removals
 
 MADE_ANEW = "a network cannot be changed in place"
 DEFAULTS: Mapping[str, Any] = {
@@ -52,13 +53,15 @@ class Networks:
     """The project's networks beside those of the engine, all by name.
 
     `ids` are the networks that a container may be on: none where the network is missing or has to be made anew.
-    `changed` are those to be made anew, `refused` why others that changed stay as they are.
+    `changed` are those to be made anew, `refused` why others that changed stay as they are, and `kept` (words, and
+    `file:line`) why others do for the sake of what is suspended.
     """
 
     wanted: Mapping[str, Network] = field(default_factory=dict)
     ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     changed: Mapping[str, Changed] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def left_behind(self, service: Service, container: Container) -> tuple[str, ...]:
         """The service's networks that the container joined and that are, or will be, others now.
@@ -82,14 +85,22 @@ class Networks:
         return (Difference(f"networks.{network.key}", None, None, network.source, f"{name} was made anew"),)
 
 
-def judge_networks(desired: Desired, observed: Observed, memory: Memory) -> Networks:
-    """Compare the project's networks with the engine's."""
+def judge_networks(
+    desired: Desired,
+    observed: Observed,
+    memory: Memory,
+    suspended: Collection[str] = (),
+    leaving: Removals = Removals(),  # noqa: B008 - frozen
+) -> Networks:
+    """Compare the project's networks with the engine's. `suspended` services keep theirs; `leaving` left the spec."""
     wanted = {network.name: network for network in desired.project.networks}
     changed = {item.network.name: item for item in _changed(desired, observed, memory)}
-    refused = {name: words for name, item in changed.items() if (words := _refused(desired, observed, memory, item))}
-    renewed = {name: item for name, item in changed.items() if name not in refused}
+    kept = {name: words for name, item in changed.items() if (words := _kept(desired, observed, item, suspended))}
+    found = ((name, _refused(desired, observed, memory, changed[name], leaving)) for name in changed.keys() - kept)
+    refused = {name: words for name, words in sorted(found) if words}
+    renewed = {name: item for name, item in changed.items() if name not in {*refused, *kept}}
     ids = {name: frozenset() if name in renewed else _ids(observed, name) for name in wanted}
-    return Networks(wanted, ids, renewed, refused)
+    return Networks(wanted, ids, renewed, refused, kept)
 
 
 def is_ours(desired: Desired, memory: Memory, network: NetworkState) -> bool:
@@ -134,9 +145,23 @@ def _changed(desired: Desired, observed: Observed, memory: Memory) -> Iterator[C
             yield Changed(network, existing, found or (_hidden(desired, network, existing),))
 
 
-def _refused(desired: Desired, observed: Observed, memory: Memory, changed: Changed) -> str:
+def _kept(desired: Desired, observed: Observed, changed: Changed, suspended: Collection[str]) -> tuple[str, str] | None:
+    """That a changed network stays as it is because something suspended uses it, and where the change is written."""
+    name = changed.network.name
+    wanting = {service.name for service in desired.project.services if name in (at.network for at in service.networks)}
+    running = {item.labels.get(labels.SERVICE, "") for item in observed.containers if name in item.networks}
+    users = sorted((wanting | running) & set(suspended))
+    if not users:
+        return None
+    fields = ", ".join(item.field for item in changed.cause)
+    return f"network {name} is not made anew for {fields} while {users[0]}, which uses it, is suspended", (
+        changed.network.source
+    )
+
+
+def _refused(desired: Desired, observed: Observed, memory: Memory, changed: Changed, leaving: Removals) -> str:
     """That a changed network stays as it is, why, and what to do; "" where it may be made anew."""
-    why = _refusal(desired, observed, memory, changed)
+    why = _refusal(desired, observed, memory, changed, leaving)
     if not why:
         return ""
     fields = ", ".join(item.field for item in changed.cause)
@@ -144,7 +169,7 @@ def _refused(desired: Desired, observed: Observed, memory: Memory, changed: Chan
     return f"{told}; or give it another `name:`, and the containers move over"
 
 
-def _refusal(desired: Desired, observed: Observed, memory: Memory, changed: Changed) -> str:
+def _refusal(desired: Desired, observed: Observed, memory: Memory, changed: Changed, leaving: Removals) -> str:
     """Why a changed network has to stay as it is, in words; "" where it may be made anew.
 
     A foreign container that is stopped is in the way too: it could not be started again.
@@ -157,6 +182,9 @@ def _refusal(desired: Desired, observed: Observed, memory: Memory, changed: Chan
     if strangers:
         return f"{', '.join(strangers)} is attached and not ours: `docker network disconnect {name} {strangers[0]}`"
     users = [item for item in observed.containers if item.occupied and name in item.networks]
+    staying = sorted(item.name for item in users if leaving.too_many and _service(item) in leaving.gone)
+    if staying:
+        return f"{staying[0]} is attached, which is not removed: too many services left the spec at once"
     others = sorted(item.name for item in users if not _takes_part(desired, item))
     if others:
         return f"{', '.join(others)} is attached and its service is not part of this run: include it"
@@ -169,8 +197,12 @@ def _refusal(desired: Desired, observed: Observed, memory: Memory, changed: Chan
 
 def _takes_part(desired: Desired, container: Container) -> bool:
     """Whether this run may stop the container: its service is wanted, or has left the spec and is to be removed."""
-    name, project = container.labels.get(labels.SERVICE, ""), desired.project
+    name, project = _service(container), desired.project
     return project.service(name) is not None or (desired.prune and name not in project.disabled)
+
+
+def _service(container: Container) -> str:
+    return container.labels.get(labels.SERVICE, "")
 
 
 def _differences(network: Network, existing: NetworkState) -> Iterator[Difference]:

@@ -25,7 +25,8 @@ def spec_hash(desired: Desired, service: Service, image: BoundImage, shares: Map
     part of it: changing them replaces nothing.
     """
     image_id = image.image.id if image.image else ""
-    key = (service.name, image_id, *sorted(shares.items()))
+    contents = tuple(item.digest for item in service.contents)
+    key = (service.name, image_id, contents, *sorted(shares.items()))
     if key not in desired.hashes:
         desired.hashes[key] = _computed_hash(desired, service, image_id, shares)
     return desired.hashes[key]

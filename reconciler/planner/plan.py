@@ -8,6 +8,8 @@ from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Observed
 from reconciler.model.step import ServiceStatus, Step
+from reconciler.model.suspension import PROJECT
+from reconciler.planner import own_writes, suspending
 from reconciler.planner.conflicts import foreign_project, in_the_way
 from reconciler.planner.context import Context, View
 from reconciler.planner.dependencies import in_dependency_order
@@ -19,7 +21,8 @@ from reconciler.planner.resources import paths_missing, plan_networks, plan_volu
 from reconciler.planner.rollout import roll
 from reconciler.planner.status import service_status
 
-CALM = {"RolledBack"}
+OWN_FILE = "WritesItsOwnFile"
+CALM = {"RolledBack", OWN_FILE}
 
 
 def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> Step:
@@ -29,9 +32,14 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
     that nothing is left to do or to wait for: either all is well, or its Stalled conditions say what a person must do.
     """
     context = Context(desired, observed, memory, now)
-    foreign_project(context)
-    if context.draft.conditions:
+    if PROJECT in context.suspended:
+        suspending.tell_project(context)
         return _finish(context, {})
+    if not desired.down:
+        foreign_project(context)
+    if context.draft.stalled:
+        return _finish(context, {})
+    suspending.tell(context)
     plan_networks(context)
     plan_volumes(context)
     held = renew(context)
@@ -39,15 +47,23 @@ def plan(desired: Desired, observed: Observed, memory: Memory, now: float) -> St
         service.name: held.get(service.name) or _plan_service(context, context.view(service))
         for service in in_dependency_order(desired.project.services)
     }
-    settled = all(condition.reason in CALM for condition in context.draft.conditions) and all(
-        context.view(service).settled for service in desired.project.services
-    )
-    prune(context, settled=settled and not context.networks.changed)
+    prune(context, settled=_is_settled(context))
     _name_a_deadlock(context, waits)
     return _finish(context, waits)
 
 
+def _is_settled(context: Context) -> bool:
+    """Whether every wanted service is up, also a suspended one: only then nothing that leaves could still be needed."""
+    calm = all(item.reason in CALM for item in context.draft.conditions if item.stalls)
+    return calm and not context.networks.changed and all(view.settled for view in context.views)
+
+
 def _plan_service(context: Context, view: View) -> str:
+    if context.is_suspended(view.service.name):
+        return ""
+    if view.own_writes:
+        source = view.own_writes[0].source or view.service.source()
+        context.draft.stall(OWN_FILE, own_writes.told(view.service.name, view.own_writes), view.service.name, source)
     if view.order.warning:
         context.draft.notice("Order", f"{view.service.name}: {view.order.warning}", view.order.source)
     short = watched_too_briefly(view.service, view.image)
@@ -75,11 +91,15 @@ def _tell_refused(context: Context, view: View) -> None:
 def _name_a_deadlock(context: Context, waits: dict[str, str]) -> None:
     """An empty step that leaves a service waiting is no success: say which, and for what."""
     draft = context.draft
-    if draft.asked or draft.inflight or draft.wakes or draft.retries or draft.conditions:
+    if draft.asked or draft.inflight or draft.wakes or draft.retries or draft.stalled:
         return
     for service in context.desired.project.services:
-        if not context.view(service).settled:
-            missing = waits[service.name] or "its containers"
+        if not context.view(service).settled and not context.is_suspended(service.name):
+            missing, suspended = waits[service.name] or "its containers", suspending.held_up(context, service)
+            if suspended:
+                message = f"{service.name} waits for {missing}, while {suspended} is suspended"
+                draft.inform(suspending.REASON, message, service.name, service.source())
+                continue
             message = f"{service.name} waits for {missing}, and nothing will bring that about"
             draft.stall("Deadlock", message, service.name, service.source())
 

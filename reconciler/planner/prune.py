@@ -16,8 +16,7 @@ def prune(context: Context, *, settled: bool) -> None:
     The exception is a removed service's container that holds a name or port which a wanted service needs.
     """
     project = context.desired.project
-    wanted = {service.name for service in project.services} | project.disabled
-    gone = sorted(name for name in context.services_that_run if name and name not in wanted)
+    gone = context.removals.gone
     if gone and not project.services and not project.allow_empty:
         message = (
             "the spec has no services any more; pass --allow-empty or set x-reconcile.allow_empty to remove everything"
@@ -29,6 +28,9 @@ def prune(context: Context, *, settled: bool) -> None:
             context.draft.notice(
                 "Orphan", f"service {name} is not in the spec any more and is left running (--no-prune)", name
             )
+        return
+    if context.removals.too_many:
+        context.draft.stall("TooManyRemoved", context.removals.words(), source=project.source)
         return
     for name in gone:
         _remove_service(context, name, settled=settled)

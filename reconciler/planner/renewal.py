@@ -35,7 +35,7 @@ def renew(context: Context) -> Mapping[str, str]:
     held = dict(_held(context, users))
     if users:
         lacking = _lacking(context, held)
-        if not lacking and not context.draft.conditions:
+        if not lacking and not context.draft.stalled:
             _stop(context, users)
         held |= lacking
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.model import labels
 from reconciler.model.observed import Container
 from reconciler.model.redaction import redact_text
-from reconciler.model.step import ServiceStatus
+from reconciler.model.step import Condition, ServiceStatus
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
 from reconciler.planner.drift import written_paths
@@ -53,6 +53,8 @@ def _looks_healthy(slot: Slot) -> bool:
 
 
 def _health(context: Context, view: View) -> str:
+    if context.is_suspended(view.service.name):
+        return "Suspended"
     if view.failure:
         return "Degraded"
     if view.slots and all(slot.state is State.READY for slot in view.slots):
@@ -110,21 +112,28 @@ def _same_definition(view: View, slot: Slot) -> bool:
 
 
 def _reason(context: Context, view: View) -> str:
-    stalled = next((item for item in context.draft.conditions if item.service == view.service.name), None)
-    return stalled.reason if stalled else ""
+    stated = _stated(context, view)
+    return stated.reason if stated else ""
 
 
 def _message(context: Context, view: View) -> str:
-    stalled = next((item for item in context.draft.conditions if item.service == view.service.name), None)
-    if stalled:
-        return stalled.message
+    stated = _stated(context, view)
+    if stated and stated.stalls:
+        return stated.message
     told = [
         f"{view.service.name}/{slot.number} {_slot_words(context, view, slot)}"
         for slot in view.slots
         if not slot.settled
     ]
     extra = f"{len(view.surplus)} more than wanted" if view.surplus else ""
-    return "; ".join(part for part in ["; ".join(told[:3]), extra] if part)
+    why = stated.message if stated else ""
+    return "; ".join(part for part in [why, "; ".join(told[:3]), extra] if part)
+
+
+def _stated(context: Context, view: View) -> Condition | None:
+    """The first condition of the service: what is wrong with it, else what keeps it from being reconciled."""
+    found = [item for item in context.draft.conditions if item.service == view.service.name]
+    return next((item for item in found if item.stalls), next(iter(found), None))
 
 
 def _slot_words(context: Context, view: View, slot: Slot) -> str:

@@ -189,13 +189,14 @@ def _bind_contents(scope: Scope) -> Iterator[Content]:
         path, target = entry.get("source") or "", entry["target"]
         if entry["type"] != "bind" or not _at_or_below(path, scope.working_dir) or not _is_file(path):
             continue
-        read_only = bool(entry.get("read_only"))
+        read_only, found = bool(entry.get("read_only")), Path(path).stat()
         if not read_only and (
-            any(_at_or_below(target, folder) for folder in allowed) or Path(path).stat().st_size > LARGEST_WRITABLE
+            any(_at_or_below(target, folder) for folder in allowed) or found.st_size > LARGEST_WRITABLE
         ):
             continue
         place = scope.source(f"volumes[{index}]")
-        yield Content(f"volumes.{target}", _file_digest(path), place, _shown(scope, path), path, not read_only)
+        digest, changed_at = _file_digest(path), found.st_mtime
+        yield Content(f"volumes.{target}", digest, place, _shown(scope, path), path, not read_only, changed_at)
 
 
 def _at_or_below(path: str, folder: str) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 from reconciler.encoding import UnreadableError, decode, encode
-from reconciler.model.history import RolloutRecord
+from reconciler.model.history import ActionRecord, RolloutRecord
 from reconciler.model.memory import Memory, Stable
+from reconciler.model.origin import Origin
 from reconciler.model.project import Notice
+from reconciler.model.suspension import Suspension
 from reconciler.store.database import transaction
 from reconciler.store.rows import Table, tables
 
@@ -30,16 +32,23 @@ Rows = Iterable[tuple[Any, ...]]
 class ProjectStore:
     """Memory, revisions and history of a project. A row that cannot be read is removed and told in a notice.
 
-    Every method raises StateError where the file cannot be read or written.
+    Suspensions, actions and the origin are written at once, each by itself: whatever else is under way. Every method
+    raises StateError where the file cannot be read or written.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, owner: tuple[str, str, str], guard: Guard, tell: Callable[[Notice], None]
+        self,
+        connection: sqlite3.Connection,
+        owner: tuple[str, str, str],
+        guard: Guard,
+        tell: Callable[[Notice], None],
+        rollouts_kept: int = ROLLOUTS_KEPT,
     ) -> None:
         self._connection = connection
         self._owner = owner
         self._guard = guard
         self._tell = tell
+        self._rollouts_kept = rollouts_kept
         self._saved: Memory | None = None
         self._version = 0
 
@@ -52,7 +61,7 @@ class ProjectStore:
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             if self._saved is None or version != self._version:
                 self._saved, self._version = self._read_memory(), version
-            return self._saved
+            return replace(self._saved, suspended=self.suspended())
 
     def _read_memory(self) -> Memory:
         known = {table.field: table for table in tables()}
@@ -117,7 +126,7 @@ class ProjectStore:
             row = (project, numbered.number, numbered.service, encode(RolloutRecord, numbered))
             self._connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?)", row)
             delete = "DELETE FROM rollout WHERE project = ? AND number <= ?"
-            self._connection.execute(delete, (project, numbered.number - ROLLOUTS_KEPT))
+            self._connection.execute(delete, (project, numbered.number - self._rollouts_kept))
         return numbered
 
     def update(self, record: RolloutRecord) -> None:
@@ -128,12 +137,73 @@ class ProjectStore:
             self._connection.execute(change, (value, self._project(), record.number))
 
     def history(self, service: str | None = None, limit: int = 50) -> tuple[RolloutRecord, ...]:
-        """The last rollouts, of one service or of all, newest first; the project's last 1000 are kept."""
+        """The last rollouts, of one service or of all, newest first; as many of the project as the store keeps."""
         select = (
             "SELECT rowid, value FROM rollout WHERE project = ? AND service = coalesce(?, service)"
             " ORDER BY number DESC LIMIT ?"
         )
         return self._values("rollout", "rollouts of the history", RolloutRecord, self._read(select, service, limit))
+
+    def forget_revisions(self, services: Collection[str]) -> None:
+        """Remove the stable definitions of services that there are no more."""
+        with self._guard(), transaction(self._connection):
+            project = self._project()
+            delete = "DELETE FROM revision WHERE project = ? AND service = ?"
+            self._connection.executemany(delete, [(project, service) for service in services])
+
+    def suspend(self, service: str, suspension: Suspension) -> None:
+        """Let a service alone from now on, "" being the whole project; what was said of it before is replaced."""
+        with self._guard(), transaction(self._connection):
+            row = (self._entered(), service, encode(Suspension, suspension))
+            self._connection.execute("INSERT OR REPLACE INTO suspension VALUES (?, ?, ?)", row)
+
+    def resume(self, service: str) -> bool:
+        """End that; whether it was so."""
+        with self._guard(), transaction(self._connection):
+            delete = "DELETE FROM suspension WHERE project = ? AND service = ?"
+            return self._connection.execute(delete, (self._project(), service)).rowcount > 0
+
+    def suspended(self) -> Mapping[str, Suspension]:
+        """What is let alone now, by service, "" being the whole project."""
+        rows = self._read("SELECT rowid, service, value FROM suspension WHERE project = ? ORDER BY service")
+        return dict(self._readable("suspension", "suspensions", rows, lambda row: (row[0], decode(Suspension, row[1]))))
+
+    def record(self, action: ActionRecord) -> None:
+        """Keep what a person asked for; as many of the project are kept as rollouts."""
+        with self._guard(), transaction(self._connection):
+            project = self._entered()
+            newest = "SELECT coalesce(max(number), 0) FROM action WHERE project = ?"
+            number = self._connection.execute(newest, (project,)).fetchone()[0] + 1
+            row = (project, number, action.service, encode(ActionRecord, action))
+            self._connection.execute("INSERT INTO action VALUES (?, ?, ?, ?)", row)
+            delete = "DELETE FROM action WHERE project = ? AND number <= ?"
+            self._connection.execute(delete, (project, number - self._rollouts_kept))
+
+    def actions(self, service: str | None = None, limit: int = 50) -> tuple[ActionRecord, ...]:
+        """What persons asked for last, newest first; of one service also what they asked for the whole project."""
+        select = (
+            "SELECT rowid, value FROM action WHERE project = ? AND service IN (coalesce(?, service), '')"
+            " ORDER BY number DESC LIMIT ?"
+        )
+        return self._values("action", "actions of the history", ActionRecord, self._read(select, service, limit))
+
+    def origin(self) -> Origin | None:
+        """Where the project came from last; None where no source had it, or it was removed since."""
+        rows = self._read("SELECT rowid, value FROM origin WHERE project = ?")
+        return next(iter(self._values("origin", "origins", Origin, rows)), None)
+
+    def keep_origin(self, origin: Origin) -> None:
+        """Note where the project comes from now; nothing is written where that is known, whatever `at` says."""
+        known = self.origin()
+        if known is None or replace(known, at=origin.at) != origin:
+            with self._guard(), transaction(self._connection):
+                row = (self._entered(), encode(Origin, origin))
+                self._connection.execute("INSERT OR REPLACE INTO origin VALUES (?, ?)", row)
+
+    def drop_origin(self) -> None:
+        """Forget where the project came from: it is gone."""
+        with self._guard(), transaction(self._connection):
+            self._connection.execute("DELETE FROM origin WHERE project = ?", (self._project(),))
 
     def _revisions(self, service: str, limit: int) -> tuple[Stable, ...]:
         """The last ones, newest first."""

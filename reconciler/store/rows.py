@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from reconciler.model.memory import Memory
 
 TRANSIENT = {"failed_operations", "quarantined", "earlier"}
+APART = {"suspended"}
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Table:
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """Every field of `Memory` that outlives a run."""
-    hints = get_type_hints(Memory)
-    return tuple(_table(field.name, hints[field.name]) for field in fields(Memory) if field.name not in TRANSIENT)
+    """Every field of `Memory` that a run saves: not what is its own, nor what others write while it is under way."""
+    hints, left_out = get_type_hints(Memory), TRANSIENT | APART
+    return tuple(_table(field.name, hints[field.name]) for field in fields(Memory) if field.name not in left_out)
 
 
 def _table(field: str, hint: Any) -> Table:

@@ -27,7 +27,17 @@ _FIRST = (
         PRIMARY KEY (project, number))""",
 )
 
-MIGRATIONS: Steps = (_FIRST,)
+_OPERATORS = (
+    """CREATE TABLE suspension (
+        project INTEGER NOT NULL, service TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (project, service))""",
+    """CREATE TABLE action (
+        project INTEGER NOT NULL, number INTEGER NOT NULL, service TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (project, number))""",
+    "CREATE TABLE origin (project INTEGER PRIMARY KEY, value TEXT NOT NULL)",
+)
+
+MIGRATIONS: Steps = (_FIRST, _OPERATORS)
 
 
 def version(connection: sqlite3.Connection) -> int:

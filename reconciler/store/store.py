@@ -4,40 +4,48 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from reconciler.model.origin import Origin
 from reconciler.model.project import Notice
 from reconciler.store.database import FILE_NAME, open_copy, open_file, open_memory, told
-from reconciler.store.project_store import ProjectStore
+from reconciler.store.project_store import ROLLOUTS_KEPT, ProjectStore
 
 
 class Store:
     """What outlives the program. For any number of threads, which take turns; a context manager."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, notices: tuple[Notice, ...] = ()) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        notices: tuple[Notice, ...] = (),
+        rollouts_kept: int = ROLLOUTS_KEPT,
+    ) -> None:
         self._connection = connection
         self._path = path
         self._notices = list(notices)
         self._turn = threading.RLock()
         self._projects: dict[tuple[str, str, str], ProjectStore] = {}
+        self._rollouts_kept = rollouts_kept
 
     @classmethod
-    def open(cls, state_dir: Path, *, read_only: bool = False) -> Self:
+    def open(cls, state_dir: Path, *, read_only: bool = False, rollouts_kept: int = ROLLOUTS_KEPT) -> Self:
         """The store in a directory, made where it is absent; `read_only`: as it stands now, and nothing is written.
 
-        What is saved to a read-only store is gone with it. StateError where the directory or the file cannot be used,
-        or a newer program made it.
+        What is saved to a read-only store is gone with it. `rollouts_kept` bounds the history of each project, from its
+        next rollout on. StateError where the directory or the file cannot be used, or a newer program made it.
         """
         connection, notices = (open_copy if read_only else open_file)(state_dir)
-        return cls(connection, state_dir / FILE_NAME, notices)
+        return cls(connection, state_dir / FILE_NAME, notices, rollouts_kept)
 
     @classmethod
-    def in_memory(cls) -> Self:
+    def in_memory(cls, rollouts_kept: int = ROLLOUTS_KEPT) -> Self:
         """A store that nobody keeps."""
-        return cls(open_memory(), Path(FILE_NAME))
+        return cls(open_memory(), Path(FILE_NAME), rollouts_kept=rollouts_kept)
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -62,8 +70,16 @@ class Store:
         owner = (engine_id, instance, project)
         with self._turn:
             if owner not in self._projects:
-                self._projects[owner] = ProjectStore(self._connection, owner, self._guard, self._notices.append)
+                self._projects[owner] = ProjectStore(
+                    self._connection, owner, self._guard, self._notices.append, self._rollouts_kept
+                )
             return self._projects[owner]
+
+    def origins(self, engine_id: str, instance: str) -> Mapping[str, Origin]:
+        """Where each project of an instance came from, by its name, of those that a source had. StateError too."""
+        names = self.projects(engine_id, instance)
+        found = ((name, self.project(engine_id, instance, name).origin()) for name in names)
+        return {name: origin for name, origin in found if origin}
 
     def projects(self, engine_id: str, instance: str) -> tuple[str, ...]:
         """The names of the projects of which something is kept, sorted. StateError where that cannot be read."""

@@ -57,7 +57,7 @@ def test_a_broken_file_keeps_its_last_good_project_in_force() -> None:
     change = fleet.take(reading(member("shop", "web:2"), troubles=(Trouble(("blog.yaml",), (ERROR,)),)), {})
     assert change == Change(frozenset({"shop"}))
     assert set(fleet.members) == {"shop", "blog"}
-    assert fleet.errors == (ERROR,)
+    assert list(fleet.errors) == [ERROR]
     assert fleet.errors_of("blog") == (ERROR,)
     assert not fleet.errors_of("shop")
     assert not fleet.errors_of("unknown")
@@ -107,4 +107,4 @@ def test_notices_are_of_the_latest_readings() -> None:
     fleet.take(Reading("ops", Revision("ops"), (member("shop"),), (), (notice,)), {})
     assert fleet.notices == (notice,)
     fleet.take(reading(member("shop")), {})
-    assert fleet.notices == ()
+    assert not fleet.notices

@@ -20,11 +20,12 @@ THOROUGH = settings(max_examples=40, deadline=None, suppress_health_check=list(H
 
 
 OF_ONE_RUN = {"failed_operations", "quarantined", "earlier"}
+WRITTEN_BY_OTHERS = {"suspended"}
 
 
 def kept_of(memory: Memory) -> Memory:
-    """What of it outlives the run."""
-    return replace(memory, **{name: getattr(Memory(), name) for name in OF_ONE_RUN})
+    """What of it a run saves."""
+    return replace(memory, **{name: getattr(Memory(), name) for name in OF_ONE_RUN | WRITTEN_BY_OTHERS})
 
 
 def exact(memory: Memory) -> list[str]:
@@ -77,9 +78,9 @@ def test_a_revision_keeps_its_types(stable: Stable) -> None:
 
 
 def test_every_field_of_memory_outlives_the_run_but_these() -> None:
-    """Which operations failed in a run, and what was known before it began, are the run's own."""
+    """Which operations failed in a run, and what was known before it began, are its own; suspensions are persons'."""
     kept = {table.field for table in tables()}
-    assert {field.name for field in fields(Memory)} - kept == OF_ONE_RUN
+    assert {field.name for field in fields(Memory)} - kept == OF_ONE_RUN | WRITTEN_BY_OTHERS
 
 
 def test_what_a_container_has_worked_out_is_not_kept() -> None:
