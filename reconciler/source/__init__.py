@@ -1,1 +1,1 @@
-"""Where specs come from: a directory."""
+"""Where specs come from: a directory, or a Git repository."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.model.project import Notice
 from reconciler.model.revision import Revision
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """The files of a source at one revision. `folder` (or `files`, where they are named singly) holds the specs.
+    """The files of a source at one revision.
 
-    `root` is the folder that all of it lies in. `confined` says that specs may read nothing outside of it: they come
-    from people who may write to a repository, not to this machine.
+    `root` is where relative and shown paths begin; of a repository it is the folder that all of it lies in. `folder`
+    holds the specs. `files` are absolute paths, as `-f` takes them; () for the default places in `root`. `confined`
+    says that specs may read nothing outside of `root`: they come from people who may write to a repository, not to
+    this machine. `notices` are what the user should know about this revision.
     """
 
     root: str
@@ -21,6 +24,7 @@ class Checkout:
     revision: Revision
     files: tuple[str, ...] = ()
     confined: bool = False
+    notices: tuple[Notice, ...] = ()
 
 
 class Source(Protocol):

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.git_server import Forge, Repository, certificate, serving
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Forge]:
+    root = tmp_path / "forge"
+    root.mkdir()
+    with serving(root) as running:
+        yield running
+
+
+@pytest.fixture
+def repository(forge: Forge) -> Repository:
+    return Repository.new(forge.root / "shop.git")
