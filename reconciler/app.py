@@ -6,16 +6,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.errors import ReconcilerError, SpecError, SpecErrors, UsageError
+from reconciler.admission import admit, policies, policy_notices
+from reconciler.errors import PolicyError, ReconcilerError, SpecError, SpecErrors, UsageError
 from reconciler.loading import Selection, Specs, documents, error_notice, flat, load_specs
 from reconciler.model.history import RolloutRecord
 from reconciler.model.project import Notice, Project
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
+from reconciler.model.settings import Settings
 
 if TYPE_CHECKING:
     from reconciler.session import Session
@@ -46,6 +48,7 @@ class Options:
     adopt: bool = False
     instance: str = "default"
     state_dir: str | None = None
+    settings: Settings = field(default_factory=Settings)
 
 
 def validate(options: Options) -> Report:
@@ -83,8 +86,12 @@ def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
     specs = load_all(options)
     with opened(options, specs.projects, read_only=True) as (session, store):
-        limit, adopt = options.max_unavailable, options.adopt
-        reports = [session.plan(item, max_unavailable=limit, adopt=adopt) for item in specs.projects]
+        reports = []
+        for item in specs.projects:
+            try:
+                reports.append(session.plan(item, max_unavailable=options.max_unavailable, adopt=options.adopt))
+            except PolicyError as error:
+                specs = _refused(specs, error)
         specs = with_notices(specs, store)
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
@@ -105,6 +112,8 @@ def converge(options: Options, on_plan: OnPlan, on_activity: OnActivity, stop: t
                 continue
             try:
                 reports.append(_converge(session, project, options, on_plan, on_activity, stop))
+            except PolicyError as error:
+                specs = _refused(specs, error)
             except ReconcilerError as error:
                 errors.append(Notice(error.code, str(error), project.source))
         specs = with_notices(specs, store)
@@ -186,6 +195,11 @@ def rollback(
     return replace(report, projects=tuple(_as_asked(project, service) for project in report.projects))
 
 
+def _refused(specs: Specs, error: PolicyError) -> Specs:
+    """The specs, of which a policy denied a project at its forecast."""
+    return replace(specs, errors=(*specs.errors, *policy_notices(error)))
+
+
 def _as_asked(report: ProjectReport, service: str) -> ProjectReport:
     """The report of a rollback by hand: that the service went back is no trouble then."""
     kept = tuple(item for item in report.conditions if (item.service, item.reason) != (service, "RolledBack"))
@@ -249,7 +263,7 @@ def _project_of(specs: Specs, options: Options, service: str) -> Project:
         names = ", ".join(project.name for project in found)
         raise UsageError(f"service {service} is in several projects: {names}", hint=f"choose with -p {found[0].name}")
     if specs.errors:
-        raise SpecErrors([SpecError(item.message, source=item.source or None) for item in specs.errors])
+        raise SpecErrors([SpecError(item.message, source=item.source or None, code=item.code) for item in specs.errors])
     if not specs.projects:
         raise UsageError(f"there is no project {options.project_name}", hint="-p chooses among the projects of -f")
     services = (f"{', '.join(item.name for item in project.services)} ({project.name})" for project in specs.projects)
@@ -282,7 +296,12 @@ def opened(options: Options, projects: tuple[Project, ...], *, read_only: bool) 
 
     simulated = options.host == "simulated://"
     store = Store.in_memory() if simulated else Store.open(_state_dir(options), read_only=read_only)
-    with store, open_session(options.host, options.context, options.instance, projects, store) as session:
+    with (
+        store,
+        open_session(
+            options.host, options.context, options.instance, projects, store, policies(options.settings)
+        ) as session,
+    ):
         yield session, store
 
 
@@ -303,8 +322,9 @@ def with_notices(specs: Specs, store: Store) -> Specs:
 
 
 def load_all(options: Options, *, choosing: bool = False) -> Specs:
-    """The projects that the options mean; see `loading.load_specs`."""
-    return load_specs(_selection(options), os.environ, choosing=choosing)
+    """The projects that the options mean and their policies admit; see `loading.load_specs`."""
+    specs = load_specs(_selection(options), os.environ, choosing=choosing)
+    return admit(specs, policies(options.settings))
 
 
 def _selection(options: Options) -> Selection:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from reconciler.errors import EngineError
-from reconciler.executor import Executor, Finished, Happened
+from reconciler.errors import EngineError, PolicyError
+from reconciler.executor import Executor, Finished, Guard, Happened
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Failure, Memory
 from reconciler.model.operation import Operation
@@ -69,7 +69,10 @@ class Outcome:
 
 
 class Loop:
-    """One converge of one project on one engine. `suspended` says before every pass what is left alone by now."""
+    """One converge of one project on one engine.
+
+    `guard` sees every operation right before the engine does; `suspended` says before every pass what is left alone.
+    """
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class Loop:
         observer: Observer,
         executor: Executor,
         listener: Listener,
+        guard: Guard,
         *,
         should_stop: Callable[[], bool] = lambda: False,
         deadline: float | None = None,
@@ -86,6 +90,7 @@ class Loop:
         self._observer = observer
         self._executor = executor
         self._listener = listener
+        self._guard = guard
         self._should_stop = should_stop
         self._deadline = deadline
         self._suspended = suspended
@@ -156,7 +161,7 @@ class Loop:
         for operation in ready:
             self._inflight[operation.id] = operation
             self._listener.started(operation)
-        self._executor.submit(ready)
+        self._executor.submit(ready, self._guard)
 
     def _wake_at(self, step: Step) -> float:
         now = self._executor.now()
@@ -209,7 +214,7 @@ class Loop:
             message = f"{operation.kind} {operation.resource} was carried out {REPEATS} times without lasting effect"
             outcome.memory = outcome.memory.with_failed_operation(operation.id, message)
 
-    def _fail(self, outcome: Outcome, operation: Operation, error: EngineError) -> None:
+    def _fail(self, outcome: Outcome, operation: Operation, error: EngineError | PolicyError) -> None:
         self._tries[operation.id] += 1
         if error.retryable and self._tries[operation.id] < ATTEMPTS:
             self._not_before[operation.id] = self._executor.now() + BACKOFF_SECONDS * 2 ** self._tries[operation.id]

@@ -63,6 +63,19 @@ class PolicyError(ReconcilerError):
 
     exit_code = REFUSED
     code = "PolicyDenied"
+    retryable = False  # as for an EngineError: only a change of the spec or of the policy helps
+
+
+class PolicyErrors(PolicyError):  # noqa: N818 - several of them, not one
+    """All that a policy denies of one project, in the order of its services."""
+
+    def __init__(self, errors: list[PolicyError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+    def __str__(self) -> str:
+        """One error a line; each already names its own place."""
+        return self.message
 
 
 class SettingsError(ReconcilerError):

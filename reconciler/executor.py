@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from reconciler.engine.events import read_event
 from reconciler.engine.protocol import Engine, Progress
-from reconciler.errors import EngineError
+from reconciler.errors import EngineError, PolicyError
 from reconciler.model.observed import json_value
 from reconciler.model.operation import Operation
 from reconciler.model.redaction import hide_values
@@ -38,6 +38,7 @@ SETTLING = {
 _OF_A_CONTAINER = ("container", "network.connect", "network.disconnect")
 _SAID = 200
 OnProgress = Callable[[Operation, str], None]
+Guard = Callable[[Operation], None]  # raises PolicyError for what is not to reach the engine
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Signal = TypeVar("Signal")
@@ -53,7 +54,7 @@ class Finished:
 
     operation: Operation
     seconds: float
-    error: EngineError | None = None
+    error: EngineError | PolicyError | None = None
     container: str = ""
     inspected: Mapping[str, Any] | None = None
     seen_at: float = 0.0
@@ -70,8 +71,8 @@ class Happened:
 class Executor(Protocol):
     """Where operations are submitted and their ends collected."""
 
-    def submit(self, operations: Iterable[Operation]) -> None:
-        """Begin each operation."""
+    def submit(self, operations: Iterable[Operation], guard: Guard) -> None:
+        """Begin each operation that the guard lets through; one that it does not has failed."""
         ...
 
     def wait(self, until: float | None) -> list[Finished | Happened]:
@@ -111,8 +112,12 @@ class SessionExecutor(Executor, Protocol):
         ...
 
 
-def perform(engine: Engine, operation: Operation, progress: Progress) -> str:
-    """Make the engine call of an operation; the id of the container it concerns, or ""."""
+def perform(engine: Engine, operation: Operation, progress: Progress, guard: Guard) -> str:
+    """Make the engine call of an operation; the id of the container it concerns, or "".
+
+    The only way of any operation to any engine: the guard sees each of them here, with its final payload.
+    """
+    guard(operation)
     payload, target = operation.payload, operation.target
     calls: dict[str, Callable[[], str | None]] = {
         "image.pull": lambda: engine.pull_image(payload["reference"], payload["platform"], progress),
@@ -135,16 +140,19 @@ def perform(engine: Engine, operation: Operation, progress: Progress) -> str:
     return calls[operation.kind]() or (target if operation.kind.startswith(_OF_A_CONTAINER) else "")
 
 
-def execute(engine: Engine, operation: Operation, progress: Progress, clock: Callable[[], float]) -> Finished:
+def execute(
+    engine: Engine, operation: Operation, progress: Progress, clock: Callable[[], float], guard: Guard
+) -> Finished:
     """Perform an operation and look at its container once, whether or not it succeeded.
 
     The engine's error may repeat what it was given: values that look secret are taken out here, for every reader.
     """
     began = monotonic()
-    error, container = None, operation.target if operation.kind.startswith(_OF_A_CONTAINER) else ""
+    error: EngineError | PolicyError | None = None
+    container = operation.target if operation.kind.startswith(_OF_A_CONTAINER) else ""
     try:
-        container = perform(engine, operation, progress)
-    except EngineError as caught:
+        container = perform(engine, operation, progress, guard)
+    except (EngineError, PolicyError) as caught:
         error = caught
     ended_at = clock()
     inspected, seen_at = None, ended_at
@@ -240,10 +248,10 @@ class ThreadedExecutor:
         """The engine's time, in seconds since the epoch."""
         return self._clock()
 
-    def submit(self, operations: Iterable[Operation]) -> None:
+    def submit(self, operations: Iterable[Operation], guard: Guard) -> None:
         """Queue each operation for the next free worker."""
         for operation in operations:
-            future = self._pool.submit(self._work, operation)
+            future = self._pool.submit(self._work, operation, guard)
             self._under_way.add(future)
             future.add_done_callback(self._report)
 
@@ -308,8 +316,8 @@ class ThreadedExecutor:
         if not future.cancelled():
             self._signals.put(future.exception() or future.result())
 
-    def _work(self, operation: Operation) -> Finished:
+    def _work(self, operation: Operation, guard: Guard) -> Finished:
         def progress(text: str) -> None:
             self._on_progress(operation, text)
 
-        return execute(self._connection(), operation, progress, self._clock)
+        return execute(self._connection(), operation, progress, self._clock, guard)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from reconciler.controller import Loop, Outcome
 from reconciler.engine.simulated import Behaviour, Behaviours, SimulatedEngine, VirtualClock
-from reconciler.executor import Finished, Happened, OnProgress, execute
+from reconciler.executor import Finished, Guard, Happened, OnProgress, execute
 from reconciler.listeners import Silence
 from reconciler.model import labels
 from reconciler.model.desired import Desired
@@ -51,10 +51,10 @@ class VirtualExecutor:
         """The virtual time."""
         return self._engine.clock.now()
 
-    def submit(self, operations: Iterable[Operation]) -> None:
+    def submit(self, operations: Iterable[Operation], guard: Guard) -> None:
         """Carry out each operation now; its end is collected by the next wait."""
         for operation in operations:
-            self._finished.append(execute(self._engine, operation, _ignore, self.now))
+            self._finished.append(execute(self._engine, operation, _ignore, self.now, guard))
 
     def gather(self, call: Callable[[SimulatedEngine, Key], Value], keys: Iterable[Key]) -> list[Value]:
         """The call's result for each key, in order."""
@@ -89,7 +89,7 @@ def new_engine(projects: tuple[Project, ...], now: float) -> SimulatedEngine:
     return SimulatedEngine(VirtualClock(now), behaviours=assumed_behaviours(projects))
 
 
-def simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -> tuple[Outcome, float]:
+def simulate(desired: Desired, observer: Observer, memory: Memory, now: float, guard: Guard) -> tuple[Outcome, float]:
     """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point.
 
     The outcome, and how many seconds its gates, delays and drains took.
@@ -111,7 +111,7 @@ def simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -
     if observer.looked_into:
         copy.resync()
         copy.look_deep(observer.looked_into)
-    outcome = Loop(desired, copy, executor, Silence()).run(memory)
+    outcome = Loop(desired, copy, executor, Silence(), guard).run(memory)
     return outcome, executor.now() - now
 
 

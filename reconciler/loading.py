@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.errors import SpecError, SpecErrors
+from reconciler.errors import ReconcilerError, SpecError, SpecErrors
 from reconciler.model.project import Build, Notice, Project, Service
 from reconciler.source.directory import discover, duplicate_names, parts_of_others
 from reconciler.spec.load import Loaded, Request, load
@@ -103,7 +103,7 @@ def project_of(loaded: Loaded, selection: Selection) -> Project:
     return with_contents(with_pins(_with_options(lower(loaded), selection), lock))
 
 
-def error_notice(error: SpecError) -> Notice:
+def error_notice(error: ReconcilerError) -> Notice:
     """The error as a report carries it."""
     hint = f" ({error.hint})" if error.hint else ""
     return Notice(error.code, f"{error.message}{hint}", error.source or "")

@@ -13,12 +13,11 @@ from time import monotonic
 from reconciler.engine.protocol import Engine
 from reconciler.errors import EngineError
 from reconciler.executor import SessionExecutor
-from reconciler.images.registry.names import HUB, split_host
 from reconciler.model.observed import ImageState
 from reconciler.model.project import Build, Project, Service
 from reconciler.model.pushed import Pushed
 from reconciler.model.redaction import redact_text
-from reconciler.model.references import parse_reference
+from reconciler.model.references import HUB, parse_reference, split_host
 from reconciler.planner.images import built_image
 
 OnLine = Callable[[str, str], None]

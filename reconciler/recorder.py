@@ -19,7 +19,7 @@ from reconciler.model.project import Project
 from reconciler.model.step import ServiceStatus, Step
 
 if TYPE_CHECKING:
-    from reconciler.errors import EngineError
+    from reconciler.errors import EngineError, PolicyError
     from reconciler.store import ProjectStore
 
 DRAINS = {"container.kill", "container.exec", "container.http"}
@@ -234,7 +234,7 @@ class Recorder(Silence):
             if replica.slot == slot and container != stopped:
                 self._note(container, old_stopped_at=at)
 
-    def _note_drain(self, record: RolloutRecord, operation: Operation, error: EngineError | None) -> None:
+    def _note_drain(self, record: RolloutRecord, operation: Operation, error: EngineError | PolicyError | None) -> None:
         """Note that a replica was not drained, or that it was after all."""
         drained = f"{operation.service}/{operation.slot} ({operation.resource})"
         notes = tuple(note for note in record.notes if not note.startswith(drained))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING, Self
 
+from reconciler.admission import Gate, PolicyOf, policies, refusals, require_none
 from reconciler.controller import Loop, Outcome
 from reconciler.errors import EngineError, LockedError
 from reconciler.executor import SessionExecutor, ThreadedExecutor
@@ -23,17 +24,18 @@ from reconciler.model.observed import Observed
 from reconciler.model.project import Notice, Project, Service
 from reconciler.model.pushed import Pushed
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
-from reconciler.model.step import Step
+from reconciler.model.settings import Settings
 from reconciler.observer import Observer
 from reconciler.operating import Operated
 from reconciler.planner.images import bind_stable
 from reconciler.planner.plan import plan
+from reconciler.prepared import Forecast, as_asked
 from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
 from reconciler.remembering import Remembering, without_the_gone
 from reconciler.reports import forecast_report, image_rows, moved_pins, outcome_report
-from reconciler.resolving import Resolution, Resolver, local_zone
+from reconciler.resolving import Resolver, local_zone
 from reconciler.spec.lockfile import can_be_pinned, is_pinned
 
 if TYPE_CHECKING:
@@ -42,47 +44,16 @@ if TYPE_CHECKING:
     from reconciler.store import Store
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """A project's forecast and what it was made from.
-
-    One that was made by `Session.prepare` holds the project's lock until it is carried out or released: a context
-    manager, in whichever thread. `triggers` and `by_hand` are what people asked for since the forecast before it.
-    """
-
-    report: ProjectReport
-    desired: Desired
-    observer: Observer
-    memory: Memory
-    first: Step
-    resolution: Resolution
-    triggers: Mapping[str, Trigger] = field(default_factory=dict)
-    by_hand: frozenset[str] = frozenset()
-    held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
-
-    @property
-    def has_work(self) -> bool:
-        """Whether carrying it out means to change something or to wait for it, which may take long."""
-        return self.report.converges and not (self.first.empty and not self.first.failures)
-
-    def release(self) -> None:
-        """Give the project's lock back. Once is enough."""
-        self.held.close()
-
-    def __enter__(self) -> Self:
-        """Use as a context manager."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give the project's lock back."""
-        self.release()
-
-
 Lock = Callable[[str, str], AbstractContextManager[None]]
 
 
 def open_session(
-    host: str | None, context: str | None, instance: str, projects: tuple[Project, ...], store: Store
+    host: str | None,
+    context: str | None,
+    instance: str,
+    projects: tuple[Project, ...],
+    store: Store,
+    policy: PolicyOf | None = None,
 ) -> Session:
     """Connect to the engine that the options and the environment name, `simulated://` being none at all.
 
@@ -92,21 +63,22 @@ def open_session(
         from reconciler.forecast import VirtualExecutor, new_engine
 
         virtual = new_engine(projects, time())
-        return Session(virtual, VirtualExecutor(virtual), unlocked, instance, store)
+        return Session(virtual, VirtualExecutor(virtual), unlocked, instance, store, policy=policy)
     from reconciler.engine.docker import connect
 
     engine = connect(host, context)
     offset = engine.info().clock_offset
     executor = ThreadedExecutor(engine, lambda: time() + offset)
     registries = own_registries(host, context, engine_is_here=engine.info().shares_files)
-    return Session(engine, executor, project_lock, instance, store, registries)
+    return Session(engine, executor, project_lock, instance, store, registries, policy)
 
 
 class Session(Operated):
     """Forecasts, converges and explains projects on one engine, through an executor of its kind.
 
-    `check_interval` is how many seconds a registry's answer is good for. From several threads a session forecasts and
-    looks back at any time, while one pass of a project is on; `retry` and `go_back` are for between its passes.
+    `check_interval` is how many seconds a registry's answer is good for, `policy` what each project may ask for (by
+    default what `Settings()` say). From several threads a session forecasts and looks back at any time, while one pass
+    of a project is on; `retry` and `go_back` are for between its passes.
     """
 
     def __init__(
@@ -117,6 +89,7 @@ class Session(Operated):
         instance: str,
         store: Store,
         registries: Registries | None = None,
+        policy: PolicyOf | None = None,
         check_interval: float = 0.0,
         max_removed: float = MAX_REMOVED,
     ) -> None:
@@ -129,6 +102,7 @@ class Session(Operated):
         self._max_removed = max_removed
         self._remembering = Remembering(store, self._info.id, instance)
         self._looking = Looking(engine, instance, executor)
+        self._policy = policy or policies(Settings())
         self._registries = registries or Registries(None)
         self._resolver = Resolver(self._registries, executor, executor.now, local_zone(), check_interval)
         self._triggers: dict[str, Trigger] = {}
@@ -197,16 +171,25 @@ class Session(Operated):
         memory = without_the_gone(memory, observed)
         first = plan(desired, observed, memory, now())
         outcome, seconds = Outcome(first, memory), 0.0
+        policy = self._policy(project)
+        gate = Gate(policy)
         if not first.empty:
-            outcome, seconds = _simulate(desired, observer, memory, now())
+            from reconciler.forecast import simulate
+
+            outcome, seconds = simulate(desired, observer, memory, now(), gate)
         quarantined = {service for service, _ in memory.quarantined} | {item.service for item in first.failures}
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
         report = replace(report, adoption=adoption, notices=(*notices, *kept, *report.notices))
-        return Forecast(report, desired, observer, memory, first, resolution)
+        refused = refusals(project, policy) or tuple(gate.refused.values())
+        return Forecast(report, desired, observer, memory, first, resolution, refused)
 
     def plan(self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False) -> ProjectReport:
-        """The forecast's report, with the pinned tags that have moved since: their registries are asked for it."""
+        """The forecast's report, with the pinned tags that have moved since: their registries are asked for it.
+
+        PolicyErrors where the policy denies the project, or anything that the forecast does.
+        """
         forecast = self.forecast(project, max_unavailable=max_unavailable, adopt=adopt, also=is_pinned)
+        require_none(forecast.refused)
         return replace(forecast.report, notices=(*forecast.report.notices, *moved_pins(project, forecast.resolution)))
 
     def status(self, project: Project, *, deep: bool = False) -> ProjectReport:
@@ -225,7 +208,10 @@ class Session(Operated):
         *,
         adopt: bool = False,
     ) -> ProjectReport:
-        """Forecast; where that converges, do it; report how it ended. `adopt` as in `forecast`."""
+        """Forecast; where that converges, do it; report how it ended. `adopt` as in `forecast`.
+
+        PolicyErrors, with nothing touched, where the policy denies anything of it.
+        """
         with self.prepare(project, max_unavailable=max_unavailable, adopt=adopt) as forecast:
             on_plan(forecast.report)
             return self.carry_out(forecast, on_activity, should_stop, timeout)
@@ -243,7 +229,7 @@ class Session(Operated):
 
         The engine is read on from the project's last pass: what changed since; `full`: all of it. `adopt` as in
         `forecast`, `down` as `even_suspended` in `remove`. LockedError where somebody else has the project, EngineError
-        where the engine cannot be read.
+        where the engine cannot be read, PolicyErrors where the policy denies anything of it.
         """
         with ExitStack() as held:
             held.enter_context(self._lock(self._info.id, project.name))
@@ -252,6 +238,7 @@ class Session(Operated):
             held.callback(observer.rest)
             forecast = self._forecast(project, observer, memory, max_unavailable, adopt=adopt, down=down)
             self._remembering.keep_sightings(project.name, forecast.memory)
+            require_none(forecast.refused)
             triggers, by_hand = self._triggers, frozenset(self._by_hand)
             self._triggers, self._by_hand = {}, set()
             return replace(forecast, triggers=triggers, by_hand=by_hand, held=held.pop_all())
@@ -273,7 +260,7 @@ class Session(Operated):
                 return replace(forecast.report, operations=())
             if not forecast.has_work:
                 self._learn(forecast)
-                return replace(forecast.report, succeeded=_as_asked(forecast, forecast.report.succeeded))
+                return replace(forecast.report, succeeded=as_asked(forecast, forecast.report.succeeded))
             return self._carry_out(forecast, on_activity, should_stop, timeout)
 
     @property
@@ -342,7 +329,8 @@ class Session(Operated):
     def go_back(self, project: Project, service_name: str, revision: int | None, by: str = "") -> Stable:
         """Put the service's present definition in quarantine and an earlier one in force; which one that is.
 
-        RollbackError where there is no such revision, none to go back to, or its image is gone.
+        RollbackError where there is no such revision, none to go back to, or its image is gone; PolicyErrors where the
+        policy denies by now what ran then.
         """
         forecast, kept = self.forecast(project), self._kept(project.name)
         observed = forecast.observer.observed()
@@ -353,6 +341,8 @@ class Session(Operated):
         target = choose(service_name, kept.revisions(service_name), wanted, runs, revision)
         if gone := bind_stable(target, observed).message:
             raise RollbackError(f"{service_name} cannot go back to revision {target.revision}: {gone}")
+        earlier = replace(project, services=(target.service,), networks=(), volumes=())
+        require_none(refusals(earlier, self._policy(project)))
         kept.save(put_back(forecast.memory, project.name, target, wanted, self._executor.now()))
         self.record(project.name, by, "rollback", service_name, f"to revision {target.revision}")
         self._triggers[service_name] = "rollback"
@@ -405,9 +395,8 @@ class Session(Operated):
         self._executor.watch(reporter.progress)
         deadline = None if timeout is None else began + timeout
         listener = Several(reporter, recorder)
-        loop = Loop(
-            forecast.desired, forecast.observer, self._executor, listener, should_stop=should_stop, deadline=deadline
-        )
+        desired, observer, gate = forecast.desired, forecast.observer, Gate(self._policy(project))
+        loop = Loop(desired, observer, self._executor, listener, gate, should_stop=should_stop, deadline=deadline)
         try:
             outcome = loop.run(forecast.memory)
         except EngineError:
@@ -418,7 +407,7 @@ class Session(Operated):
         recorder.close(stopped=outcome.stopped or outcome.timed_out)
         recorder.remember(with_baselines(outcome.memory, forecast.observer, project))
         drained = not any(identifier.startswith(DRAINS) for identifier, _ in outcome.failed_operations)
-        succeeded = _as_asked(forecast, outcome.succeeded, outcome) and drained
+        succeeded = as_asked(forecast, outcome.succeeded, outcome) and drained
         return outcome_report(forecast.report, outcome, reporter.logs, now() - began, succeeded=succeeded)
 
     def _learn(self, forecast: Forecast) -> None:
@@ -443,19 +432,3 @@ class Session(Operated):
 def emptied(project_name: str) -> Project:
     """The project with nothing left in it, as a person or its source wants it."""
     return Project(project_name, (), prune=True, allow_empty=True)
-
-
-def _as_asked(forecast: Forecast, succeeded: bool, outcome: Outcome | None = None) -> bool:  # noqa: FBT001
-    """Whether all went well, where a service that a person had rolled back is well where it was sent."""
-    conditions = [item for item in (outcome.step.conditions if outcome else forecast.report.conditions) if item.stalls]
-    sent = {item.service for item in conditions if item.reason == "RolledBack"} & forecast.by_hand
-    if not sent or (outcome and (outcome.stopped or outcome.timed_out or outcome.endless)):
-        return succeeded
-    failures = outcome.failures if outcome else forecast.report.failures
-    return all(item.service in sent for item in conditions) and all(item.service in sent for item in failures)
-
-
-def _simulate(desired: Desired, observer: Observer, memory: Memory, now: float) -> tuple[Outcome, float]:
-    from reconciler.forecast import simulate
-
-    return simulate(desired, observer, memory, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from reconciler.cli.verdicts import exit_code
 from reconciler.errors import REFUSED, USAGE, ReconcilerError
 from reconciler.model.project import Notice
 from reconciler.model.report import Activity, ProjectReport, Report
+from reconciler.model.settings import PolicySettings, Settings
+from reconciler.policy.resolve import check_settings
 
 _CarryOut = Callable[[Callable[[ProjectReport], None], Callable[[Activity], None], threading.Event], Report]
 
@@ -175,7 +178,17 @@ def app_options(flags: Flags) -> app.Options:
         adopt=flags.adopt,
         instance=flags.instance,
         state_dir=flags.state_dir,
+        settings=_settings(),
     )
+
+
+def _settings() -> Settings:
+    """What the environment says of the policy. SettingsError for a level that there is not."""
+    level = os.environ.get("RECONCILER_POLICY_LEVEL") or None
+    policy = PolicySettings(level)  # type: ignore[arg-type] # what it is not, is an error
+    if errors := check_settings(policy):
+        raise errors[0]
+    return Settings(policy=policy)
 
 
 def _progress(flags: Flags) -> Progress:

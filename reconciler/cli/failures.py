@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.palette import Palette
 from reconciler.cli.values import clean
-from reconciler.errors import ReconcilerError, SettingsErrors, SpecErrors
+from reconciler.errors import PolicyErrors, ReconcilerError, SettingsErrors, SpecErrors
 from reconciler.model.project import Notice
 
 
@@ -43,7 +43,7 @@ def internal_text(error: BaseException, palette: Palette) -> str:
 
 
 def _each(error: ReconcilerError) -> Iterator[ReconcilerError]:
-    if isinstance(error, SpecErrors | SettingsErrors):
+    if isinstance(error, SpecErrors | SettingsErrors | PolicyErrors):
         for one in error.errors:
             yield from _each(one)
     else:

@@ -13,6 +13,7 @@ from reconciler.executor import (
     READERS,
     WORKERS,
     Finished,
+    Guard,
     Happened,
     Key,
     OnProgress,
@@ -48,10 +49,10 @@ class ProjectExecutor:
         """The engine's time, in seconds since the epoch."""
         return self._clock()
 
-    def submit(self, operations: Iterable[Operation]) -> None:
+    def submit(self, operations: Iterable[Operation], guard: Guard) -> None:
         """Begin each operation on the next free one of the project's workers."""
         for operation in operations:
-            future = self._workers.submit(partial(self._work, operation))
+            future = self._workers.submit(partial(self._work, operation, guard))
             future.add_done_callback(self._report)
 
     def gather(self, call: Callable[[Engine, Key], Value], keys: Iterable[Key]) -> list[Value]:
@@ -110,11 +111,11 @@ class ProjectExecutor:
         if wait:
             self.settle()
 
-    def _work(self, operation: Operation) -> Finished:
+    def _work(self, operation: Operation, guard: Guard) -> Finished:
         def progress(text: str) -> None:
             self._on_progress(operation, text)
 
-        return execute(self._engine, operation, progress, self._clock)
+        return execute(self._engine, operation, progress, self._clock, guard)
 
     def _report(self, future: Future[Finished]) -> None:
         if not future.cancelled():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HUB = "docker.io"
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -30,6 +32,14 @@ def parse_reference(text: str) -> Reference:
     head, slash, last = name.rpartition("/")
     base, _, tag = last.partition(":")
     return Reference(_familiar(f"{head}{slash}{base}"), tag or None, digest or None)
+
+
+def split_host(name: str) -> tuple[str, str]:
+    """Host and repository; a first part without dot, port or `localhost` belongs to Docker Hub (Docker's rule)."""
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return HUB, name if slash else f"library/{name}"
 
 
 def short_digest(digest: str) -> str:

@@ -34,6 +34,7 @@ def create(
     rollout = rollout_id(view.desired_hash, replaced)
     name = context.name(view.service, slot.number, rollout)
     left = context.memory.volumes.get((view.service.name, slot.number), {})
+    carried = anonymous_volumes(replaced) if replaced else left
     body = create_body(
         context.desired,
         view.service,
@@ -41,7 +42,7 @@ def create(
         view.image,
         view.desired_hash,
         rollout=rollout,
-        carried=anonymous_volumes(replaced) if replaced else left,
+        carried=carried,
         shares=view.shares,
         addresses=fixed_addresses(context, view.service),
         engine=context.observed.engine,
@@ -57,7 +58,14 @@ def create(
         after=after,
         impact=impact,
         cause=slot_cause(context, view, slot),
-        payload={"name": name, "body": body, "platform": view.service.image.platform, "restarts": restarts},
+        payload={
+            "name": name,
+            "body": body,
+            "platform": view.service.image.platform,
+            "restarts": restarts,
+            "joins": tuple(view.shares.values()),
+            "carries": tuple(carried.values()),
+        },
     )
 
 
@@ -92,8 +100,21 @@ def copy(context: Context, view: View, slot: Slot, current: Container) -> Operat
 
 
 def start(context: Context, container: Container, impact: Impact, cause: Cause, after: tuple[str, ...]) -> Operation:
-    """Start a container that was created, or one that waited stopped."""
-    return _existing(context, "start", container, impact, cause, after)
+    """Start a container that was created, or one that waited stopped; the payload says what it was made of."""
+    operation = _existing(context, "start", container, impact, cause, after)
+    return replace(operation, payload={"body": _made_of(context, container)})
+
+
+def _made_of(context: Context, container: Container) -> JSON:
+    """The body that it was created with, networks aside; where nobody knows that any more, as it was inspected."""
+    name, made_of = container.labels.get(labels.SERVICE, ""), container.labels.get(labels.SPEC_HASH)
+    wanted, stable = context.desired.project.service(name), context.memory.stable.get(name)
+    view = context.view(wanted) if wanted else None
+    if view and view.desired_hash == made_of:
+        return view.service.container
+    if stable and stable.spec_hash == made_of:
+        return stable.service.container
+    return {**container.config, "HostConfig": container.host_config}
 
 
 def stop(

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from reconciler.errors import RegistryError
 from reconciler.images.registry.digests import is_digest
-from reconciler.model.references import parse_reference
+from reconciler.model.references import HUB, parse_reference, split_host
 
-HUB = "docker.io"
 _HUB_HOST = "registry-1.docker.io"
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -79,11 +78,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def split_host(name: str) -> tuple[str, str]:
-    """Host and repository; a first part without dot, port or `localhost` belongs to Docker Hub (Docker's rule)."""
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return first, rest
-    return HUB, name if slash else f"library/{name}"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.images.registry.names import HUB, is_loopback
+from reconciler.images.registry.names import is_loopback
+from reconciler.model.references import HUB
 
 DOCKER_CERTIFICATES = Path("/etc/docker/certs.d")
 CERTIFICATES = "RECONCILER_REGISTRY_CERTS"

@@ -14,6 +14,7 @@ from reconciler.engine.simulated import Behaviour, SimulatedEngine, VirtualClock
 from reconciler.errors import EngineError
 from reconciler.executor import Finished, execute
 from reconciler.model.operation import Kind, Operation
+from tests.support.planning import unguarded
 
 PAYLOADS: dict[Kind, dict[str, Any]] = {
     "container.kill": {"signal": "SIGUSR1"},
@@ -32,7 +33,7 @@ def end_of(kind: Kind, behaviour: Behaviour | None = None, mode: str = "net", **
     container = engine.create_container("one", body)
     engine.start_container(container)
     operation = Operation("op", kind, "one", "shop", target=container, payload=PAYLOADS.get(kind, {}) | payload)
-    return execute(engine, operation, lambda _text: None, engine.clock.now)
+    return execute(engine, operation, lambda _text: None, engine.clock.now, unguarded)
 
 
 @pytest.mark.parametrize("kind", list(PAYLOADS))
@@ -80,7 +81,7 @@ def test_a_refused_connect_is_looked_at_too() -> None:
     """It may have left something behind."""
     endpoint = {"IPAMConfig": {"IPv4Address": "10.1.2.1"}}
     finished = end_of("network.connect", mode="bridge", network="net", endpoint=endpoint)
-    assert finished.error is not None
+    assert isinstance(finished.error, EngineError)
     assert finished.error.status == 403
     assert finished.inspected is not None
 

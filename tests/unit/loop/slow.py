@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.controller import Loop, Outcome
 from reconciler.engine.simulated import SimulatedEngine, VirtualClock
-from reconciler.executor import Finished, Happened, execute
+from reconciler.executor import Finished, Guard, Happened, execute
 from reconciler.model.desired import Desired
 from reconciler.model.memory import Failure, Memory
 from reconciler.model.operation import Operation
 from reconciler.model.step import Step
 from reconciler.observer import Observer
-from tests.support.planning import NOW, desired, service
+from tests.support.planning import NOW, desired, service, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +34,7 @@ class SlowExecutor:
     def now(self) -> float:
         return self.engine.clock.now()
 
-    def submit(self, operations: Iterable[Operation]) -> None:
+    def submit(self, operations: Iterable[Operation], _guard: Guard) -> None:
         self._due += [(self.now() + self._seconds, operation) for operation in operations]
 
     def wait(self, until: float | None) -> list[Finished | Happened]:
@@ -43,7 +43,7 @@ class SlowExecutor:
         self.engine.advance_to(max(self.now(), min(times)))
         done = [operation for due, operation in self._due if due <= self.now()]
         self._due = [(due, operation) for due, operation in self._due if due > self.now()]
-        return [execute(self.engine, operation, lambda _text: None, self.now) for operation in done]
+        return [execute(self.engine, operation, lambda _text: None, self.now, unguarded) for operation in done]
 
     def gather(self, call: Callable[[Engine, str], Any], keys: Iterable[str]) -> list[Any]:
         return [call(self.engine, key) for key in keys]
@@ -87,4 +87,4 @@ class Stage:
         return Observer(self.engine, self.engine.info(), project, "default", gather, now)
 
     def run(self, **options: Any) -> Outcome:
-        return Loop(self.wanted, self.observer(), self.executor, self.diary, **options).run(Memory())
+        return Loop(self.wanted, self.observer(), self.executor, self.diary, unguarded, **options).run(Memory())

@@ -12,6 +12,7 @@ import pytest
 from reconciler.errors import EngineError, EngineUnreachableError
 from reconciler.executor import WORKERS, Finished, Happened, ThreadedExecutor
 from reconciler.model.operation import Operation
+from tests.support.planning import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def soon() -> float:
 
 def test_the_end_of_an_operation_is_a_signal(executor: ThreadedExecutor) -> None:
     """With the container as it was right afterwards."""
-    executor.submit([operation("start")])
+    executor.submit([operation("start")], unguarded)
     signals = executor.wait(soon())
     assert [item.inspected for item in signals if isinstance(item, Finished)] == [{"Id": "c1"}]
     assert executor.wait(time.monotonic()) == []
@@ -79,7 +80,7 @@ def test_the_end_of_an_operation_is_a_signal(executor: ThreadedExecutor) -> None
 
 def test_readers_do_not_wait_for_workers(engine: TinyEngine, executor: ThreadedExecutor) -> None:
     """While every worker is busy with a long stop, the engine can still be read."""
-    executor.submit(operation("stop", number) for number in range(WORKERS + 1))
+    executor.submit([operation("stop", number) for number in range(WORKERS + 1)], unguarded)
     began = time.monotonic()
     assert executor.gather(lambda _engine, key: key, ["a", "b"]) == ["a", "b"]
     assert executor.gather(lambda _engine, key: key, ["a"]) == ["a"]
@@ -90,7 +91,7 @@ def test_readers_do_not_wait_for_workers(engine: TinyEngine, executor: ThreadedE
 def test_an_engine_that_cannot_be_reached_ends_the_wait(engine: TinyEngine, executor: ThreadedExecutor) -> None:
     """A worker without a connection does not leave its operation in flight for ever."""
     engine.clone_fails = True
-    executor.submit([operation("start")])
+    executor.submit([operation("start")], unguarded)
     with pytest.raises(EngineUnreachableError):
         executor.wait(soon())
 
