@@ -39,7 +39,7 @@ class World:
     ) -> None:
         self.folder = folder
         self._registries = registries
-        self._state = state
+        self.state = state
         self.clock = engine.clock if engine else VirtualClock(START)
         self.engine = engine or SimulatedEngine(self.clock)
         self.behaviours = behaviours or self.engine.world.behaviours
@@ -49,9 +49,9 @@ class World:
 
     def reopen(self) -> None:
         """The program has died: what it knows from now on is what the state file kept."""
-        assert self._state, "a world without a state file forgets everything"
+        assert self.state, "a world without a state file forgets everything"
         self.store.close()
-        self.store = Store.open(self._state)
+        self.store = Store.open(self.state)
 
     def close(self) -> None:
         """Close the state file."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.inprocess import Done, reconcile
 from tests.support.signatures import Shelf
 from tests.support.standin import StandIn
 
@@ -38,13 +39,10 @@ class Site:
         document = {"name": name, "services": dict.fromkeys(services or ("web",), image)}
         (self.folder / f"{name}.yaml").write_text(json.dumps(document))
 
-    def run(self, *arguments: str, engine: tuple[str, ...] = NO_ENGINE) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, engine: tuple[str, ...] = NO_ENGINE) -> Done:
         """The program, with the folder's specs."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "DOCKER_"))}
-        command = [sys.executable, "-m", "reconciler", *engine, "-f", ".", "--state-dir", "state", *arguments]
-        paths = {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(self.folder), "DOCKER_CONFIG": str(self.folder)}
-        return subprocess.run(
-            command, cwd=self.folder, env={**kept, **paths}, capture_output=True, text=True, check=False, timeout=60
+        return reconcile(
+            self.folder, *engine, "-f", ".", "--state-dir", "state", *arguments, DOCKER_CONFIG=str(self.folder)
         )
 
     @property

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -22,8 +19,8 @@ from reconciler.images.collection import Verdict
 from reconciler.model.ledger import Deployed
 from reconciler.model.observed import EngineInfo, ImageState
 from reconciler.model.project import Notice
+from tests.support.inprocess import Done, reconcile
 
-ROOT = Path(__file__).parents[3]
 ENGINE = EngineInfo("host", "id", "28.5.2", "1.51")
 OLD = ImageState("sha256:" + "a" * 64, ("shop/web:1",), ("shop/web@sha256:" + "1" * 64,), size=98_000_000)
 NEW = ImageState("sha256:" + "b" * 64, ("shop/web:2",), size=99_000_000)
@@ -145,18 +142,9 @@ def test_a_pass_that_failed_as_a_whole_has_only_its_errors() -> None:
     assert set(json.loads(render_json(None))) == {"schema_version", "command", "warnings", "errors"}
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str) -> Done:
     """`reconcile images prune` in that folder, on a simulated engine."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", "-H", "simulated://", "images", "prune", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return reconcile(folder, "-H", "simulated://", "images", "prune", *arguments)
 
 
 def test_without_a_spec_the_ledgers_alone_decide(tmp_path: Path) -> None:

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.inprocess import Done, reconcile
 
 
-def run(folder: Path, spec: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, spec: str, *arguments: str) -> Done:
     """The command on a simulated engine, which has nothing."""
     (folder / "compose.yaml").write_text(spec)
     (folder / "Dockerfile").write_text("FROM scratch\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", "images", "push", "-H", "simulated://", "-p", "shop", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return reconcile(folder, "images", "push", "-H", "simulated://", "-p", "shop", *arguments)
 
 
 @pytest.mark.parametrize(

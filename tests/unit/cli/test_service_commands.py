@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.inprocess import Done, reconcile
+
 SHOP = "services:\n  web: {image: 'shop/web:1.4'}\n  db: {image: 'postgres:16'}\n"
 EDGE = "services:\n  web: {image: 'edge/web:2'}\n  proxy: {image: 'haproxy:3'}\n"
 
@@ -24,18 +22,9 @@ def specs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str) -> Done:
     """The program in that folder, on a simulated engine."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", "-H", "simulated://", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return reconcile(folder, "-H", "simulated://", *arguments)
 
 
 @pytest.mark.parametrize("command", ["why", "retry", "rollback"])

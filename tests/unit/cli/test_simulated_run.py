@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.inprocess import Done, reconcile
+
 SPEC = """\
 name: shop
 services:
@@ -34,18 +32,9 @@ def spec(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The program in that folder, on a simulated engine unless the arguments say otherwise."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def run(folder: Path, *arguments: str) -> Done:
+    """The program in that folder, on a simulated engine where the arguments say so."""
+    return reconcile(folder, *arguments)
 
 
 def test_a_dry_run_prints_the_plan_and_exits_0(spec: Path) -> None:
