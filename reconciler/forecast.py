@@ -69,8 +69,9 @@ class VirtualExecutor:
 
     def _events(self) -> list[Finished | Happened]:
         """One sign that containers ended or changed their health while time passed, as the event stream would give."""
-        new = self._engine.event_log[self._events_seen :]
-        self._events_seen += len(new)
+        logged = self._engine.world.logged
+        new = self._engine.event_log[-(logged - self._events_seen) :] if logged > self._events_seen else []
+        self._events_seen = logged
         return [Happened("")] if any(action.startswith(SPONTANEOUS) for _, action, _ in new) else []
 
     def _advance(self, until: float | None) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.history import Action, ActionRecord, RolloutRecord
 from reconciler.model.memory import Stable
+from reconciler.model.origin import Origin
+from reconciler.model.project import Project
 from reconciler.model.suspension import PROJECT, Suspension
 
 if TYPE_CHECKING:
@@ -52,6 +54,15 @@ class Operated:
         if ended:
             self.record(project_name, by, "resume", service or PROJECT)
         return ended
+
+    def keep_origin(self, project: Project, source: str, files: tuple[str, ...]) -> None:
+        """Note that the project was read from these files of that source: what may remove it once it has left there."""
+        commit = project.revision.commit if project.revision else ""
+        self._kept(project.name).keep_origin(Origin(source, files, project.prune, commit, self._now()))
+
+    def drop_origin(self, project_name: str) -> None:
+        """The project is gone: no source has anything to remove any more."""
+        self._kept(project_name).drop_origin()
 
     def suspended(self, project_name: str) -> Mapping[str, Suspension]:
         """What of a project persons have suspended, by service; "" is the whole project."""

@@ -29,13 +29,14 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything that a source had at a revision."""
+    """Everything that a source had at a revision; `paths` are the files and folders that it depends on."""
 
     source: str
     revision: Revision
     members: tuple[Member, ...]
     troubles: tuple[Trouble, ...] = ()
     notices: tuple[Notice, ...] = ()
+    paths: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ class Fleet:
         return tuple(error for found in self._troubles.values() for trouble in found for error in trouble.errors)
 
     @property
+    def paths(self) -> frozenset[str]:
+        """The files and folders that the readings depend on."""
+        return frozenset(path for reading in self._readings.values() for path in reading.paths)
+
+    @property
     def unread(self) -> bool:
         """Whether there are projects that nobody could read."""
         return any(self._troubles.values())
@@ -102,7 +108,8 @@ class Fleet:
         self._readings[reading.source] = reading
         self._troubles[reading.source] = troubles
         self._members = {name: item for name, item in self._members.items() if name not in gone} | new
-        return Change(changed, frozenset(new) - changed, gone)
+        moved = frozenset(name for name in new if name not in changed and _moved(before[name], new[name]))
+        return Change(changed, moved, gone)
 
     def _of_nobody_else(self, known: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         return {name: files for name, files in known.items() if name not in self._members}
@@ -115,6 +122,10 @@ class Fleet:
 def _same(before: Member | None, after: Member) -> bool:
     """Whether two definitions ask for the same, whatever commit they are of."""
     return before is not None and replace(before.project, revision=None) == replace(after.project, revision=None)
+
+
+def _moved(before: Member, after: Member) -> bool:
+    return before.project.revision != after.project.revision
 
 
 def _is_about(trouble: Trouble, member: Member | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.errors import SpecError, SpecErrors
@@ -33,9 +33,28 @@ def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], co
             name = entry.loaded.name if entry.loaded else ""
             troubles.append(Trouble(files, tuple(error_notice(item) for item in flat([error])), name))
     found = (*notices, *(notice for member in members for notice in member.project.notices))
+    paths = () if checkout.confined else (path for entry in entries for path in _paths(entry, members))
     return Reading(
-        checkout.revision.source, checkout.revision, tuple(members), tuple(troubles), tuple(dict.fromkeys(found))
+        checkout.revision.source,
+        checkout.revision,
+        tuple(members),
+        tuple(troubles),
+        tuple(dict.fromkeys(found)),
+        frozenset(paths),
     )
+
+
+def _paths(entry: Entry, members: list[Member]) -> Iterator[str]:
+    """What a project of a folder depends on: its specs, what they name, mounted files, what its builds read."""
+    yield from entry.files
+    if entry.loaded is None:
+        return
+    yield from entry.loaded.read
+    for member in members:
+        if member.project.files == entry.loaded.files:
+            for service in member.project.services:
+                yield from (content.path for content in service.contents if content.path)
+                yield from [service.image.build.context] if service.image.build else ()
 
 
 def _selection(checkout: Checkout, base: Selection) -> Selection:

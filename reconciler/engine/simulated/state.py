@@ -22,6 +22,7 @@ BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409
+EVENTS_KEPT = 5000
 SERVER_ERROR = 500
 
 OCCUPIED = frozenset({"running", "paused"})
@@ -126,6 +127,7 @@ class World:
     volumes: dict[str, Document] = field(default_factory=dict)
     images: dict[str, Picture] = field(default_factory=dict)
     event_log: list[tuple[float, str, str]] = field(default_factory=list)
+    logged: int = 0
     missing_paths: frozenset[str] = frozenset()
     made: int = 0
 
@@ -150,6 +152,9 @@ class World:
         """Note what happened to a container, in the words of GET /events."""
         box.changed = True
         self.event_log.append((at, action, box.name))
+        self.logged += 1
+        if len(self.event_log) > 2 * EVENTS_KEPT:
+            del self.event_log[:EVENTS_KEPT]
 
 
 def refusal(status: int, message: str, *, code: str | None = None, hint: str | None = None) -> EngineError:

@@ -1,0 +1,483 @@
+"""The heart of the service: one thread that hears of everything and decides whose turn it is. It never waits for work.
+
+It decides nothing about containers: passes do (`passes`), elsewhere, and tell it how they ended. Whatever happened, a
+project is compared whole; what happened only says that it is time to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from reconciler.errors import EngineUnreachableError, LockedError, PolicyError, ReconcilerError, SpecError
+from reconciler.model.report import ProjectReport
+from reconciler.service.agenda import Agenda, Due, Urgency
+from reconciler.service.backoff import Backoff
+from reconciler.service.feeds import Feeds
+from reconciler.service.fleet import Change, Fleet, Member
+from reconciler.service.keeper import Keeper
+from reconciler.service.mail import (
+    Asked,
+    Collected,
+    EngineLooked,
+    Happened,
+    Looked,
+    Message,
+    Reload,
+    Rolled,
+    SourceChanged,
+    SourceRead,
+    Stop,
+)
+from reconciler.service.surroundings import Surroundings
+
+LOCKED_SECONDS = 2.0
+ENGINE = "engine"
+
+
+class Work(Protocol):
+    """The jobs themselves; each returns a message and never raises."""
+
+    def look(self, keeper: Keeper, member: Member | None, reasons: tuple[str, ...]) -> Looked:
+        """Compare a project with the engine; without a member it is one that left its source."""
+        ...
+
+    def roll(self, keeper: Keeper, looked: Looked) -> Rolled:
+        """Do what a look found to be done."""
+        ...
+
+    def look_at_engine(self) -> EngineLooked:
+        """See what changed on the whole engine since the last time."""
+        ...
+
+    def collect(self, members: tuple[Member, ...], *, unread: bool) -> Collected:
+        """Remove what was superseded."""
+        ...
+
+    def wake(self, project: str) -> None:
+        """End the waiting of a project's rollout, which then sees that it is to stop."""
+        ...
+
+    def drop(self, project: str) -> None:
+        """Nobody serves the project any more."""
+        ...
+
+    def known(self, source: str) -> Mapping[str, tuple[str, ...]]:
+        """The projects that the source had in earlier lives and that may be removed with their files, with those."""
+        ...
+
+
+class Dispatcher:
+    """See the module. `ids` gives each pass its name."""
+
+    def __init__(
+        self,
+        feeds: Feeds,
+        work: Work,
+        surroundings: Surroundings,
+        backoff: Backoff,
+        log: Any,
+        ids: Callable[[], str],
+        *,
+        resync: float,
+        full: float,
+        collect: float,
+    ) -> None:
+        self.fleet = Fleet()
+        self.keepers: dict[str, Keeper] = {}
+        self.engine_error = ""
+        self.agenda = Agenda()
+        self._feeds = feeds
+        self._work = work
+        self._surroundings = surroundings
+        self._backoff = backoff
+        self._log = log
+        self._ids = ids
+        self._resync = resync
+        self._full = full
+        self._collect = collect
+        self._engine_due = 0.0
+        self._full_due = 0.0
+        self._collect_due: float | None = None
+        self._engine_failures = 0
+        self._looking_at_engine = False
+        self._collecting = False
+        self._stopping = False
+
+    @property
+    def feeds(self) -> Feeds:
+        """The sources."""
+        return self._feeds
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is under way or about to be: only timers are left."""
+        return self.agenda.idle and not (self._feeds.busy or self._looking_at_engine or self._collecting)
+
+    def run(self) -> None:
+        """Serve until told to stop, and until what was under way then has ended."""
+        self._feeds.begin()
+        self._full_due = self._surroundings.now() + self._full
+        while not (self._stopping and self._at_rest()):
+            self.turn()
+        self._surroundings.close()
+
+    def turn(self) -> None:
+        """Begin what is due, wait for something to happen, take it in."""
+        if not self._stopping:
+            self._begin_due(self._surroundings.now())
+        for message in self._surroundings.wait(self._until()):
+            self.hear(message)
+
+    def hear(self, message: Message) -> None:  # noqa: C901 - a table of who hears what
+        """Take in one message."""
+        match message:
+            case SourceChanged():
+                self._feeds.ask(message.source)
+            case SourceRead():
+                self._source_read(message)
+            case Happened():
+                self._happened(message)
+            case Looked():
+                self._looked(message)
+            case Rolled():
+                self._rolled(message)
+            case EngineLooked():
+                self._engine_looked(message)
+            case Collected():
+                self._collected(message)
+            case Asked():
+                message.call()
+            case Reload():
+                self.reload()
+            case Stop():
+                self._stop()
+
+    def reload(self) -> None:
+        """Ask all sources and compare everything."""
+        self._log.info("asked to look at everything again")
+        for name in self._feeds.all:
+            self._feeds.ask(name)
+        self._everybody(Urgency.ASKED, "asked to", full=True)
+
+    def ask_for(self, project: str, reason: str) -> None:
+        """Have a project looked at because a person wants it; a rollout of it that waits is taken over."""
+        self.agenda.release(project)
+        self.agenda.add(project, Urgency.ASKED, reason)
+        self._take_over(project)
+
+    def ask_for_all(self, projects: Iterable[str], reason: str) -> None:
+        """The same of several."""
+        for project in projects:
+            self.ask_for(project, reason)
+
+    def keeper(self, project: str) -> Keeper:
+        """What is known of a project; a new one is entered."""
+        return self.keepers.setdefault(project, Keeper(project))
+
+    def _until(self) -> float | None:
+        if self._stopping:
+            return None
+        times = [self._full_due, self._feeds.next_at()]
+        times += [] if self._looking_at_engine else [self._engine_due]
+        times += [] if self.engine_error else [self.agenda.next_at()]
+        times += [self._collect_due] if self.settled else []
+        return min(time for time in times if time is not None)
+
+    def _at_rest(self) -> bool:
+        return not any(keeper.state in {"looking", "rolling"} for keeper in self.keepers.values())
+
+    def _begin_due(self, now: float) -> None:
+        self._feeds.ask_due(now)
+        self._look_at_engine(now)
+        if self._full_due <= now:
+            self._full_due = now + self._full
+            self._everybody(Urgency.ROUTINE, "full look", full=True)
+        if self.engine_error:
+            return  # nothing is decided while nothing is known
+        for due in self.agenda.take(now, len(self.keepers)):
+            self._begin(due)
+        self._begin_collecting(now)
+
+    def _begin(self, due: Due) -> None:
+        keeper, member = self.keeper(due.project), self.fleet.members.get(due.project)
+        if member is None and not keeper.leaving:
+            self.agenda.done(due.project)
+            keeper.tell(keeper.report, None)
+            return
+        keeper.begin(self._ids())
+        work = self._work
+        self._surroundings.start("look", due.project, lambda: work.look(keeper, member, due.reasons))
+
+    def _look_at_engine(self, now: float) -> None:
+        if self._looking_at_engine or self._engine_due > now:
+            return
+        self._looking_at_engine = True
+        self._surroundings.start("look", ENGINE, self._work.look_at_engine)
+
+    def _begin_collecting(self, now: float) -> None:
+        if self._collect_due is None or self._collect_due > now or not self.settled or self._engine_failures:
+            return
+        self._collect_due, self._collecting = None, True
+        members, unread = tuple(self.fleet.members.values()), self._unread()
+        self._surroundings.start("source", "collect", lambda: self._work.collect(members, unread=unread))
+
+    def _unread(self) -> bool:
+        return self.fleet.unread or any(feed.checkout is None for feed in self._feeds.all.values())
+
+    def _everybody(self, urgency: Urgency, reason: str, *, full: bool = False) -> None:
+        for name, keeper in self.keepers.items():
+            keeper.full = keeper.full or full
+            self.agenda.add(name, urgency, reason)
+
+    def _happened(self, message: Happened) -> None:
+        if message.lost:
+            self._engine_due = 0.0
+            self._everybody(Urgency.ROUTINE, "events were lost")
+        for name in message.projects & self.keepers.keys():
+            if self.keepers[name].state != "rolling":
+                self.agenda.add(name, Urgency.HAPPENED, "engine event")
+
+    def _engine_looked(self, message: EngineLooked) -> None:
+        self._looking_at_engine = False
+        now = self._surroundings.now()
+        if message.error is not None:
+            self._engine_failed(message.error)
+            return
+        self._engine_due = now + self._resync
+        self._engine_answers()
+        for name in message.projects & self.keepers.keys():
+            if self.keepers[name].state != "rolling":
+                self.agenda.add(name, Urgency.ROUTINE, "found changed")
+
+    def _engine_failed(self, error: Exception) -> None:
+        """Nothing is known of the engine, so nothing is decided; it is asked again, and whether it answers is told."""
+        self._engine_failures += 1
+        wait = self._backoff.delay(self._engine_failures, self._surroundings.random)
+        self._engine_due = self._surroundings.now() + min(wait, self._resync)
+        if not self.engine_error:
+            self._log.warning("engine does not answer", error=_text(error))
+        self.engine_error = _text(error)
+
+    def _engine_answers(self) -> None:
+        self._engine_failures = 0
+        if self.engine_error:
+            self.engine_error = ""
+            self._log.info("engine answers again")
+            self._everybody(Urgency.HAPPENED, "engine answers again", full=True)
+
+    def _source_read(self, message: SourceRead) -> None:
+        now = self._surroundings.now()
+        self._feeds.heard(message, now)
+        if message.reading is None:
+            return
+        name, before = message.source, self.fleet.revision(message.source)
+        errors = self.fleet.errors
+        had = dict(self.fleet.members)
+        change = self.fleet.take(message.reading, self._work.known(name))
+        self._tell_reading(message, change, new=before != message.reading.revision)
+        for error in [error for error in self.fleet.errors if error not in errors]:
+            self._log.warning("spec refused", source=error.source, code=error.code, error=error.message)
+        for project in sorted(change.changed):
+            self._changed(project, "spec changed")
+        for project in sorted(change.gone):
+            if project in had and not had[project].project.prune:
+                self._let_go(project)
+            else:
+                self._changed(project, "left its source", leaving=True)
+        for project in sorted(change.moved):
+            self.agenda.add(project, Urgency.ROUTINE, "another revision")
+
+    def _changed(self, project: str, reason: str, *, leaving: bool = False) -> None:
+        keeper = self.keeper(project)
+        keeper.leaving = leaving
+        keeper.forget_work()
+        self.agenda.release(project)
+        self.agenda.add(project, Urgency.CHANGED, reason)
+        self._take_over(project)
+
+    def _let_go(self, project: str) -> None:
+        """A project that left its source and must not be pruned is left as it runs, and nobody's from now on."""
+        self._log.warning("project left its source and is left running", project=project, because="prune: false")
+        self._forget(project)
+
+    def _forget(self, project: str) -> None:
+        self.agenda.forget(project)
+        self.keepers.pop(project, None)
+        self._work.drop(project)
+
+    def _tell_reading(self, message: SourceRead, change: Change, *, new: bool) -> None:
+        reading = message.reading
+        assert reading is not None  # noqa: S101 - the caller has seen to it
+        if new or change.changed or change.gone:
+            revision = reading.revision
+            self._log.info(
+                "source read",
+                source=message.source,
+                **({"commit": revision.short, "subject": revision.subject} if revision.commit else {}),
+                projects=len(reading.members),
+                changed=len(change.changed),
+                **({"gone": sorted(change.gone)} if change.gone else {}),
+                **({"refused": len(reading.troubles)} if reading.troubles else {}),
+            )
+
+    def _take_over(self, project: str) -> None:
+        keeper = self.keepers.get(project)
+        if keeper and keeper.state == "rolling":
+            keeper.stop.set()
+            self._work.wake(project)
+
+    def _looked(self, message: Looked) -> None:
+        keeper, now = self.keeper(message.project), self._surroundings.now()
+        keeper.looked_at = now
+        if message.error is not None:
+            self._failed(keeper, message.error, now, message.seconds)
+            return
+        self._engine_answers()
+        keeper.report, keeper.error, keeper.full = message.report, "", False
+        report = message.report
+        self.agenda.at(keeper.name, "time has come", message.wake_at)
+        if message.forecast is None or report is None or self._stopping:
+            if message.forecast:
+                message.forecast.release()
+            self._rest(keeper, report, message, failed=False)
+        elif keeper.note_work(report):
+            message.forecast.release()
+            self._in_vain(keeper, message)
+        else:
+            keeper.state = "rolling"
+            self._surroundings.start("roll", keeper.name, lambda: self._work.roll(keeper, message))
+
+    def _in_vain(self, keeper: Keeper, message: Looked) -> None:
+        """The same again and again: it is done once more, but later and later."""
+        times = keeper.repeats - 1
+        keeper.error = f"the same work was done {times} times in a row and does not last"
+        self._rest(keeper, message.report, message, failed=True)
+
+    def _rolled(self, message: Rolled) -> None:
+        keeper, now = self.keeper(message.project), self._surroundings.now()
+        if message.error is not None:
+            self._failed(keeper, message.error, now, message.seconds)
+            return
+        keeper.report = message.report or keeper.report
+        taken_over = keeper.stop.is_set()
+        succeeded = message.report is None or message.report.succeeded
+        self._collect_due = now + self._collect
+        self._tell_rolled(keeper, message, taken_over=taken_over)
+        if succeeded or taken_over:
+            keeper.failures, keeper.error = 0, ""
+            keeper.state = "idle"
+            self.agenda.done(keeper.name)
+            keeper.tell(keeper.report, None)
+            if not self._stopping:
+                self.agenda.add(keeper.name, Urgency.CHANGED, "its work has ended")
+        else:
+            self._hold(keeper, now)
+            keeper.tell(keeper.report, None)
+
+    def _rest(self, keeper: Keeper, report: ProjectReport | None, message: Looked, *, failed: bool) -> None:
+        """Nothing is done now: all is well, or a person has to act, or it is to be tried later."""
+        now = self._surroundings.now()
+        if keeper.leaving and not failed:
+            self._left(keeper)
+        elif failed:
+            self._hold(keeper, now)
+        else:
+            keeper.failures, keeper.state = 0, "idle"
+            self.agenda.done(keeper.name)
+        self._tell_pass(keeper, report, message.seconds)
+        keeper.tell(report, None)
+
+    def _left(self, keeper: Keeper) -> None:
+        keeper.leaving = False
+        self.agenda.done(keeper.name)
+        if keeper.name not in self.fleet.members:
+            self._forget(keeper.name)
+
+    def _hold(self, keeper: Keeper, now: float) -> None:
+        keeper.failures += 1
+        keeper.state = "held"
+        until = now + self._backoff.delay(keeper.failures, self._surroundings.random)
+        self.agenda.done(keeper.name)
+        self.agenda.hold(keeper.name, until)
+        self.agenda.at(keeper.name, "tried again", until)
+
+    def _failed(self, keeper: Keeper, error: Exception, now: float, seconds: float) -> None:
+        if isinstance(error, EngineUnreachableError):
+            self.agenda.done(keeper.name)
+            keeper.state = "idle"
+            self.agenda.add(keeper.name, Urgency.ROUTINE, "engine did not answer")
+            self._engine_due = now
+            self._engine_failed(error)
+        elif isinstance(error, LockedError):
+            self.agenda.done(keeper.name)
+            keeper.state = "held"
+            self.agenda.hold(keeper.name, now + LOCKED_SECONDS)
+            self.agenda.at(keeper.name, "lock is free", now + LOCKED_SECONDS)
+        elif isinstance(error, PolicyError | SpecError):
+            self.agenda.done(keeper.name)
+            keeper.state, keeper.failures = "refused", 0
+        else:
+            self._hold(keeper, now)
+        keeper.error = _text(error)
+        self._tell_failed(keeper, error, seconds)
+        keeper.tell(None, error)
+
+    def _collected(self, message: Collected) -> None:
+        self._collecting = False
+        if message.error is not None:
+            self._log.warning("superseded images cannot be collected", error=_text(message.error))
+        elif message.removed:
+            self._log.info("superseded images collected", removed=message.removed)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        rolling = [name for name, keeper in self.keepers.items() if keeper.state == "rolling"]
+        self._log.info("stopping", under_way=len(rolling))
+        for name in rolling:
+            self._take_over(name)
+
+    def _tell_pass(self, keeper: Keeper, report: ProjectReport | None, seconds: float) -> None:
+        """One line a pass; at info only where it says something else than the pass before."""
+        decided = _decided(keeper, report)
+        log = self._log.bind(**{"pass": keeper.pass_id}, project=keeper.name)
+        tell = log.debug if decided == keeper.said else log.info
+        tell("pass", decided=decided, seconds=round(seconds, 3))
+        keeper.said = decided
+
+    def _tell_rolled(self, keeper: Keeper, message: Rolled, *, taken_over: bool) -> None:
+        report = message.report
+        log = self._log.bind(**{"pass": message.pass_id}, project=keeper.name)
+        how = "taken over" if taken_over else "converged" if report and report.succeeded else "not converged"
+        tell = log.info if how != "not converged" else log.warning
+        why = [item.message for item in report.conditions] if report else []
+        tell("work ended", how=how, seconds=round(message.seconds, 3), **({"why": why} if why else {}))
+        keeper.said = ""
+
+    def _tell_failed(self, keeper: Keeper, error: Exception, seconds: float) -> None:
+        said = f"failed: {_text(error)}"
+        log = self._log.bind(**{"pass": keeper.pass_id}, project=keeper.name)
+        quiet = said == keeper.said or isinstance(error, EngineUnreachableError)
+        tell = log.debug if quiet else log.warning
+        unforeseen = not isinstance(error, ReconcilerError)
+        tell(
+            "pass failed", error=_text(error), seconds=round(seconds, 3), **({"exc_info": error} if unforeseen else {})
+        )
+        keeper.said = said
+
+
+def _decided(keeper: Keeper, report: ProjectReport | None) -> str:
+    if keeper.error:
+        return f"later: {keeper.error}"
+    if report is None:
+        return "nothing to do"
+    if report.operations:
+        return f"refused: {len(report.operations)} operations would not converge"
+    if report.conditions:
+        return "; ".join(dict.fromkeys(f"{item.reason}: {item.message}" for item in report.conditions))
+    return "in sync"
+
+
+def _text(error: Exception) -> str:
+    """What is said of an error; one that nobody foresaw may hold anything, so only its kind is."""
+    return str(error) if isinstance(error, ReconcilerError) else f"internal error: {type(error).__name__}"

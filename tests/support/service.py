@@ -1,0 +1,150 @@
+"""A whole service on a simulated engine and a virtual clock: specs in a folder, one thread, a day in a second."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
+from reconciler.executor import SessionExecutor
+from reconciler.forecast import VirtualExecutor, assumed_behaviours
+from reconciler.loading import Selection
+from reconciler.lock import unlocked
+from reconciler.model import labels
+from reconciler.model.settings import DirectorySource, Settings
+from reconciler.service.backoff import Backoff
+from reconciler.service.desk import Desk
+from reconciler.service.dispatcher import Dispatcher
+from reconciler.service.feeds import Feed, Feeds
+from reconciler.service.inline import Inline
+from reconciler.service.mail import Message, SourceChanged
+from reconciler.service.passes import Passes
+from reconciler.service.reading import read
+from reconciler.session import Session
+from reconciler.source.folder import Folder
+from reconciler.store import Store
+
+START = 1_780_000_000.0
+SOURCE = "specs"
+
+
+class Served:
+    """One service; `logged` are its log lines as dictionaries."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        behaviours: Behaviours | None = None,
+        state: Path | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.folder = folder
+        self.clock = VirtualClock(START)
+        self.engine = SimulatedEngine(self.clock, behaviours=behaviours or assumed_behaviours(()))
+        self.store = Store.open(state) if state else Store.in_memory()
+        self.settings = settings or Settings()
+        self.owners: dict[str, str] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the program, after an earlier life where there was one."""
+        captured = structlog.testing.LogCapture()
+        log = structlog.wrap_logger(None, processors=[captured], wrapper_class=structlog.make_filtering_bound_logger(0))
+        self.logged = captured.entries
+        self.surroundings = Inline(self.engine, self._concerned, virtual=True)
+        self.passes = Passes(self._session, self._look, lambda _: None, self._known, self.clock.now, self.settings, log)
+        source = Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
+        selection = Selection(base=str(self.folder))
+        feed = Feed(source, lambda checkout: read(checkout, selection, {}, lambda project, _: project))
+        names = count(1)
+        self.dispatcher = Dispatcher(
+            Feeds({SOURCE: feed}, self.surroundings, log),
+            self.passes,
+            self.surroundings,
+            Backoff(self.settings.backoff_first, self.settings.backoff_most),
+            log,
+            lambda: f"p{next(names)}",
+            resync=self.settings.resync,
+            full=self.settings.full,
+            collect=600.0,
+        )
+        self.desk = Desk(self.dispatcher, self._post_and_answer, self.passes.session)
+        self.dispatcher.feeds.begin()
+
+    def settle(self, most: int = 500) -> None:
+        """Go on until nothing is under way and nothing is due: only timers are left."""
+        for _ in range(most):
+            if self._quiet():
+                return
+            self.dispatcher.turn()
+        raise AssertionError(f"it does not come to rest: {self.logged[-10:]}")
+
+    def run(self, seconds: float) -> None:
+        """Let that much time pass."""
+        until = self.clock.now() + seconds
+        while self.clock.now() < until:
+            self.dispatcher.turn()
+
+    def write(self, name: str, text: str) -> None:
+        """Save a spec, and have it noticed."""
+        (self.folder / name).write_text(text)
+        self.changed()
+
+    def remove(self, name: str) -> None:
+        """Delete a spec, and have it noticed."""
+        (self.folder / name).unlink()
+        self.changed()
+
+    def changed(self) -> None:
+        """What the watcher says."""
+        self.surroundings.post(SourceChanged(SOURCE))
+        self.settle()
+
+    def post(self, message: Message) -> None:
+        """Anything else that happens."""
+        self.surroundings.post(message)
+
+    def containers(self, project: str = "") -> list[str]:
+        """The images of the running containers of a project, sorted."""
+        rows = [row for row in self.engine.list_containers() if row["State"] == "running"]
+        return sorted(
+            row["Image"].partition("@")[0]
+            for row in rows
+            if not project or row["Labels"].get(labels.PROJECT) == project
+        )
+
+    def said(self, level: str) -> list[MutableMapping[str, Any]]:
+        """The log lines of a level."""
+        return [entry for entry in self.logged if entry["log_level"] == level]
+
+    def _quiet(self) -> bool:
+        return self.dispatcher.settled and self.surroundings.quiet
+
+    def _session(self, _project: str) -> Session:
+        executor: SessionExecutor = VirtualExecutor(self.engine)
+        return Session(self.engine, executor, unlocked, self.settings.instance, self.store)
+
+    def _look(self) -> frozenset[str]:
+        return frozenset()
+
+    def _known(self, source: str) -> dict[str, tuple[str, ...]]:
+        origins = self.store.origins(self.engine.info().id, self.settings.instance)
+        return {name: item.files for name, item in origins.items() if item.may_go_with(source)}
+
+    def _concerned(self, names: frozenset[str]) -> frozenset[str]:
+        rows = self.engine.list_containers()
+        self.owners |= {row["Names"][0].removeprefix("/"): row["Labels"].get(labels.PROJECT, "") for row in rows}
+        return frozenset(self.owners.get(name, "") for name in names)
+
+    def _post_and_answer(self, message: Message) -> None:
+        self.dispatcher.hear(message)
+
+
+def spec(image: str = "web:1", replicas: int = 1, service: str = "web") -> str:
+    """A project of one service."""
+    return f"services:\n  {service}:\n    image: {image}\n    deploy: {{replicas: {replicas}}}\n"
