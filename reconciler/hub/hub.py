@@ -14,6 +14,7 @@ from reconciler.executor import Signals
 from reconciler.hub.inventory import NOBODYS, Inventory
 from reconciler.hub.project_executor import ProjectExecutor
 from reconciler.hub.stream import EventStream
+from reconciler.logs import get_logger
 
 OnHappened = Callable[[frozenset[str], frozenset[str]], None]
 _News = tuple[frozenset[str], str]
@@ -123,13 +124,20 @@ class EngineHub:
             everybody = frozenset(self._executors)
         self._news.put((everybody | {NOBODYS}, ""))
 
+    def _pass_on(self, news: list[_News]) -> None:
+        projects = frozenset(name for names, _ in news for name in names)
+        subjects = frozenset(subject for _, subject in news)
+        for subscriber in self._subscribers:
+            try:
+                subscriber(projects, subjects)
+            except Exception:  # noqa: BLE001 - a mistake of one must not make the service deaf
+                get_logger().exception("what happened on the engine could not be passed on")
+
     def _tell(self) -> None:
         while True:
             found = self._news.collect(None)
             news = [item for item in found if item is not None]
             if news:
-                projects = frozenset(name for names, _ in news for name in names)
-                for subscriber in self._subscribers:
-                    subscriber(projects, frozenset(subject for _, subject in news))
+                self._pass_on(news)
             if len(news) < len(found):
                 return

@@ -1,4 +1,4 @@
-"""The two engines that every test of this suite runs on."""
+"""The engines that every test of this suite runs on: two simulated ones, one as threads share it, and a real one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.engine.shared import SharedEngine
 from reconciler.engine.simulated import SimulatedEngine, Snapshot, VirtualClock
 from reconciler.engine.simulated.engine import INFO
 from tests.contract import drains
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.janitor import Janitor
 
 
-@pytest.fixture(params=["simulated", "modern", pytest.param("docker", marks=pytest.mark.engine)])
+@pytest.fixture(params=["simulated", "modern", "shared", pytest.param("docker", marks=pytest.mark.engine)])
 def lab(request: pytest.FixtureRequest) -> Lab:
     """One engine with the test image on it, and the means to play with it."""
     found: Lab = request.getfixturevalue(f"{request.param}_lab")
@@ -39,6 +40,12 @@ def simulated_lab(prefix: str) -> Lab:
 def modern_lab(prefix: str) -> Lab:
     """A simulated engine of the newest API that was tested."""
     return simulated(replace(INFO, api="1.51"), prefix)
+
+
+@pytest.fixture
+def shared_lab(simulated_lab: Lab) -> Lab:
+    """A simulated engine as many threads share it."""
+    return replace(simulated_lab, engine=SharedEngine(simulated_lab.engine))
 
 
 def simulated(info: EngineInfo, prefix: str) -> Lab:

@@ -29,6 +29,15 @@ class Hands(Protocol):
     def pause(self, container: str) -> None:
         """`docker pause`."""
 
+    def unpause(self, container: str) -> None:
+        """`docker unpause`."""
+
+    def rename(self, container: str, name: str) -> None:
+        """`docker rename`."""
+
+    def update(self, container: str, memory: int) -> None:
+        """`docker update --memory`."""
+
     def kill(self, container: str) -> None:
         """`docker kill`."""
 
@@ -119,6 +128,18 @@ class SimulatedHands:
         """`docker pause`."""
         outside.pause(self.engine, container)
 
+    def unpause(self, container: str) -> None:
+        """`docker unpause`."""
+        outside.unpause(self.engine, container)
+
+    def rename(self, container: str, name: str) -> None:
+        """`docker rename`."""
+        outside.rename(self.engine, container, name)
+
+    def update(self, container: str, memory: int) -> None:
+        """`docker update --memory`."""
+        outside.update(self.engine, container, Memory=memory)
+
     def kill(self, container: str) -> None:
         """`docker kill`: as when it is stopped, no policy restarts it."""
         outside.kill(self.engine, container)
@@ -153,6 +174,18 @@ class RealHands:
     def pause(self, container: str) -> None:
         """`docker pause`."""
         self.janitor.pause(container)
+
+    def unpause(self, container: str) -> None:
+        """`docker unpause`."""
+        self.janitor.unpause(container)
+
+    def rename(self, container: str, name: str) -> None:
+        """`docker rename`."""
+        self.janitor.rename(container, name)
+
+    def update(self, container: str, memory: int) -> None:
+        """`docker update --memory`."""
+        self.janitor.update(container, memory)
 
     def kill(self, container: str) -> None:
         """`docker kill`."""

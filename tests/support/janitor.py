@@ -45,6 +45,18 @@ class Janitor:
         """`docker pause`."""
         self._api.pause(container)
 
+    def unpause(self, container: str) -> None:
+        """`docker unpause`."""
+        self._api.unpause(container)
+
+    def rename(self, container: str, name: str) -> None:
+        """`docker rename`."""
+        self._api.rename(container, name)
+
+    def update(self, container: str, memory: int) -> None:
+        """`docker update --memory`, with as much again of swap."""
+        self._api.update_container(container, mem_limit=memory, memswap_limit=2 * memory)
+
     def kill(self, container: str) -> None:
         """`docker kill`."""
         self._api.kill(container)

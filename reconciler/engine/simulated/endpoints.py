@@ -6,7 +6,7 @@ import ipaddress
 
 from reconciler.engine.protocol import JSON
 from reconciler.engine.simulated.addresses import ASKED, GIVEN, assigned, check_asked
-from reconciler.engine.simulated.networks import PREDEFINED, attached
+from reconciler.engine.simulated.networks import PREDEFINED, attached, tell
 from reconciler.engine.simulated.state import (
     BAD_REQUEST,
     CONFLICT,
@@ -98,7 +98,10 @@ def disconnect(world: World, network: str, container: str) -> bool:
     if box.status == "restarting" and name in box.endpoints:
         raise refusal(SERVER_ERROR, f"container {box.id} is not connected to network {name}")
     box.changed = True
-    return box.endpoints.pop(name, None) is not None
+    left = box.endpoints.pop(name, None)
+    if left and left["EndpointID"]:
+        tell(world, "disconnect", find_network(world, left["NetworkID"]).document, container=box.id)
+    return left is not None
 
 
 def reachable(box: Box) -> bool:
@@ -194,6 +197,7 @@ def _join(world: World, box: Box, name: str) -> None:
         endpoint["MacAddress"] = asked_mac or _mac(world, endpoint)
     if wire.document["Name"] not in {"bridge", "host", "none"}:
         _add_short_id(world, box, endpoint)
+    tell(world, "connect", wire.document, container=box.id)
 
 
 def _mac(world: World, endpoint: JSON) -> str:

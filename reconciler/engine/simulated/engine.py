@@ -267,8 +267,8 @@ class SimulatedEngine:
         self._change(call, self._costs.build, lambda: images.build_image(self.world, build, tags, progress))
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Nothing, and ends at once: whoever drives the clock knows when something happened (`next_event_at`)."""
-        return iter(())
+        """What happens from now on. It ends where nothing more has happened by then: whoever drives the clock knows."""
+        return self.world.events_since(self.world.told)
 
     @property
     def _costs(self) -> Costs:

@@ -74,12 +74,15 @@ def pull_image(world: World, reference: str, progress: Progress) -> None:
     _name_it(world, picture, held)
     if not parsed.digest:
         _name_it(world, picture, parsed)
+    world.tell("image", "pull", spelled(parsed), {"name": parsed.repository})
     progress(f"Digest: {digest}")
 
 
 def tag_image(world: World, image: str, repository: str, tag: str) -> None:
     """Give the image that tag, taking it from the image that had it."""
-    _name_it(world, find_image(world, image), parse(f"{repository}:{tag}"))
+    picture, name = find_image(world, image), parse(f"{repository}:{tag}")
+    _name_it(world, picture, name)
+    world.tell("image", "tag", picture.document["Id"], {"name": spelled(name)})
 
 
 def remove_image(world: World, reference: str) -> None:
@@ -100,10 +103,12 @@ def remove_image(world: World, reference: str) -> None:
     if single:
         _check_unused(world, picture, reference if named else "")
     left = _without(names, named) if named else []
+    image_id = picture.document["Id"]
     if left:
         _rename(picture, left)
     else:
-        del world.images[picture.document["Id"]]
+        del world.images[image_id]
+    world.tell("image", "untag" if left else "delete", image_id, {"name": image_id})
 
 
 def push_image(world: World, reference: str, progress: Progress) -> str:
@@ -131,6 +136,7 @@ def build_image(world: World, build: Build, tags: tuple[str, ...], progress: Pro
     picture = world.images.get(f"sha256:{_sha256(content)}") or _new(world, content, labels)
     for tag in tags:
         _name_it(world, picture, parse(tag))
+        world.tell("image", "tag", picture.document["Id"], {"name": tag})
     progress(f"Built {picture.document['Id']}")
 
 

@@ -60,6 +60,7 @@ def create_network(world: World, name: str, body: JSON) -> str:
     versions = frozenset(ip_network(subnet, strict=False).version for subnet in chosen)
     document["IPAM"]["Config"] = [*document["IPAM"]["Config"], *_added(world, document, versions)]
     world.networks[document["Id"]] = Wire(document, versions)
+    tell(world, "create", document)
     return str(document["Id"])
 
 
@@ -75,6 +76,13 @@ def remove_network(world: World, reference: str) -> None:
         named = f"network {document['Name']} id {document['Id']}"
         raise refusal(FORBIDDEN, f"error while removing network: {named} has active endpoints")
     del world.networks[document["Id"]]
+    tell(world, "destroy", document)
+
+
+def tell(world: World, action: str, document: JSON, **attributes: str) -> None:
+    """Let whoever follows events hear of what happened to a network."""
+    named = {"name": document["Name"], "type": document["Driver"], **attributes}
+    world.tell("network", action, document["Id"], named)
 
 
 def attached(world: World, network_id: str) -> list[Document]:

@@ -6,10 +6,12 @@ The other modules of this package change it; nobody outside sees it but through 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from reconciler.engine.events import ACTIONS
 from reconciler.engine.simulated.behaviour import Behaviour, Behaviours, Costs
 from reconciler.engine.simulated.clock import VirtualClock
 from reconciler.errors import EngineError
@@ -22,8 +24,9 @@ BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409
-EVENTS_KEPT = 5000
 SERVER_ERROR = 500
+
+EVENTS_KEPT = 4096
 
 OCCUPIED = frozenset({"running", "paused"})
 LIVE = frozenset({"running", "paused", "restarting"})
@@ -128,6 +131,8 @@ class World:
     images: dict[str, Picture] = field(default_factory=dict)
     event_log: list[tuple[float, str, str]] = field(default_factory=list)
     logged: int = 0
+    events: deque[Document] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+    told: int = 0
     missing_paths: frozenset[str] = frozenset()
     made: int = 0
 
@@ -155,6 +160,23 @@ class World:
         self.logged += 1
         if len(self.event_log) > 2 * EVENTS_KEPT:
             del self.event_log[:EVENTS_KEPT]
+        config = box.document["Config"]
+        attributes = {**(config.get("Labels") or {}), "image": config["Image"], "name": box.name}
+        self.tell("container", action, box.id, attributes)
+
+    def tell(self, kind: str, action: str, subject: str, attributes: Mapping[str, str]) -> None:
+        """Let whoever follows GET /events hear of it, where it is an event that is asked for (`events.ACTIONS`)."""
+        if action.startswith(ACTIONS):
+            self.told += 1
+            actor = {"ID": subject, "Attributes": dict(attributes)}
+            self.events.append({"Type": kind, "Action": action, "Actor": actor, "time": int(self.clock.now())})
+
+    def events_since(self, told: int) -> Iterator[Document]:
+        """The events after the first `told`, until there are no more; only the last are kept."""
+        while told < self.told:
+            told = max(told, self.told - len(self.events))
+            yield self.events[told - self.told]
+            told += 1
 
 
 def refusal(status: int, message: str, *, code: str | None = None, hint: str | None = None) -> EngineError:

@@ -22,7 +22,10 @@ def create_volume(world: World, name: str, body: JSON) -> Document:
         raise refusal(
             BAD_REQUEST, f'create {name}: "{name}" {why}. If you intended to pass a host directory, use absolute path'
         )
-    return world.volumes.setdefault(name, _document(world, name, body))
+    if name not in world.volumes:
+        world.volumes[name] = _document(world, name, body)
+        world.tell("volume", "create", name, {"driver": driver})
+    return world.volumes[name]
 
 
 def anonymous_volume(world: World, body: JSON) -> Document:
