@@ -11,25 +11,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import time
 
+from reconciler.engine.events import read_event
 from reconciler.engine.simulated import SimulatedEngine
 from reconciler.service.mail import Happened, Message
 from reconciler.service.surroundings import Job, Kind
 
-Projects = Callable[[frozenset[str]], frozenset[str]]
 Chance = Callable[[], float]
 
 
 class Inline:
-    """See the module. `concerned` says whose containers these are, by their names.
+    """See the module. `virtual`: waiting moves the engine's clock instead of taking time."""
 
-    `virtual`: waiting moves the engine's clock instead of taking time.
-    """
-
-    def __init__(
-        self, engine: SimulatedEngine, concerned: Projects, random: Chance = lambda: 0.5, *, virtual: bool = False
-    ) -> None:
+    def __init__(self, engine: SimulatedEngine, random: Chance = lambda: 0.5, *, virtual: bool = False) -> None:
         self._engine = engine
-        self._concerned = concerned
         self._random = random
         self._virtual = virtual
         self._mail: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -83,10 +77,8 @@ class Inline:
         self._engine.advance_to(max(self.now(), time()))
 
     def _tell_events(self) -> None:
-        """What happened to containers since it was told last, our own doing among it, as an engine's stream has it."""
-        logged = self._engine.world.logged
-        new = self._engine.event_log[-(logged - self._seen) :] if logged > self._seen else []
-        self._seen = logged
-        if new:
-            projects = self._concerned(frozenset(name for _, _, name in new))
+        """What happened since it was told last, our own doing among it, as an engine's stream has it."""
+        new = tuple(read_event(event) for event in self._engine.world.events_since(self._seen))
+        self._seen = self._engine.world.told
+        if projects := frozenset(event.project for event in new if event.project):
             self.post(Happened(projects))

@@ -145,7 +145,7 @@ def test_a_reload_looks_at_everything(served: Served) -> None:
 def test_lost_events_cost_nothing(served: Served) -> None:
     """What happened while nobody listened is found."""
     outside.remove(served.engine, served.engine.list_containers()[0]["Id"])
-    served.surroundings._seen = served.engine.world.logged  # the stream was down
+    served.surroundings._seen = served.engine.world.told  # the stream was down
     served.post(Happened(lost=True))
     served.run(0.1)
     served.settle()

@@ -48,7 +48,6 @@ class Served:
         self.engine = SimulatedEngine(self.clock, behaviours=behaviours or assumed_behaviours(()))
         self.store = Store.open(state) if state else Store.in_memory()
         self.settings = settings or Settings()
-        self.owners: dict[str, str] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -56,7 +55,7 @@ class Served:
         captured = structlog.testing.LogCapture()
         log = structlog.wrap_logger(None, processors=[captured], wrapper_class=structlog.make_filtering_bound_logger(0))
         self.logged = captured.entries
-        self.surroundings = Inline(self.engine, self._concerned, virtual=True)
+        self.surroundings = Inline(self.engine, virtual=True)
         self.passes = Passes(self._session, self._look, lambda _: None, self._known, self.clock.now, self.settings, log)
         source = Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
         selection = Selection(base=str(self.folder))
@@ -135,11 +134,6 @@ class Served:
     def _known(self, source: str) -> dict[str, tuple[str, ...]]:
         origins = self.store.origins(self.engine.info().id, self.settings.instance)
         return {name: item.files for name, item in origins.items() if item.may_go_with(source)}
-
-    def _concerned(self, names: frozenset[str]) -> frozenset[str]:
-        rows = self.engine.list_containers()
-        self.owners |= {row["Names"][0].removeprefix("/"): row["Labels"].get(labels.PROJECT, "") for row in rows}
-        return frozenset(self.owners.get(name, "") for name in names)
 
     def _post_and_answer(self, message: Message) -> None:
         self.dispatcher.hear(message)

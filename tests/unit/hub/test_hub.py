@@ -16,6 +16,7 @@ from reconciler.hub.project_executor import MOST_TOUCHED
 from reconciler.model import labels
 from reconciler.model.operation import Operation
 from tests.support.live import LiveWorld, connect
+from tests.support.planning import unguarded
 from tests.unit.hub.conftest import body, threads, until
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def test_nobody_waits_for_what_is_over(world: LiveWorld, hub: EngineHub) -> None
     """What came after the end of a rollout is not the beginning of the next."""
     shop, ear = hub.executor("shop"), Ear(hub)
     shop.watch(lambda _operation, _text: None)
-    shop.submit([operation("remove", "none")])
+    shop.submit([operation("remove", "none")], unguarded)
     shop.settle()
     shop.unwatch()
     with world.changed() as engine:
@@ -200,7 +201,7 @@ def test_each_project_has_workers_of_its_own(world: LiveWorld, hub: EngineHub) -
 
     world.before = hold
     shop, blog = hub.executor("shop"), hub.executor("blog")
-    shop.submit(operation("stop", f"c{number}") for number in range(40))
+    shop.submit((operation("stop", f"c{number}") for number in range(40)), unguarded)
     assert [item.error for item in finished(blog, [operation("remove", "none")])] == [None]
     assert blog.gather(lambda engine, key: (key, engine.info().id), ["a", "b"]) == [
         ("a", "simulated"),
@@ -214,7 +215,7 @@ def test_each_project_has_workers_of_its_own(world: LiveWorld, hub: EngineHub) -
 
 def finished(executor: Any, operations: list[Operation], count: int = 1) -> list[Finished]:
     """The ends of the operations."""
-    executor.submit(operations)
+    executor.submit(operations, unguarded)
     found: list[Finished] = []
     while len(found) < count:
         found += [item for item in executor.wait(time() + 10) if isinstance(item, Finished)]
@@ -278,7 +279,7 @@ def test_closing_waits_for_what_is_in_flight(world: LiveWorld) -> None:
     hub = EngineHub(connect(world), time)
     hub.start()
     shop = hub.executor("shop")
-    shop.submit(operation("stop", f"c{number}") for number in range(17))
+    shop.submit((operation("stop", f"c{number}") for number in range(17)), unguarded)
     assert entered.wait(10)
     threading.Timer(0.05, gate.set).start()
     hub.close(wait=True)
