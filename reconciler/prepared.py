@@ -9,6 +9,7 @@ from typing import Self
 
 from reconciler.controller import Outcome
 from reconciler.errors import PolicyError
+from reconciler.files.trees import Tree
 from reconciler.model.desired import Desired
 from reconciler.model.history import Trigger
 from reconciler.model.memory import Memory
@@ -24,7 +25,7 @@ class Forecast:
 
     One that was made by `Session.prepare` holds the project's lock until it is carried out or released: a context
     manager, in whichever thread. `triggers` and `by_hand` are what people asked for since the forecast before it.
-    `refused` is what the policy denies of it.
+    `refused` is what the policy denies of it, `trees` what has to be copied before anything begins.
     """
 
     report: ProjectReport
@@ -34,6 +35,7 @@ class Forecast:
     first: Step
     resolution: Resolution
     refused: tuple[PolicyError, ...] = ()
+    trees: tuple[Tree, ...] = ()
     triggers: Mapping[str, Trigger] = field(default_factory=dict)
     by_hand: frozenset[str] = frozenset()
     held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)

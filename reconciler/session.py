@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.admission import Gate, PolicyOf, policies, refusals, require_none
 from reconciler.controller import Loop, Outcome
+from reconciler.copies import drop_copies
 from reconciler.errors import EngineError, LockedError
 from reconciler.executor import SessionExecutor, ThreadedExecutor
 from reconciler.explaining import RollbackError, choose, explain, hashes, put_back
+from reconciler.files.fitting import Fitted, fitted
+from reconciler.files.keeping import write
+from reconciler.files.materialising import Places
 from reconciler.images.bases import with_bases
 from reconciler.listeners import OnActivity, Reporter, Several
 from reconciler.lock import project_lock, unlocked
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 
 
 Lock = Callable[[str, str], AbstractContextManager[None]]
+NOWHERE = Places("")
 
 
 def open_session(
@@ -92,10 +97,14 @@ class Session(Operated):
         policy: PolicyOf | None = None,
         check_interval: float = 0.0,
         max_removed: float = MAX_REMOVED,
+        hash_key: str = "",
+        places: Places = NOWHERE,
     ) -> None:
         super().__init__(store, engine.info().id, instance, executor.now)
         self._engine = engine
         self._info = engine.info()
+        self._hash_key = hash_key or self._info.id
+        self._places = replace(places, key=self._hash_key)
         self._executor = executor
         self._lock = lock
         self._instance = instance
@@ -133,13 +142,13 @@ class Session(Operated):
         what `docker compose` made of the project: in the forecast's memory, which nothing keeps yet. `also` is that of
         `Resolver.resolve`.
         """
-        memory = self._remembering.memory(project.name)
-        observer = self._looking.anew(project, memory, deep=deep)
-        return self._forecast(project, observer, memory, max_unavailable, adopt=adopt, also=also)
+        fit, memory = fitted(project, self._info, self._places), self._remembering.memory(project.name)
+        observer = self._looking.anew(fit.project, memory, deep=deep)
+        return self._forecast(fit, observer, memory, max_unavailable, adopt=adopt, also=also)
 
     def _forecast(
         self,
-        project: Project,
+        fit: Fitted,
         observer: Observer,
         memory: Memory,
         max_unavailable: int | None,
@@ -148,7 +157,7 @@ class Session(Operated):
         also: Callable[[Service], bool] = lambda _: False,
         down: bool = False,
     ) -> Forecast:
-        now = self._executor.now
+        project, now = fit.project, self._executor.now
         self._registries.begin()
         chosen, notices = taken_over(project, observer) if adopt else ((), ())
         project = self._with_bases(project, observer.observed())
@@ -157,7 +166,7 @@ class Session(Operated):
         desired = Desired(
             project,
             self._instance,
-            self._info.id,
+            self._hash_key,
             targets,
             project.prune,
             max_unavailable=max_unavailable,
@@ -181,7 +190,7 @@ class Session(Operated):
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
         report = replace(report, adoption=adoption, notices=(*notices, *kept, *report.notices))
         refused = refusals(project, policy) or tuple(gate.refused.values())
-        return Forecast(report, desired, observer, memory, first, resolution, refused)
+        return Forecast(report, desired, observer, memory, first, resolution, refused, trees=fit.trees)
 
     def plan(self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False) -> ProjectReport:
         """The forecast's report, with the pinned tags that have moved since: their registries are asked for it.
@@ -234,9 +243,10 @@ class Session(Operated):
         with ExitStack() as held:
             held.enter_context(self._lock(self._info.id, project.name))
             memory = self._remembering.memory(project.name)
-            observer = self._looking.again(project, memory, full=full)
+            fit = fitted(project, self._info, self._places)
+            observer = self._looking.again(fit.project, memory, full=full)
             held.callback(observer.rest)
-            forecast = self._forecast(project, observer, memory, max_unavailable, adopt=adopt, down=down)
+            forecast = self._forecast(fit, observer, memory, max_unavailable, adopt=adopt, down=down)
             self._remembering.keep_sightings(project.name, forecast.memory)
             require_none(forecast.refused)
             triggers, by_hand = self._triggers, frozenset(self._by_hand)
@@ -289,7 +299,7 @@ class Session(Operated):
         """The forecast of `remove`, from which nothing follows."""
         project, memory = emptied(project_name), self._remembering.memory(project_name)
         observer = self._looking.anew(project, memory, deep=False)
-        return self._forecast(project, observer, memory, None, down=even_suspended).report
+        return self._forecast(Fitted(project), observer, memory, None, down=even_suspended).report
 
     def remove(
         self,
@@ -390,6 +400,7 @@ class Session(Operated):
     ) -> ProjectReport:
         project, now = forecast.desired.project, self._executor.now
         began = now()
+        write(forecast.trees, self._places)
         reporter = Reporter(self._engine, project, on_activity, now)
         recorder = Recorder(self._kept(project.name), project, now, reporter.logs, forecast.triggers)
         self._executor.watch(reporter.progress)
@@ -406,6 +417,7 @@ class Session(Operated):
             self._executor.unwatch()
         recorder.close(stopped=outcome.stopped or outcome.timed_out)
         recorder.remember(with_baselines(outcome.memory, forecast.observer, project))
+        drop_copies(self._places.data_dir, self._kept(project.name), project, forecast.observer.observed())
         drained = not any(identifier.startswith(DRAINS) for identifier, _ in outcome.failed_operations)
         succeeded = as_asked(forecast, outcome.succeeded, outcome) and drained
         return outcome_report(forecast.report, outcome, reporter.logs, now() - began, succeeded=succeeded)

@@ -29,8 +29,9 @@ from reconciler.engine.events import ACTIONS, TYPES
 from reconciler.engine.protocol import JSON, Engine, Progress
 from reconciler.engine.times import seconds
 from reconciler.errors import EngineError, EngineUnreachableError
+from reconciler.model.files import CopiedFile
 from reconciler.model.observed import EngineInfo, json_value
-from reconciler.model.project import Build, CopiedFile
+from reconciler.model.project import Build
 from reconciler.model.references import parse_reference
 
 _FORBIDDEN = 403
@@ -79,6 +80,7 @@ def _introduce(target: Target) -> EngineInfo:
             shares_files(target, about),
             _SNAPSHOTTER in (about.get("DriverStatus") or []),
             platform_of(about),
+            nearby=target.scheme == "unix",
         )
     finally:
         transport.close()

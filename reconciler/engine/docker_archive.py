@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Iterable
 
-from reconciler.model.project import CopiedFile
+from reconciler.model.files import CopiedFile
 
 
 def archive(files: Iterable[CopiedFile]) -> bytes:
@@ -17,7 +17,7 @@ def archive(files: Iterable[CopiedFile]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for file in files:
-            content = file.content.encode(errors="surrogateescape")
+            content = file.data
             entry = tarfile.TarInfo(file.path.lstrip("/"))
             entry.size, entry.mode, entry.uid, entry.gid = len(content), file.mode, file.uid, file.gid
             tar.addfile(entry, io.BytesIO(content))

@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from reconciler.model.files import CopiedFile
 from reconciler.model.observed import EngineInfo
-from reconciler.model.project import Build, CopiedFile
+from reconciler.model.project import Build
 
 JSON = Mapping[str, Any]
 Progress = Callable[[str], None]

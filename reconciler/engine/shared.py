@@ -12,8 +12,9 @@ from typing import Any, Literal, TypeVar
 from reconciler.engine.connections import Connections
 from reconciler.engine.listing import Listing, Rows
 from reconciler.engine.protocol import JSON, Engine, Progress
+from reconciler.model.files import CopiedFile
 from reconciler.model.observed import EngineInfo
-from reconciler.model.project import Build, CopiedFile
+from reconciler.model.project import Build
 
 ListName = Literal["containers", "networks", "volumes", "images"]
 ALL_LISTS: tuple[ListName, ...] = ("containers", "networks", "volumes", "images")

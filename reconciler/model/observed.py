@@ -18,7 +18,8 @@ class EngineInfo:
     own time only. `swap_limited` says that it can limit swap: one that cannot writes every `MemorySwap` as -1.
     `shares_files` says that its paths are this machine's, as this program sees them. `snapshotter` says that it keeps
     images in containerd's store, where an image's id is not its configuration's digest. `platform`
-    is its own, `os/arch` with the variant where there is one.
+    is its own, `os/arch` with the variant where there is one. `nearby` says that it is reached through a socket of this
+    machine: of its files we see those that we were given.
     """
 
     name: str
@@ -30,6 +31,7 @@ class EngineInfo:
     shares_files: bool = field(default=False, compare=False)
     snapshotter: bool = False
     platform: str = field(default="linux/amd64", compare=False)
+    nearby: bool = field(default=False, compare=False)
 
     def supports(self, api: str) -> bool:
         """Whether the negotiated API is at least `api`."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reconciler.model.files import Content, CopiedFile, FileReference
 from reconciler.model.revision import Revision
 
 JSON = Mapping[str, Any]
@@ -280,43 +280,14 @@ class Mutation:
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a file that a replica reads contains: part of the definition, although the container does not show it.
-
-    `field` is where the spec names it (`volumes./etc/nginx.conf`, `configs.nginx:/etc/nginx.conf`), `digest` SHA-256 in
-    hex of content and settings ("" where the file cannot be read), `origin` what changed, in words; `path` is the
-    file's, empty where the content stands in the spec or the environment. `writable` says that a replica may be who
-    changes it, and `changed_at` when somebody did last (seconds since the epoch; 0.0 where that is not known).
-    """
-
-    field: str
-    digest: str
-    source: str = ""
-    origin: str = ""
-    path: str = ""
-    writable: bool = False
-    changed_at: float = dataclasses.field(default=0.0, compare=False)
-
-
-@dataclass(frozen=True)
-class CopiedFile:
-    """A config or secret to be put into a container before its first start, with mode and owner."""
-
-    path: str
-    content: str
-    mode: int = 0o444
-    uid: int = 0
-    gid: int = 0
-
-
-@dataclass(frozen=True)
 class Service:
     """One service, ready to be planned.
 
     `container` is the body of POST /containers/create (Engine API) as the spec asks for it, without Image, our own and
     Compose's labels, networking, and what depends on the slot. `shares` maps `HostConfig` fields (NetworkMode) to
     the service whose container they join. `writable_mounts` names what the container writes to, for the choice of
-    order, `contents` are those of its files, and `copied_files` are put into it.
+    order, `contents` are those of its files, `copied_files` are put into it, and `file_references` are the configs and
+    secrets that are mounted. `hidden` names the variables of the container that stood encrypted in their file.
     `sources` maps field paths (`image`, `environment.LOG_LEVEL`, `ports[0]`) to `file:line`; the empty path is the
     service itself.
     """
@@ -334,6 +305,8 @@ class Service:
     writable_mounts: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()
     copied_files: tuple[CopiedFile, ...] = ()
+    file_references: tuple[FileReference, ...] = ()
+    hidden: tuple[str, ...] = ()
     rollout: Rollout = Rollout()
     restart: RestartPolicy = RestartPolicy()
     mutation: Mutation = Mutation()
@@ -342,11 +315,13 @@ class Service:
 
     @property
     def bound_paths(self) -> Mapping[str, str]:
-        """Paths of the engine's machine that it mounts, each with where that goes in the container."""
+        """Paths of the engine's machine that it mounts, and where they go in the container; not our own copies."""
         host: JSON = self.container.get("HostConfig") or {}
         texts = (text.split(":") for text in host.get("Binds") or () if text.startswith("/"))
         mounts = (mount for mount in host.get("Mounts") or () if mount.get("Type") == "bind")
-        return {parts[0]: parts[1] for parts in texts} | {mount["Source"]: mount["Target"] for mount in mounts}
+        found = {parts[0]: parts[1] for parts in texts} | {mount["Source"]: mount["Target"] for mount in mounts}
+        copies = {content.copy for content in self.contents}
+        return {path: target for path, target in found.items() if path not in copies}
 
     @property
     def required_paths(self) -> tuple[str, ...]:
@@ -412,8 +387,9 @@ class Project:
     """Everything one spec asks for, by name; services of disabled profiles are absent and named in `disabled`.
 
     `revision` is the state of the source that it was read from, None where nobody followed one; `from_git` says that
-    whoever may write to a repository wrote it, who need not be somebody with access to this machine. `suspended` is the
-    `file:line` by which the spec wants all of it left alone, "" where it does not.
+    whoever may write to a repository wrote it, who need not be somebody with access to this machine: `checkout` is the
+    folder that all of it lies in then. `suspended` is the `file:line` by which the spec wants all of it left alone, ""
+    where it does not.
     """
 
     name: str
@@ -430,6 +406,7 @@ class Project:
     revision: Revision | None = None
     from_git: bool = False
     suspended: str = ""
+    checkout: str = ""
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""

@@ -7,12 +7,14 @@ from typing import Any
 
 from reconciler.model import labels
 from reconciler.model.fields import as_written, changed_fields
+from reconciler.model.files import Content
 from reconciler.model.observed import Container, Observed, json_value
 from reconciler.model.operation import Difference
-from reconciler.model.project import Content, Service
+from reconciler.model.project import Service
 from reconciler.model.redaction import redact
 from reconciler.model.references import parse_reference
 from reconciler.planner.composed import is_leftover, was_adopted
+from reconciler.planner.contents import changed_contents, is_other_copy
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import left_behind
 from reconciler.planner.rollback import BUILT_IN
@@ -65,7 +67,7 @@ def visible_differences(context: Context, view: View, previous: Container, slot:
     """What inspection shows of the difference between a container and what this slot is to run."""
     found = [*_name_difference(view, previous), *_image_difference(view, previous)]
     found += _field_differences(view, previous, context.observed)
-    found += _content_differences(context, view, previous)
+    found += (item for item in _content_differences(context, view, previous) if item not in found)
     found += _network_differences(view, previous, context.project, slot)
     found += _endpoint_differences(context, view, previous)
     found += _share_differences(view, previous)
@@ -158,9 +160,12 @@ def _field_differences(view: View, previous: Container, observed: Observed) -> l
     found = changed_fields(view.service.container, previous.config, previous.host_config, image_config)
     secrets = [*(previous.config.get("Env") or ()), *(view.service.container.get("Env") or ())]
     named = {as_written(field, view.service.sources): pair for field, pair in found.items()}
-    return [
+    copies = {f"volumes.{content.target}": content for content in view.service.contents if content.copy}
+    other = [field for field, pair in sorted(named.items()) if field in copies and is_other_copy(*pair)]
+    return [_content_difference(view.service, copies[field], CHANGED) for field in other] + [
         Difference(field, redact(field, before, secrets), redact(field, after, secrets), view.service.source(field))
         for field, (before, after) in sorted(named.items())
+        if field not in other
     ]
 
 
@@ -178,18 +183,12 @@ def _content_differences(context: Context, view: View, previous: Container) -> t
     before, now = old.contents, view.service.contents
     fields = {item.field for item in before} & {item.field for item in now}
     told = {
-        CHANGED: changed_contents(old, view.service),
+        CHANGED: changed_contents(old, view.service, context.desired.hash_key),
         "is part of the definition": [item for item in now if item.field not in fields],
         "is no longer part of the definition": [item for item in before if item.field not in fields],
     }
     found = (_content_difference(view.service, item, how) for how, items in told.items() for item in items)
     return tuple(dict.fromkeys(found))
-
-
-def changed_contents(old: Service, new: Service) -> list[Content]:
-    """What the files contain that both definitions have, and that changed: as it is in the new one."""
-    before = {item.field: item.digest for item in old.contents}
-    return [item for item in new.contents if before.get(item.field, item.digest) != item.digest]
 
 
 def _content_difference(service: Service, content: Content, how: str) -> Difference:

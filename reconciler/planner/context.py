@@ -9,10 +9,11 @@ from functools import partial
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
+from reconciler.model.files import Content
 from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
-from reconciler.model.project import Content, Notice, Service
+from reconciler.model.project import Notice, Service
 from reconciler.model.step import Condition
 from reconciler.model.suspension import PROJECT, SPEC, Suspension
 from reconciler.planner.gates import Gate, State, monitor_seconds

@@ -6,7 +6,8 @@ from reconciler.model import labels
 from reconciler.model.memory import Failure
 from reconciler.model.observed import Container
 from reconciler.planner import containers, naming
-from reconciler.planner.causes import changed_contents, slot_cause
+from reconciler.planner.causes import slot_cause
+from reconciler.planner.contents import changed_contents
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State, left_behind
 from reconciler.planner.leaving import leave
@@ -46,8 +47,8 @@ def _what_is_done(context: Context, view: View, failure: Failure) -> tuple[str, 
 def _but_files(context: Context, view: View) -> str:
     """That files which changed keep their new content: they are mounted, so a container of before reads it too."""
     stable, wanted = context.memory.stable.get(view.service.name), context.desired.project.service(view.service.name)
-    found = changed_contents(stable.service, wanted) if stable and wanted else []
-    files = ", ".join(dict.fromkeys(item.origin for item in found if item.path))
+    found = changed_contents(stable.service, wanted, context.desired.hash_key) if stable and wanted else []
+    files = ", ".join(dict.fromkeys(item.origin for item in found if item.path and not item.copy))
     return f", but not {files}: a mounted file stays as it is on disk, put it right there" if files else ""
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.model.memory import Stable
 from reconciler.model.project import Service
+from reconciler.planner.contents import remembered
 from reconciler.planner.context import Context, View
 
 
@@ -27,16 +28,14 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         return None
     name, known = view.service.name, context.memory.stable.get(view.service.name)
     if known and known.spec_hash == view.desired_hash:
-        scaled = known.service.replicas != view.service.replicas
+        kept = replace(remembered(known.service, context.desired.hash_key), replicas=view.service.replicas)
         begun = any(service == name for service, _ in context.memory.causes)
-        return (
-            replace(known, service=replace(known.service, replicas=view.service.replicas)) if scaled or begun else None
-        )
+        return replace(known, service=kept) if begun or kept != known.service else None
     if view.going_back or view.image.image is None:
         return None
     own_writes = known.own_writes + 1 if known and context.own_writes(view, known) else 0
     return Stable(
-        _remembered(view.service),
+        _remembered(view.service, context.desired.hash_key),
         view.desired_hash,
         view.image.image.id,
         view.image.reference,
@@ -47,8 +46,8 @@ def newly_stable(context: Context, view: View) -> Stable | None:
     )
 
 
-def _remembered(service: Service) -> Service:
-    """The definition without its Dockerfile's text, which only a build needs."""
+def _remembered(service: Service, key: str) -> Service:
+    """The definition without its Dockerfile's text, which only a build needs, and without digests to guess with."""
     build = service.image.build
     kept = replace(build, instructions="", pins=()) if build else None
-    return replace(service, image=replace(service.image, build=kept))
+    return remembered(replace(service, image=replace(service.image, build=kept)), key)

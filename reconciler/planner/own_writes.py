@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from reconciler.model.files import Content
 from reconciler.model.memory import Stable
-from reconciler.model.project import Content, Service
+from reconciler.model.project import Service
 
 MOST = 2
 SOON = 600.0

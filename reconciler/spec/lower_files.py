@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.model.project import Content, CopiedFile, Notice
+from reconciler.model.files import DEFAULT_MODE, Content, CopiedFile, FileReference
+from reconciler.model.project import Notice
 from reconciler.spec.file_references import SECRETS_FOLDER, SECTIONS
 from reconciler.spec.files import file_mode
 from reconciler.spec.lower_rollout import lower_mutation
 from reconciler.spec.lower_scope import Scope
 
-DEFAULT_MODE = 0o444
 LARGEST = 64 * 1024 * 1024
 LARGEST_WRITABLE = 1024 * 1024
 MOUNTED_BY_ENGINES = ("/dev", "/proc", "/sys")
@@ -54,7 +54,7 @@ def copied_files(scope: Scope) -> tuple[CopiedFile, ...]:
         CopiedFile(
             _target(kind, item),
             reference_text(scope, kind, item, definition),
-            int(item["mode"], 8) if item.get("mode") else DEFAULT_MODE,
+            _mode(item),
             _number(scope, kind, item, "uid"),
             _number(scope, kind, item, "gid"),
         )
@@ -64,6 +64,14 @@ def copied_files(scope: Scope) -> tuple[CopiedFile, ...]:
     for file in found:
         _check_place(scope, file.path)
     return tuple(sorted(found, key=lambda file: file.path))
+
+
+def file_references(scope: Scope) -> tuple[FileReference, ...]:
+    """The configs and secrets that are files, sorted by their target."""
+    found = [
+        _file_reference(kind, item, definition) for kind, item, definition in _references(scope) if "file" in definition
+    ]
+    return tuple(sorted(found, key=lambda reference: reference.target))
 
 
 def contents(scope: Scope) -> tuple[Content, ...]:
@@ -127,6 +135,21 @@ def reference_text(scope: Scope, kind: str, item: Reference, definition: Referen
         message = f"{kind.removesuffix('s')} {item['source']} is the content of {variable}, which is not set"
         raise scope.refuse(f"{kind}.{item['source']}", message, f"set {variable}, in the environment or in .env")
     return value
+
+
+def _file_reference(kind: str, item: Reference, definition: Reference) -> FileReference:
+    return FileReference(
+        f"{kind}.{item['source']}",
+        definition["file"],
+        _target(kind, item),
+        _mode(item),
+        item.get("uid") or "0",
+        item.get("gid") or "0",
+    )
+
+
+def _mode(item: Reference) -> int:
+    return int(item["mode"], 8) if item.get("mode") else DEFAULT_MODE
 
 
 def _number(scope: Scope, kind: str, item: Reference, key: str) -> int:
@@ -196,7 +219,9 @@ def _bind_contents(scope: Scope) -> Iterator[Content]:
             continue
         place = scope.source(f"volumes[{index}]")
         digest, changed_at = _file_digest(path), found.st_mtime
-        yield Content(f"volumes.{target}", digest, place, _shown(scope, path), path, not read_only, changed_at)
+        yield Content(
+            f"volumes.{target}", digest, place, _shown(scope, path), path, not read_only, changed_at=changed_at
+        )
 
 
 def _at_or_below(path: str, folder: str) -> bool:

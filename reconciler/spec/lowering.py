@@ -17,7 +17,7 @@ from reconciler.spec.lower_api_socket import with_api_socket
 from reconciler.spec.lower_build import build_notices
 from reconciler.spec.lower_conflicts import conflicts
 from reconciler.spec.lower_container import container_body
-from reconciler.spec.lower_files import contents, copied_files, file_notices, file_sources
+from reconciler.spec.lower_files import contents, copied_files, file_notices, file_references, file_sources
 from reconciler.spec.lower_image import lower_image
 from reconciler.spec.lower_mounts import named_volumes, writable_mounts
 from reconciler.spec.lower_networks import attachments, keeps_addresses, network_definition
@@ -119,6 +119,7 @@ def _service(scope: Scope, *, completed: bool) -> Service:
         writable_mounts=writable_mounts(scope),
         contents=contents(scope),
         copied_files=copied_files(scope),
+        file_references=file_references(scope),
         rollout=lower_rollout(scope.spec),
         restart=replacement_policy(scope.spec),
         mutation=lower_mutation(scope.spec),

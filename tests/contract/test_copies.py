@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.errors import EngineError
-from reconciler.model.project import CopiedFile
+from reconciler.model.files import CopiedFile
 from tests.contract import drains
 
 if TYPE_CHECKING:

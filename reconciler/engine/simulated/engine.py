@@ -26,10 +26,11 @@ from reconciler.engine.simulated.behaviour import Behaviours, Costs
 from reconciler.engine.simulated.clock import VirtualClock
 from reconciler.engine.simulated.state import World, copied, find_container
 from reconciler.engine.snapshot import Snapshot
+from reconciler.model.files import CopiedFile
 from reconciler.model.observed import EngineInfo
-from reconciler.model.project import Build, CopiedFile
+from reconciler.model.project import Build
 
-INFO = EngineInfo(name="simulated", id="simulated", version="simulated", api="1.41")
+INFO = EngineInfo(name="simulated", id="simulated", version="simulated", api="1.41", shares_files=True)
 
 _Answer = TypeVar("_Answer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.engine.simulated.state import FORBIDDEN, Box, Document, World, find_container, refusal
-from reconciler.model.project import CopiedFile
+from reconciler.model.files import CopiedFile
 
 CHANGED, ADDED = 0, 1
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import SpecError
-from reconciler.model.project import CopiedFile, Project, Service
+from reconciler.model.files import CopiedFile
+from reconciler.model.project import Project, Service
 from reconciler.spec import lower_files
 from reconciler.spec.lowering import lower
 from tests.unit.lowering.recorded import load

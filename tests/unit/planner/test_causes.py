@@ -9,10 +9,11 @@ import pytest
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
+from reconciler.model.files import Content
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, Endpoint, NetworkState
 from reconciler.model.operation import Difference
-from reconciler.model.project import Attachment, Content, Rollout
+from reconciler.model.project import Attachment, Rollout
 from reconciler.model.step import Step
 from tests.support.planning import (
     current,

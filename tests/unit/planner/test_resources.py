@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
+from reconciler.model.files import Content
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Endpoint, NetworkState, VolumeState
-from reconciler.model.project import Attachment, Content, Mutation, Network, Service, Volume
+from reconciler.model.project import Attachment, Mutation, Network, Service, Volume
 from tests.support.planning import container, current, desired, foreign, kinds, observed, reasons, service, step
 
 NET = Network("default", "shop_default", source="compose.yaml:9")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
+from reconciler.model.files import Content
 from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import Endpoint, NetworkState
-from reconciler.model.project import Attachment, Content, Rollout, Service, UpdateConfig
+from reconciler.model.project import Attachment, Rollout, Service, UpdateConfig
 from reconciler.planner.rollback import going_back, last_good
 from tests.support.planning import (
     IMAGE,
