@@ -18,6 +18,7 @@ from reconciler.model.project import Notice, Project
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
 from reconciler.model.settings import Settings
+from reconciler.settings.defaults import default_state_dir
 
 if TYPE_CHECKING:
     from reconciler.session import Session
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 OnPlan = Callable[[ProjectReport], None]
 OnActivity = Callable[[Activity], None]
 Act = Callable[["Session", Project], object]
-ROOT_STATE = Path("/var/lib/reconciler")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for, in the words of the contract."""
+    """What the command line asks for, in the words of the contract; `settings` are those of the installation."""
 
     files: tuple[str, ...] = ()
     project_name: str | None = None
@@ -306,14 +306,7 @@ def opened(options: Options, projects: tuple[Project, ...], *, read_only: bool) 
 
 
 def _state_dir(options: Options) -> Path:
-    """Where the store is: named, else root's place, else the user's (XDG Base Directory, state)."""
-    if named := options.state_dir or os.environ.get("RECONCILER_STATE_DIR"):
-        return Path(named)
-    if os.geteuid() == 0:
-        return ROOT_STATE
-    home = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(home) if home.startswith("/") else Path.home() / ".local/state"
-    return base / "reconciler"
+    return Path(options.state_dir or options.settings.state_dir or default_state_dir(os.environ))
 
 
 def with_notices(specs: Specs, store: Store) -> Specs:

@@ -5,6 +5,7 @@ The Docker SDK is imported by the fixtures that need it, never by the fast suite
 
 from __future__ import annotations
 
+import os
 import uuid
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test remembers anything where the programs of this machine do."""
+    """No test remembers anything where the programs of this machine do, asks a service of it, or heeds its settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECONCILER_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("RECONCILER_SOCKET", str(tmp_path_factory.mktemp("socket") / "none.sock"))
+        patch.setenv("RECONCILER_CONFIG", os.devnull)
         yield
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Literal
 
-from reconciler import app, logs
+from reconciler import app, app_operator, logs
 from reconciler.cli import (
     failures,
     history_json,
@@ -27,18 +27,23 @@ from reconciler.cli.interrupt import stop_on_signal
 from reconciler.cli.options import Flags
 from reconciler.cli.progress import Progress, following, open_progress
 from reconciler.cli.verdicts import exit_code
-from reconciler.errors import REFUSED, USAGE, ReconcilerError
+from reconciler.errors import REFUSED, USAGE, ReconcilerError, UsageError
 from reconciler.model.project import Notice
 from reconciler.model.report import Activity, ProjectReport, Report
-from reconciler.model.settings import PolicySettings, Settings
-from reconciler.policy.resolve import check_settings
+from reconciler.model.settings import Settings
+from reconciler.service.client import RunningService
+from reconciler.settings.load import load_settings
 
-_CarryOut = Callable[[Callable[[ProjectReport], None], Callable[[Activity], None], threading.Event], Report]
+_OnActivity = Callable[[Activity], None]
+_CarryOut = Callable[[app.Options, Callable[[ProjectReport], None], _OnActivity, threading.Event], Report]
+_Ask = Callable[[RunningService, _OnActivity], Report]
+_NOT_ASKED = "with -f, --profile, --env-file, -H, -c, --instance or --state-dir no service is asked"
+_FORMATS = ("text", "json", "markdown")
 
 
 def plan(flags: Flags) -> int:
     """Print what a converge would do."""
-    chosen = flags.format("text", "json", "markdown")
+    chosen = flags.format(*_FORMATS)
     with as_document(chosen, _failed("plan")):
         report = app.plan(app_options(flags))
     if chosen == "text":
@@ -51,39 +56,81 @@ def plan(flags: Flags) -> int:
 
 def converge(flags: Flags) -> int:
     """Print the plan of each project, carry it out, print how it ended."""
-    options = app_options(flags)
-    return _carry_out(flags, lambda *listeners: app.converge(options, *listeners))
+    return _carry_out(flags, options_of_a_run(flags), app.converge)
 
 
 def retry(flags: Flags) -> int:
     """The same for one service's project, after its quarantine is lifted."""
-    options = app_options(flags)
-    return _carry_out(flags, lambda *listeners: app.retry(options, flags.service, *listeners))
+    return _have_done(
+        flags,
+        lambda service, tell: service.retry(flags.service, flags.project_name, tell),
+        lambda options, *listeners: app.retry(options, flags.service, *listeners),
+    )
 
 
 def rollback(flags: Flags) -> int:
     """The same for one service's project, after it was told which revision to go back to."""
-    options = app_options(flags)
-    return _carry_out(flags, lambda *listeners: app.rollback(options, flags.service, flags.revision, *listeners))
+    return _have_done(
+        flags,
+        lambda service, tell: service.rollback(flags.service, flags.project_name, flags.revision, tell),
+        lambda options, *listeners: app.rollback(options, flags.service, flags.revision, *listeners),
+    )
 
 
-def _carry_out(flags: Flags, carry_out: _CarryOut) -> int:
-    chosen = flags.format("text", "json", "markdown")
+def _have_done(flags: Flags, ask: _Ask, carry_out: _CarryOut) -> int:
+    """By the running service where there is one, else here."""
+    options = options_of_a_run(flags)
+    with _told_as_converge(flags):
+        service = asked_service(flags, options)
+    if service is None:
+        return _carry_out(flags, options, carry_out)
+    if flags.of_a_run:
+        hint = "leave it out, or name the specs with -f to act without the service"
+        raise UsageError(f"the running service has its own settings in place of {flags.of_a_run}", hint=hint)
+    return follow(flags, options, lambda tell: ask(service, tell))
+
+
+def _carry_out(flags: Flags, options: app.Options, carry_out: _CarryOut) -> int:
+    chosen = flags.format(*_FORMATS)
     stop = threading.Event()
-    with stop_on_signal(stop, terminal.say), following(_progress(flags)) as progress:
+    with stop_on_signal(stop, terminal.say), following(_progress(options.settings, flags)) as progress:
 
         def on_plan(project: ProjectReport) -> None:
             if chosen == "text" and not (project.in_sync and project.adoption.empty):
                 _show_plan(project, progress, flags)
             progress.plan(project)
 
-        with as_document(chosen, _failed("converge")):
-            report = carry_out(on_plan, progress.activity, stop)
+        with _told_as_converge(flags):
+            report = carry_out(options, on_plan, progress.activity, stop)
         progress.finish(report)
+    return _ended(report, flags, stopped=stop.is_set())
+
+
+def follow(flags: Flags, options: app.Options, ask: Callable[[_OnActivity], Report]) -> int:
+    """Have the running service do it, and show how it goes on; whoever stops watching does not stop the service."""
+    with following(_progress(options.settings, flags)) as progress:
+        with _told_as_converge(flags):
+            report = ask(progress.activity)
+        progress.finish(report)
+    return _ended(report, flags, stopped=False)
+
+
+def options_of_a_run(flags: Flags) -> app.Options:
+    """As `app_options`, for a command that ends with the document of a converge."""
+    with _told_as_converge(flags):
+        return app_options(flags)
+
+
+def _told_as_converge(flags: Flags) -> AbstractContextManager[None]:
+    return as_document(flags.format(*_FORMATS), _failed("converge"))
+
+
+def _ended(report: Report, flags: Flags, *, stopped: bool) -> int:
+    chosen = flags.format(*_FORMATS)
     if chosen == "text":
         palette = terminal.result_palette(no_color=flags.no_color)
         width = terminal.plan_width()
-        terminal.result(report_text.render(report, stopped=stop.is_set(), width=width, palette=palette))
+        terminal.result(report_text.render(report, stopped=stopped, width=width, palette=palette))
     else:
         terminal.result(_document(report, chosen))
     return _conclude(report, flags)
@@ -121,7 +168,8 @@ def status(flags: Flags) -> int:
     """Print what runs."""
     chosen = flags.format("text", "json")
     with as_document(chosen, _failed("status")):
-        report = app.status(app_options(flags), deep=flags.deep)
+        options = app_options(flags)
+        report = app_operator.status(options, asked_service(flags, options), deep=flags.deep)
     if chosen == "json":
         terminal.result(plan_json.render_status(report))
     else:
@@ -134,7 +182,8 @@ def history(flags: Flags) -> int:
     """Print the rollouts of each project."""
     chosen = flags.format("text", "json")
     with as_document(chosen, lambda errors: history_json.render_history((), errors=errors)):
-        past = app.history(app_options(flags), flags.limit)
+        options = app_options(flags)
+        past = app_operator.history(options, asked_service(flags, options), flags.limit)
     if chosen == "json":
         terminal.result(history_json.render_history(past.projects, past.warnings, past.errors))
     else:
@@ -148,7 +197,8 @@ def why(flags: Flags) -> int:
     """Print why a service is as it is."""
     chosen = flags.format("text", "json")
     with as_document(chosen, lambda errors: history_json.render_why(None, errors=errors)):
-        answer = app.why(app_options(flags), flags.service)
+        options = app_options(flags)
+        answer = app_operator.why(options, asked_service(flags, options), flags.service)
     if chosen == "json":
         terminal.result(history_json.render_why(answer.explanation, answer.warnings, answer.errors))
     else:
@@ -159,43 +209,49 @@ def why(flags: Flags) -> int:
 
 
 def app_options(flags: Flags) -> app.Options:
-    """The flags as the composition root takes them; logging is set up on the way."""
+    """The flags as the composition root takes them, over the settings; logging is set up on the way.
+
+    SettingsErrors where the settings cannot be used.
+    """
+    settings = load_settings(vars(flags), os.environ)
     color = terminal.message_palette(no_color=flags.no_color).enabled
-    logs.configure("json" if flags.log_format == "json" else "console", flags.log_level, color=color)
+    logs.configure(settings.log_format, settings.log_level, color=color)
     return app.Options(
         files=flags.files,
         project_name=flags.project_name,
         services=flags.services,
         profiles=flags.profiles,
         env_files=flags.env_files,
-        host=flags.host,
-        context=flags.context,
-        timeout=flags.timeout,
-        max_unavailable=flags.max_unavailable,
+        host=settings.host,
+        context=settings.context,
+        timeout=settings.timeout,
+        max_unavailable=settings.max_unavailable,
         prune=flags.prune,
         allow_empty=flags.allow_empty,
         all_or_nothing=flags.all_or_nothing,
         adopt=flags.adopt,
-        instance=flags.instance,
-        state_dir=flags.state_dir,
-        settings=_settings(),
+        instance=settings.instance,
+        state_dir=settings.state_dir,
+        settings=settings,
     )
 
 
-def _settings() -> Settings:
-    """What the environment says of the policy. SettingsError for a level that there is not."""
-    level = os.environ.get("RECONCILER_POLICY_LEVEL") or None
-    policy = PolicySettings(level)  # type: ignore[arg-type] # what it is not, is an error
-    if errors := check_settings(policy):
-        raise errors[0]
-    return Settings(policy=policy)
+def asked_service(flags: Flags, options: app.Options) -> RunningService | None:
+    """The running service, where there is one and nothing is said that it cannot heed."""
+    if not flags.here:
+        return app_operator.running_service(options, demanded=flags.socket is not None)
+    if flags.socket:
+        raise UsageError(
+            "--socket asks the running service, and what stands beside it is not for that", hint=_NOT_ASKED
+        )
+    return None
 
 
-def _progress(flags: Flags) -> Progress:
+def _progress(settings: Settings, flags: Flags) -> Progress:
     """Log lines for machines and for debugging, nothing above level info, else what the terminal can show."""
     return open_progress(
-        logged=flags.log_format == "json" or flags.log_level == "debug",
-        quiet=flags.log_level in {"warning", "error"},
+        logged=settings.log_format == "json" or settings.log_level == "debug",
+        quiet=settings.log_level in {"warning", "error"},
         live=terminal.is_live(),
         color=terminal.message_palette(no_color=flags.no_color).enabled,
         write=terminal.say,

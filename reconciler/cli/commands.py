@@ -19,7 +19,9 @@ from reconciler.cli.options import (
     gather,
     history_options,
     output_options,
+    refuse_misplaced,
     revision_option,
+    socket_option,
     spec_options,
 )
 
@@ -42,7 +44,6 @@ Exit codes:
   64  the command line is wrong
 """
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_SOLELY_ROOT = {"dry_run": "--dry-run", "exit_code": "--exit-code", "adopt": "--adopt"}
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
@@ -122,9 +123,14 @@ def schema(ctx: click.Context, /) -> int:
 @engine_options()
 @output_options("text", "json")
 @deep_option()
+@socket_option()
 @click.pass_context
 def status(ctx: click.Context, /, **_: Any) -> int:
-    """Show what runs, and why when something is off."""
+    """Show what runs, and why when something is off.
+
+    Asks the running service where there is one; with -f, -H or -c the specs and the engine that are named. So do
+    history, why, retry and rollback.
+    """
     return _run("status", ctx)
 
 
@@ -133,6 +139,7 @@ def status(ctx: click.Context, /, **_: Any) -> int:
 @engine_options()
 @output_options("text", "json")
 @history_options()
+@socket_option()
 @click.pass_context
 def history(ctx: click.Context, /, **_: Any) -> int:
     """List the rollouts: when, why, batch by batch, how they ended.
@@ -147,6 +154,7 @@ def history(ctx: click.Context, /, **_: Any) -> int:
 @spec_options(service=None)
 @engine_options()
 @output_options("text", "json")
+@socket_option()
 @click.pass_context
 def why(ctx: click.Context, /, **_: Any) -> int:
     """Explain why SERVICE is as it is.
@@ -163,6 +171,7 @@ def why(ctx: click.Context, /, **_: Any) -> int:
 @engine_options()
 @converge_options()
 @output_options("text", "json", "markdown")
+@socket_option()
 @click.pass_context
 def retry(ctx: click.Context, /, **_: Any) -> int:
     """Try again what was given up for SERVICE, and converge.
@@ -179,6 +188,7 @@ def retry(ctx: click.Context, /, **_: Any) -> int:
 @engine_options()
 @converge_options()
 @output_options("text", "json", "markdown")
+@socket_option()
 @click.pass_context
 def rollback(ctx: click.Context, /, **_: Any) -> int:
     """Take SERVICE back to a definition that came up before, and converge.
@@ -190,10 +200,8 @@ def rollback(ctx: click.Context, /, **_: Any) -> int:
 
 def _run(name: str, ctx: click.Context) -> int:
     flags = gather(ctx)
-    misplaced = [text for flag, text in _SOLELY_ROOT.items() if ctx.parent and getattr(flags, flag)]
-    if misplaced:
-        raise click.UsageError(f"{misplaced[0]} does not go with {name!r}: it is for a converge.", ctx)
-    ctx.obj.log_level = flags.log_level
+    refuse_misplaced(flags, ctx)
+    ctx.obj.log_level = flags.log_level or "info"
     from reconciler.cli import actions
 
     command: Callable[[Flags], int] = getattr(actions, name)

@@ -10,7 +10,8 @@ SPECS = "Specs"
 ENGINE = "Engine"
 CONVERGING = "Converging"
 OUTPUT = "Output"
-_GROUPS = (SPECS, ENGINE, CONVERGING, OUTPUT)
+SETTINGS = "Settings"
+_GROUPS = (SPECS, ENGINE, CONVERGING, OUTPUT, SETTINGS)
 
 
 class GroupedOption(click.Option):

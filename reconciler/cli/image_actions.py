@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler import app_images
+from reconciler.app import Options
 from reconciler.app_images import ImagesReport, LockReport
 from reconciler.cli import images_json, images_text, prune_json, prune_text, push_text, terminal
 from reconciler.cli.actions import app_options, as_document, say_errors, say_warnings
@@ -61,7 +62,8 @@ def push(flags: Flags) -> int:
     """Push what was built, and print what came of each reference."""
     chosen = flags.format("text", "json")
     with as_document(chosen, push_text.render_errors):
-        report = app_images.push(app_options(flags), _progress(flags))
+        options = app_options(flags)
+        report = app_images.push(options, _progress(options))
     if chosen == "json":
         terminal.result(push_text.render_json(report))
     else:
@@ -72,7 +74,7 @@ def push(flags: Flags) -> int:
     return refused or (FAILED if report.failed else 0)
 
 
-def _progress(flags: Flags) -> app_images.OnLine:
-    if flags.log_level in {"warning", "error"}:
+def _progress(options: Options) -> app_images.OnLine:
+    if options.settings.log_level in {"warning", "error"}:
         return lambda _reference, _line: None
     return lambda reference, line: terminal.say(f"{clean(reference)}: {clean(line)}")

@@ -78,7 +78,7 @@ def push(ctx: click.Context, /, **_: Any) -> int:
 
 def _run(name: str, ctx: click.Context) -> int:
     flags = gather(ctx)
-    ctx.obj.log_level = flags.log_level
+    ctx.obj.log_level = flags.log_level or "info"
     from reconciler.cli import image_actions
 
     command: Callable[[Flags], int] = getattr(image_actions, name)

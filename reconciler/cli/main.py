@@ -11,9 +11,11 @@ import click
 import reconciler.cli.image_commands  # noqa: F401 - its commands exist once it is imported
 from reconciler.cli.commands import reconcile
 from reconciler.cli.image_commands import images
+from reconciler.cli.operator_commands import resume, serve, suspend, sync
 from reconciler.errors import FAILED, USAGE, ReconcilerError
 
-reconcile.add_command(images)
+for command in (images, serve, suspend, resume, sync):
+    reconcile.add_command(command)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from reconciler.cli.help import CONVERGING, ENGINE, OUTPUT, SPECS, GroupedOption
+from reconciler.cli.help import CONVERGING, ENGINE, OUTPUT, SETTINGS, SPECS, GroupedOption
 
 _Command = Callable[..., Any]
 _Decorator = Callable[[_Command], _Command]
@@ -33,8 +33,12 @@ class Flags:
     allow_empty: bool = False
     all_or_nothing: bool = False
     adopt: bool = False
-    instance: str = "default"
+    instance: str | None = None
     state_dir: str | None = None
+    config: str | None = None
+    socket: str | None = None
+    reason: str = ""
+    everything: bool = False
     names: tuple[str, ...] = ()
     update: bool = False
     check: bool = False
@@ -44,9 +48,27 @@ class Flags:
     dry_run: bool = False
     exit_code: bool = False
     output: str | None = None
-    log_format: str = "console"
-    log_level: str = "info"
+    log_format: str | None = None
+    log_level: str | None = None
     no_color: bool = False
+
+    @property
+    def here(self) -> bool:
+        """Whether something is said that a running service cannot heed: other specs, another engine or state."""
+        specs = self.files or self.profiles or self.env_files
+        return bool(specs or self.host or self.context or self.state_dir or self.instance)
+
+    @property
+    def of_a_run(self) -> str:
+        """A flag that is said and that only a run of one's own heeds; "" where none is."""
+        said = {
+            "--timeout": self.timeout is not None,
+            "--max-unavailable": self.max_unavailable is not None,
+            "--prune/--no-prune": self.prune is not None,
+            "--allow-empty": self.allow_empty,
+            "--all-or-nothing": self.all_or_nothing,
+        }
+        return next((flag for flag, is_said in said.items() if is_said), "")
 
     def format(self, *allowed: str) -> str:
         """The output format, by default the first one allowed; a usage error where this command has no such format."""
@@ -66,6 +88,14 @@ def gather(ctx: click.Context) -> Flags:
         for name, value in _given(level):
             values[name] = values[name] + value if isinstance(value, tuple) and name in values else value
     return Flags(**values)
+
+
+def refuse_misplaced(flags: Flags, ctx: click.Context) -> None:
+    """A usage error where a sub-command is given what only the root command does."""
+    said = {"--dry-run": flags.dry_run, "--exit-code": flags.exit_code, "--adopt": flags.adopt}
+    misplaced = next((flag for flag, is_said in said.items() if is_said and ctx.parent), "")
+    if misplaced:
+        raise click.UsageError(f"{misplaced} does not go with {ctx.info_name!r}: it is for a converge.", ctx)
 
 
 def spec_options(service: str | None = "Only this service and what it depends on; repeatable.") -> _Decorator:
@@ -266,6 +296,25 @@ def output_options(*formats: str) -> _Decorator:
             metavar="LEVEL",
         ),
         _option("--no-color", "no_color", OUTPUT, "No colours, as with NO_COLOR in the environment.", is_flag=True),
+        _option(
+            "--config",
+            "config",
+            SETTINGS,
+            "Settings file. Default: RECONCILER_CONFIG, else /etc/reconciler/config.yaml if there is one.",
+            metavar="FILE",
+        ),
+    )
+
+
+def socket_option() -> _Decorator:
+    """For whoever talks to a running service, or is one."""
+    return _option(
+        "--socket",
+        "socket",
+        SETTINGS,
+        "Socket of the running service. Default: RECONCILER_SOCKET, else /run/reconciler.sock for root, "
+        "$XDG_RUNTIME_DIR/reconciler.sock for others.",
+        metavar="PATH",
     )
 
 

@@ -61,13 +61,16 @@ def _inside(annotation: Any, step: str | int) -> Any:
 
 
 def _translate(document: Table, details: ErrorDetails) -> tuple[Mark, SpecError]:
-    path, mark = _place(document, details["loc"])
+    path, mark = placed(document, details["loc"])
     message, hint = _wording(path, details)
     return mark, SpecError(f"{path_text(path)}: {message}", source=source_text(mark), hint=hint)
 
 
-def _place(document: Table, location: tuple[int | str, ...]) -> tuple[Path, Mark]:
-    """The path in the document and where it was written; steps that name a variant of a union are left out."""
+def placed(document: Table, location: tuple[int | str, ...]) -> tuple[Path, Mark]:
+    """The path in the document that pydantic means by a location, and where that was written.
+
+    Steps that name a variant of a union are left out.
+    """
     value: Any = document
     path: list[str | int] = []
     mark = NOWHERE

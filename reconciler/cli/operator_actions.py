@@ -1,0 +1,60 @@
+"""What `reconcile serve` and the commands for a running service do. Imported only when one runs."""
+
+from __future__ import annotations
+
+from reconciler import app_operator
+from reconciler.cli import terminal
+from reconciler.cli.actions import app_options, as_document, follow, options_of_a_run
+from reconciler.cli.options import Flags
+from reconciler.cli.rows import dump, frame, notice_rows
+from reconciler.cli.values import clean
+from reconciler.model.project import Notice
+
+_DONE = {"suspend": "suspended", "resume": "resumed"}
+
+
+def serve(flags: Flags) -> int:
+    """Run the service to its end."""
+    from reconciler import app_service  # type: ignore[attr-defined]  # the service itself is another part's
+
+    flags.format("text")
+    options = app_options(flags)
+    code: int = app_service.serve(options.settings, options)
+    return code
+
+
+def suspend(flags: Flags) -> int:
+    """Print what was suspended."""
+    chosen = flags.format("text", "json")
+    with as_document(chosen, lambda errors: _document("suspend", (), errors)):
+        names = app_operator.suspend(
+            app_options(flags), flags.service or None, flags.reason, everything=flags.everything
+        )
+    return _told("suspend", names, chosen)
+
+
+def resume(flags: Flags) -> int:
+    """Print what was resumed."""
+    chosen = flags.format("text", "json")
+    with as_document(chosen, lambda errors: _document("resume", (), errors)):
+        names = app_operator.resume(app_options(flags), flags.service or None, everything=flags.everything)
+    return _told("resume", names, chosen)
+
+
+def sync(flags: Flags) -> int:
+    """Print how the converge ended."""
+    options = options_of_a_run(flags)
+    return follow(flags, options, lambda tell: app_operator.sync(options, flags.names, tell))
+
+
+def _told(command: str, names: tuple[str, ...], chosen: str) -> int:
+    if chosen == "json":
+        terminal.result(_document(command, names))
+    else:
+        lines = [f"{_DONE[command]} {clean(name)}\n" for name in names]
+        terminal.result("".join(lines) or f"nothing to {command}: it is so already\n")
+    return 0
+
+
+def _document(command: str, names: tuple[str, ...], errors: tuple[Notice, ...] = ()) -> str:
+    return dump({**frame(command), "names": list(names), **notice_rows((), errors)})
