@@ -169,10 +169,13 @@ def status(flags: Flags) -> int:
     chosen = flags.format("text", "json")
     with as_document(chosen, _failed("status")):
         options = app_options(flags)
-        report = app_operator.status(options, asked_service(flags, options), deep=flags.deep)
+        service = asked_service(flags, options)
+        report = app_operator.status(options, service, deep=flags.deep)
     if chosen == "json":
         terminal.result(plan_json.render_status(report))
     else:
+        if service:
+            terminal.say(f"as the running service at {service.path} says; with -f the specs that are named")
         palette = terminal.result_palette(no_color=flags.no_color)
         terminal.result(status_text.render(report, width=terminal.table_width(), palette=palette))
     return _conclude(report, flags)

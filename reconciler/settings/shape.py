@@ -67,7 +67,7 @@ class Git(Section):
         "`http://` only for this machine.",
     )
     name: Name = _setting("", "Name of the source.", shown="last part of the address")
-    branch: Ref = _setting("", "Branch to follow.", shown=DEFAULT_BRANCH)
+    branch: Ref = _setting("", "Branch to follow.", shown=f"`{DEFAULT_BRANCH}`")
     tag: Ref = _setting("", "Tag to follow, in place of a branch.")
     semver: VersionRange = _setting("", "Range of versions whose newest tag to follow (`^1.2`), in place of a branch.")
     commit: Commit = _setting("", "Commit to stay at (all of its digits), in place of a branch.")
@@ -115,7 +115,9 @@ class Policy(Section):
         shown="`standard` for Git, `open` for a directory",
     )
     rules: dict[str, Any] = _setting(
-        {}, "Single rules in another way than the level has them: `false`, `true` or a parameter.", variable=False
+        {},
+        "Single rules in another way than the level has them: `false`, `true` or a parameter, by name.",
+        variable=False,
     )
     exceptions: list[Exemption] = _setting([], "Rules that do not hold somewhere, and why.", variable=False)
 
@@ -232,7 +234,10 @@ class Key:
 
 @cache
 def keys(model: type[Section] = Top, prefix: str = PREFIX) -> tuple[Key, ...]:
-    """Every key of a section and of the sections in it, in order; those of lists of sections excepted."""
+    """Every key of a section and of the sections in it, in order; those of lists of sections excepted.
+
+    Its variable begins with `prefix`; without one no key has any.
+    """
     return tuple(_keys(model, prefix, ()))
 
 
@@ -255,6 +260,6 @@ def _variable(path: tuple[str, ...], field: FieldInfo, prefix: str) -> str:
     extra = field.json_schema_extra
     if path == ("git",):
         return f"{prefix}URL"
-    if not isinstance(extra, dict) or not extra["variable"]:
+    if not prefix or not isinstance(extra, dict) or not extra["variable"]:
         return ""
     return prefix + "_".join(path).upper()

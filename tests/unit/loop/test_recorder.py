@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.engine.simulated import Behaviour, Call, Moment, outside
+from reconciler.model.revision import Revision
 from reconciler.model.step import ServiceStatus, Step
 from reconciler.recorder import Recorder
 from tests.support.world import World
@@ -280,3 +281,14 @@ def test_what_stays_as_it_is_was_not_rolled_back(world: World, reason: str, heal
     record = rollouts(world)[-1]
     assert record.failure is not None
     assert (record.verdict, record.failure.rolled_back) == (verdict, reason in {"RolledBack", "Exited"})
+
+
+def test_a_rollout_knows_the_commit_that_it_came_from(world: World) -> None:
+    """So does the definition that it made stable; without a source there is none."""
+    revision = Revision("shop", "ab" * 20, "Ada <a@b>", "First", 12.5, "main")
+    world.converge(world.project(WEB.format(1, "start-first")))
+    report = world.converge(replace(world.project(WEB.format(2, "start-first")), revision=revision))
+    assert report.revision == revision
+    assert [record.source_revision for record in rollouts(world)] == [None, revision]
+    stable = world.store.project(world.engine.info().id, "default", "shop").revisions("web")
+    assert [item.source_revision for item in stable] == [None, revision.commit]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import resource
 import socket
 import stat
 import threading
@@ -423,3 +424,31 @@ def test_records_carry_where_they_came_from(path: Path) -> None:
     with running(path, SmallService(past=History((("shop", (record,)),)), answer=explained)) as found:
         assert found.history((), (), 1).projects[0][1][0].source_revision == record.source_revision
         assert found.why("web", None) == explained
+
+
+def test_a_process_without_descriptors_left_answers_later(path: Path) -> None:
+    """Whoever has connected waits; nobody is turned away."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Control(str(path), SmallService()), socket.socket(socket.AF_UNIX) as patient:
+        used = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used, limits[1]))
+        try:
+            holes = fill_holes()
+            patient.connect(str(path))
+            patient.sendall(b'{"version":1,"command":"status"}\n')
+            threading.Event().wait(3 * control.ACCEPT_SECONDS)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for hole in holes:
+                os.close(hole)
+        with patient.makefile("rb") as lines:
+            assert lines.readline().startswith(b'{"result":')
+
+
+def fill_holes() -> list[int]:
+    """Take every descriptor below the limit."""
+    found = []
+    with suppress(OSError):
+        while True:
+            found.append(os.dup(0))
+    return found
