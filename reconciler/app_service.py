@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import time
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.admission import policies
 from reconciler.app import Options
 from reconciler.errors import EngineUnreachableError
+from reconciler.files.materialising import Places
 from reconciler.loading import Selection
 from reconciler.lock import project_lock
 from reconciler.logs import get_logger
@@ -113,7 +115,7 @@ class _Parts:
         self._hub.close(wait=True)
 
     def _feed(self, settings: GitSource | DirectorySource) -> Feed:
-        source = _source(settings, Path(self._settings.data_dir), str(Path.cwd()))
+        source = _source(settings, Path(self._settings.state_dir), str(Path.cwd()))
         variables = settings.variables if isinstance(settings, GitSource) else os.environ
         selection = Selection(
             base=str(Path.cwd()),
@@ -142,6 +144,7 @@ class _Parts:
             policies(settings),
             settings.image_checks,
             settings.max_removed,
+            places=Places(settings.data_dir, settings.host_data_dir),
         )
 
     def _wake(self, project: str) -> None:
@@ -162,18 +165,19 @@ class _Parts:
                 self.surroundings.post(SourceChanged(source.name))
 
 
-def _complete(project: Project, _: Checkout) -> Project:
-    return project
+def _complete(project: Project, checkout: Checkout) -> Project:
+    """The project with the folder that its files lie in, where it comes from a repository."""
+    return replace(project, checkout=checkout.root) if checkout.confined else project
 
 
-def _source(settings: GitSource | DirectorySource, data_dir: Path, base: str) -> Source:
+def _source(settings: GitSource | DirectorySource, state_dir: Path, base: str) -> Source:
     if isinstance(settings, DirectorySource):
         from reconciler.source.folder import Folder
 
         return Folder(settings, base)
     from reconciler.source.git.repository import GitRepository
 
-    return GitRepository(settings, data_dir / "sources" / settings.name)
+    return GitRepository(settings, state_dir / "sources" / settings.name)
 
 
 def _connected(settings: Settings, log: Any, stopped: threading.Event) -> Engine | None:

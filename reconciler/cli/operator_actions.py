@@ -15,12 +15,11 @@ _DONE = {"suspend": "suspended", "resume": "resumed"}
 
 def serve(flags: Flags) -> int:
     """Run the service to its end."""
-    from reconciler import app_service  # type: ignore[attr-defined]  # the service itself is another part's
+    from reconciler import app_service
 
     flags.format("text")
     options = app_options(flags)
-    code: int = app_service.serve(options.settings, options)
-    return code
+    return app_service.serve(options.settings, options)
 
 
 def suspend(flags: Flags) -> int:
