@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from reconciler.admission import policies
@@ -19,25 +18,25 @@ from reconciler.app import Options
 from reconciler.errors import EngineUnreachableError
 from reconciler.files.materialising import Places
 from reconciler.loading import Selection
-from reconciler.lock import project_lock
 from reconciler.logs import get_logger
 from reconciler.model.settings import DirectorySource, GitSource, Settings
 from reconciler.service.backoff import Backoff
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
-from reconciler.service.mail import Happened, Reload, SourceChanged, Stop
+from reconciler.service.grounds import Ground, RealGround, SimulatedGround, simulated_engine
+from reconciler.service.mail import Reload, SourceChanged, Stop
 from reconciler.service.passes import Passes
 from reconciler.service.reading import read
-from reconciler.service.surroundings import Threads
+from reconciler.source.folder import watched_paths
 
 if TYPE_CHECKING:
-    from reconciler.engine.protocol import Engine
     from reconciler.model.project import Project
     from reconciler.session import Session
     from reconciler.source.checkout import Checkout, Source
     from reconciler.store import Store
 
+SIMULATED = "simulated://"
 COLLECT_SECONDS = 600.0
 """Superseded images go when nothing has been deployed for this long."""
 
@@ -54,69 +53,75 @@ def serve(settings: Settings, options: Options) -> int:
     stopped = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(_signals({signal.SIGTERM: stopped.set, signal.SIGINT: stopped.set}))
-        store = stack.enter_context(Store.open(Path(settings.state_dir), rollouts_kept=settings.history))
-        engine = _connected(settings, log, stopped)
-        if engine is None:
+        simulated = settings.host == SIMULATED
+        kept = Store.in_memory if simulated else partial(Store.open, Path(settings.state_dir))
+        store = stack.enter_context(kept(rollouts_kept=settings.history))
+        ground = _simulated(lambda: parts) if simulated else _real(settings, log, stopped)
+        if ground is None:
             return 0
-        parts = _Parts(settings, options, store, engine, log)
+        parts = _Parts(settings, options, store, ground, log)
         stack.callback(parts.close)
-        post = parts.surroundings.post
+        post = ground.surroundings.post
         ending = {signal.SIGTERM: partial(post, Stop()), signal.SIGINT: partial(post, Stop())}
         stack.enter_context(_signals({**ending, signal.SIGHUP: partial(post, Reload())}))
         if stopped.is_set():
             post(Stop())
         desk = Desk(parts.dispatcher, post, parts.passes.session)
         stack.enter_context(Control(settings.socket, desk))
-        log.info(
-            "serving", sources=sorted(parts.dispatcher.feeds.all), engine=engine.info().name, socket=settings.socket
-        )
+        parts.begin()
+        sources, name = sorted(parts.dispatcher.feeds.all), ground.engine.info().name
+        log.info("serving", sources=sources, engine=name, socket=settings.socket)
         parts.dispatcher.run()
     log.info("stopped")
     return 0
 
 
 class _Parts:
-    """Everything that lives as long as the service, on a real engine."""
+    """Everything that lives as long as the service."""
 
-    def __init__(self, settings: Settings, options: Options, store: Store, engine: Engine, log: Any) -> None:
-        from reconciler.hub import EngineHub
+    def __init__(self, settings: Settings, options: Options, store: Store, ground: Ground, log: Any) -> None:
         from reconciler.source.watching import Watcher
 
-        offset = engine.info().clock_offset
+        self._settings, self._options, self._store = settings, options, store
+        self._ground = ground
+        post, surroundings = ground.surroundings.post, ground.surroundings
+        self.passes = Passes(self._open_session, ground.look, ground.wake, self._known, surroundings.now, settings, log)
+        folders = [source for source in settings.sources if isinstance(source, DirectorySource)]
+        watched = frozenset(path for source in folders for path in watched_paths(source, str(Path.cwd())))
 
-        def now() -> float:
-            return time() + offset
+        def changed(_: frozenset[str]) -> None:
+            for source in folders:
+                post(SourceChanged(source.name))
 
-        self._settings, self._options, self._store, self._log = settings, options, store, log
-        self._hub = EngineHub(engine, now)
-        self.surroundings = Threads(now)
-        self.passes = Passes(self._open_session, self._hub.look, self._wake, self._known, now, settings, log)
-        feeds = {source.name: self._feed(source) for source in settings.sources}
+        self._watcher = Watcher(lambda: watched | self.dispatcher.fleet.paths, changed)
         self.dispatcher = Dispatcher(
-            Feeds(feeds, self.surroundings, log),
+            Feeds({source.name: self._feed(source) for source in settings.sources}, surroundings, log),
             self.passes,
-            self.surroundings,
+            surroundings,
             Backoff(settings.backoff_first, settings.backoff_most),
             log,
             lambda: secrets.token_hex(4),
+            self._watcher.refresh,
             resync=settings.resync,
             full=settings.full,
             collect=COLLECT_SECONDS,
         )
-        self._hub.subscribe(self._on_happened)
-        self._watcher = Watcher(lambda: self.dispatcher.fleet.paths, self._on_files)
-        self._hub.start()
+
+    def begin(self) -> None:
+        """Listen to the engine and to the files."""
+        self._ground.begin()
         self._watcher.start()
 
     def close(self) -> None:
         """Stop listening, and give everything back."""
         self._watcher.stop()
         self.passes.close()
-        self._hub.close(wait=True)
+        self._ground.close()
 
     def _feed(self, settings: GitSource | DirectorySource) -> Feed:
         source = _source(settings, Path(self._settings.state_dir), str(Path.cwd()))
-        variables = settings.variables if isinstance(settings, GitSource) else os.environ
+        git = settings if isinstance(settings, GitSource) else None
+        variables = git.variables if git else os.environ
         selection = Selection(
             base=str(Path.cwd()),
             profiles=self._options.profiles,
@@ -124,20 +129,23 @@ class _Parts:
             prune=self._options.prune,
             allow_empty=self._options.allow_empty,
         )
-        git = settings if isinstance(settings, GitSource) else None
         return Feed(source, lambda checkout: read(checkout, selection, variables, _complete), git)
 
     def _open_session(self, project: str) -> Session:
         from reconciler.registries import own_registries
         from reconciler.session import Session
 
-        settings, engine = self._settings, self._hub.engine
-        registries = own_registries(settings.host, settings.context, engine_is_here=engine.info().shares_files)
-        executor = self._hub.executor(project)
+        settings, engine = self._settings, self._ground.engine
+        simulated = settings.host == SIMULATED
+        registries = (
+            None
+            if simulated
+            else own_registries(settings.host, settings.context, engine_is_here=engine.info().shares_files)
+        )
         return Session(
             engine,
-            executor,
-            project_lock,
+            self._ground.executor(project),
+            self._ground.lock,
             settings.instance,
             self._store,
             registries,
@@ -147,22 +155,9 @@ class _Parts:
             places=Places(settings.data_dir, settings.host_data_dir),
         )
 
-    def _wake(self, project: str) -> None:
-        self._hub.executor(project).wake()
-
     def _known(self, source: str) -> Mapping[str, tuple[str, ...]]:
-        engine = self._hub.engine.info().id
-        origins = self._store.origins(engine, self._settings.instance)
+        origins = self._store.origins(self._ground.engine.info().id, self._settings.instance)
         return {name: origin.files for name, origin in origins.items() if origin.may_go_with(source)}
-
-    def _on_happened(self, projects: frozenset[str], subjects: frozenset[str]) -> None:
-        self.surroundings.post(Happened(projects - {""}, lost="" in subjects))
-
-    def _on_files(self, paths: frozenset[str]) -> None:
-        del paths
-        for source in self._settings.sources:
-            if isinstance(source, DirectorySource):
-                self.surroundings.post(SourceChanged(source.name))
 
 
 def _complete(project: Project, checkout: Checkout) -> Project:
@@ -180,14 +175,19 @@ def _source(settings: GitSource | DirectorySource, state_dir: Path, base: str) -
     return GitRepository(settings, state_dir / "sources" / settings.name)
 
 
-def _connected(settings: Settings, log: Any, stopped: threading.Event) -> Engine | None:
+def _simulated(parts: Callable[[], _Parts]) -> Ground:
+    engine = simulated_engine(lambda: [item.project for item in parts().dispatcher.fleet.members.values()])
+    return SimulatedGround(engine)
+
+
+def _real(settings: Settings, log: Any, stopped: threading.Event) -> Ground | None:
     """The engine once it answers, None where the service is to stop before that."""
     from reconciler.engine.docker import connect
 
     failures = 0
     while not stopped.is_set():
         try:
-            return connect(settings.host, settings.context)
+            return RealGround(connect(settings.host, settings.context))
         except EngineUnreachableError as error:
             failures += 1
             if failures == 1:

@@ -18,7 +18,7 @@ from reconciler.files.fitting import Fitted, fitted
 from reconciler.files.keeping import write
 from reconciler.files.materialising import Places
 from reconciler.images.bases import with_bases
-from reconciler.listeners import OnActivity, Reporter, Several
+from reconciler.listeners import OnActivity, Reporter, Several, Silence
 from reconciler.lock import project_lock, unlocked
 from reconciler.looking import Looking, take_over, taken_over, with_baselines
 from reconciler.model.desired import MAX_REMOVED, Desired
@@ -259,6 +259,7 @@ class Session(Operated):
         on_activity: OnActivity,
         should_stop: Callable[[], bool],
         timeout: float | None,
+        listener: Silence | None = None,
     ) -> ProjectReport:
         """Do what a forecast of `prepare` says, where it converges, and release it; how that ended.
 
@@ -271,7 +272,7 @@ class Session(Operated):
             if not forecast.has_work:
                 self._learn(forecast)
                 return replace(forecast.report, succeeded=as_asked(forecast, forecast.report.succeeded))
-            return self._carry_out(forecast, on_activity, should_stop, timeout)
+            return self._carry_out(forecast, on_activity, should_stop, timeout, listener or Silence())
 
     @property
     def resolver(self) -> Resolver:
@@ -397,6 +398,7 @@ class Session(Operated):
         on_activity: OnActivity,
         should_stop: Callable[[], bool],
         timeout: float | None,
+        also: Silence,
     ) -> ProjectReport:
         project, now = forecast.desired.project, self._executor.now
         began = now()
@@ -405,7 +407,7 @@ class Session(Operated):
         recorder = Recorder(self._kept(project.name), project, now, reporter.logs, forecast.triggers)
         self._executor.watch(reporter.progress)
         deadline = None if timeout is None else began + timeout
-        listener = Several(reporter, recorder)
+        listener = Several(reporter, recorder, also)
         desired, observer, gate = forecast.desired, forecast.observer, Gate(self._policy(project))
         loop = Loop(desired, observer, self._executor, listener, gate, should_stop=should_stop, deadline=deadline)
         try:

@@ -68,7 +68,7 @@ class Work(Protocol):
 
 
 class Dispatcher:
-    """See the module. `ids` gives each pass its name."""
+    """See the module. `ids` gives each pass its name; `on_reading` hears that other files may count now."""
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Dispatcher:
         backoff: Backoff,
         log: Any,
         ids: Callable[[], str],
+        on_reading: Callable[[], None] = lambda: None,
         *,
         resync: float,
         full: float,
@@ -93,6 +94,7 @@ class Dispatcher:
         self._backoff = backoff
         self._log = log
         self._ids = ids
+        self._on_reading = on_reading
         self._resync = resync
         self._full = full
         self._collect = collect
@@ -274,7 +276,10 @@ class Dispatcher:
         name, before = message.source, self.fleet.revision(message.source)
         errors = self.fleet.errors
         had = dict(self.fleet.members)
-        change = self.fleet.take(message.reading, self._work.known(name))
+        known = self._work.known(name)
+        leaving = {project for project, keeper in self.keepers.items() if keeper.leaving}
+        change = self.fleet.take(message.reading, {key: known[key] for key in known.keys() - leaving})
+        self._on_reading()
         self._tell_reading(message, change, new=before != message.reading.revision)
         for error in [error for error in self.fleet.errors if error not in errors]:
             self._log.warning("spec refused", source=error.source, code=error.code, error=error.message)
@@ -285,6 +290,7 @@ class Dispatcher:
                 self._let_go(project)
             else:
                 self._changed(project, "left its source", leaving=True)
+                self.keeper(project).source = had[project].project.source if project in had else known[project][0]
         for project in sorted(change.moved):
             self.agenda.add(project, Urgency.ROUTINE, "another revision")
 
@@ -359,7 +365,7 @@ class Dispatcher:
         if message.error is not None:
             self._failed(keeper, message.error, now, message.seconds)
             return
-        keeper.report = message.report or keeper.report
+        keeper.report, keeper.live = message.report or keeper.report, ()
         taken_over = keeper.stop.is_set()
         succeeded = message.report is None or message.report.succeeded
         self._collect_due = now + self._collect

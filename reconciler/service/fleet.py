@@ -77,7 +77,7 @@ class Fleet:
     @property
     def paths(self) -> frozenset[str]:
         """The files and folders that the readings depend on."""
-        return frozenset(path for reading in self._readings.values() for path in reading.paths)
+        return frozenset(path for reading in tuple(self._readings.values()) for path in reading.paths)
 
     @property
     def unread(self) -> bool:

@@ -42,7 +42,8 @@ class Keeper:
 
     `actions` are what a person wants done first in the next pass. `work` says what the last rollout did and `repeats`
     how often that was the same in a row; `stop` ends a rollout that a newer wish takes over from, and `live` is how the
-    services are while one is under way. `leaving` says that no source has it any more. `full`: look at every container.
+    services are while one is under way. `leaving` says that no source has it any more, and `source` where it was.
+    `full`: look at every container.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Keeper:
     live: tuple[ServiceStatus, ...] = ()
     full: bool = True
     leaving: bool = False
+    source: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     actions: list[Act] = field(default_factory=list)
     waiting: list[Waiter] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Keeper:
         self.pass_id, self.state = pass_id, "looking"
         self.served += self.waiting
         self.waiting = []
-        self.stop = threading.Event()
+        self.stop, self.live = threading.Event(), ()
 
     def take_actions(self) -> list[Act]:
         """What a person wants done first in this pass, each once."""

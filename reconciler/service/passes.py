@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from reconciler.listeners import Silence
 from reconciler.model.project import Project
 from reconciler.model.report import Activity
+from reconciler.model.step import Step
 from reconciler.service.fleet import Member
 from reconciler.service.keeper import Keeper
 from reconciler.service.mail import Collected, EngineLooked, Looked, Rolled
@@ -56,7 +59,7 @@ class Passes:
         self._log.debug("pass begins", project=keeper.name, **{"pass": keeper.pass_id}, because=list(reasons))
         try:
             session = self.session(keeper.name)
-            project = member.project if member else emptied(keeper.name)
+            project = member.project if member else replace(emptied(keeper.name), source=keeper.source)
             for act in keeper.take_actions():
                 act(session, project)
             forecast = session.prepare(project, max_unavailable=self._settings.max_unavailable, full=keeper.full)
@@ -84,7 +87,9 @@ class Passes:
         try:
             assert looked.forecast is not None  # noqa: S101 - the dispatcher has seen to it
             session = self.session(keeper.name)
-            report = session.carry_out(looked.forecast, heard, keeper.stop.is_set, self._settings.timeout)
+            report = session.carry_out(
+                looked.forecast, heard, keeper.stop.is_set, self._settings.timeout, _Live(keeper)
+            )
             return Rolled(keeper.name, looked.pass_id, monotonic() - began, report)
         except Exception as error:  # noqa: BLE001 - as above
             return Rolled(keeper.name, looked.pass_id, monotonic() - began, error=error)
@@ -142,6 +147,17 @@ class Passes:
             for service in project.services
         )
         return now + self._settings.image_checks if asked else None
+
+
+class _Live(Silence):
+    """Keeps how the services are while they are rolled out."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def planned(self, step: Step) -> None:
+        """Take over what the pass saw."""
+        self._keeper.live = step.services
 
 
 def _earliest(*times: float | None) -> float | None:

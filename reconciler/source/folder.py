@@ -9,6 +9,7 @@ from reconciler.errors import SourceError
 from reconciler.model.revision import Revision
 from reconciler.model.settings import DirectorySource
 from reconciler.source.checkout import Checkout
+from reconciler.source.directory import COMPOSE_FILES, DEFAULT_FOLDER
 
 
 class Folder:
@@ -59,3 +60,9 @@ class Folder:
         except OSError as error:
             message, hint = f"{path} cannot be read: {error.strerror}", "what runs stays as it is until it is back"
             raise SourceError(message, reason="SourceUnreachable", source=self._place, hint=hint) from None
+
+
+def watched_paths(settings: DirectorySource, base: str) -> tuple[str, ...]:
+    """What of a source is watched (absolute), whatever its specs name besides: where none is named, default places."""
+    named = settings.paths or (DEFAULT_FOLDER, *COMPOSE_FILES, ".env")
+    return tuple(os.path.join(base, path) for path in named)  # noqa: PTH118  as the user typed it

@@ -20,7 +20,7 @@ from reconciler.service.backoff import Backoff
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
-from reconciler.service.inline import Inline
+from reconciler.service.grounds import SimulatedGround
 from reconciler.service.mail import Message, SourceChanged
 from reconciler.service.passes import Passes
 from reconciler.service.reading import read
@@ -55,8 +55,9 @@ class Served:
         captured = structlog.testing.LogCapture()
         log = structlog.wrap_logger(None, processors=[captured], wrapper_class=structlog.make_filtering_bound_logger(0))
         self.logged = captured.entries
-        self.surroundings = Inline(self.engine, virtual=True)
-        self.passes = Passes(self._session, self._look, lambda _: None, self._known, self.clock.now, self.settings, log)
+        ground = SimulatedGround(self.engine, virtual=True)
+        self.surroundings = ground.surroundings
+        self.passes = Passes(self._session, ground.look, ground.wake, self._known, self.clock.now, self.settings, log)
         source = Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
         selection = Selection(base=str(self.folder))
         feed = Feed(source, lambda checkout: read(checkout, selection, {}, lambda project, _: project))
@@ -127,9 +128,6 @@ class Served:
     def _session(self, _project: str) -> Session:
         executor: SessionExecutor = VirtualExecutor(self.engine)
         return Session(self.engine, executor, unlocked, self.settings.instance, self.store)
-
-    def _look(self) -> frozenset[str]:
-        return frozenset()
 
     def _known(self, source: str) -> dict[str, tuple[str, ...]]:
         origins = self.store.origins(self.engine.info().id, self.settings.instance)
