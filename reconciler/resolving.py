@@ -189,12 +189,13 @@ class Resolver:
 
     def _listed(self, cases: Iterable[_Case], now: float) -> dict[str, tuple[str, ...] | RegistryError]:
         """The tags of repositories from which versions are followed: one listing each, however many follow it."""
-        wanted = {item.baseline for item in cases if item.follows_versions}
+        wanted = {item.baseline: parse_reference(item.baseline).repository for item in cases if item.follows_versions}
         known = {name: (at, tags) for name, (at, tags) in self._tags.items() if now < at + self._check_interval}
-        found = self._registries.tags(tuple(sorted(wanted - known.keys())))
-        fresh = {name: (now, tags) for name, tags in found.items() if not isinstance(tags, RegistryError)}
+        asked = tuple(sorted(name for name, repository in wanted.items() if repository not in known))
+        found = self._registries.tags(asked) if asked else {}
+        fresh = {wanted[name]: (now, tags) for name, tags in found.items() if not isinstance(tags, RegistryError)}
         self._tags = known | fresh
-        return {name: tags for name, (_, tags) in known.items()} | found
+        return found | {name: known[repository][1] for name, repository in wanted.items() if repository in known}
 
     def _references(
         self, case: _Case, tags: Mapping[str, tuple[str, ...] | RegistryError], memory: Memory, now: float

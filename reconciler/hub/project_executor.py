@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
@@ -10,7 +11,6 @@ from functools import partial
 from reconciler.engine.protocol import Engine
 from reconciler.engine.shared import SharedEngine
 from reconciler.executor import (
-    READERS,
     WORKERS,
     Finished,
     Guard,
@@ -26,6 +26,8 @@ from reconciler.hub.workers import Workers
 from reconciler.model.operation import Operation
 
 MOST_TOUCHED = 1000
+READERS = 4  # more would only wait for each other here: what takes time is the reading itself
+READERS_FROM_AFAR = 8
 
 
 class ProjectExecutor:
@@ -40,7 +42,8 @@ class ProjectExecutor:
         self._on_progress: OnProgress = ignore
         self._signals: Signals[Finished | Happened] = Signals()
         self._workers = Workers(WORKERS, "engine")
-        self._readers = Workers(READERS, "reader")
+        self._lanes = READERS if engine.info().shares_files else READERS_FROM_AFAR
+        self._readers = Workers(self._lanes, "reader")
         self._lock = threading.Lock()
         self._watching = False
         self._touched = {""}
@@ -60,12 +63,20 @@ class ProjectExecutor:
         wanted = list(keys)
         if len(wanted) <= 1:
             return [call(self._engine, key) for key in wanted]
-        futures = [self._readers.submit(partial(call, self._engine, key)) for key in wanted]
+        turns = iter(enumerate(wanted))
+        found: dict[int, Value] = {}
+
+        def read() -> None:
+            for turn, key in turns:
+                found[turn] = call(self._engine, key)
+
+        readers = [self._readers.submit(read) for _ in wanted[: self._lanes]]
         try:
-            return [future.result() for future in futures]
-        except BaseException:
-            self._readers.cancel()
-            raise
+            for reader in readers:
+                reader.result()
+        finally:
+            deque(turns, maxlen=0)  # what no reader has begun by then is nobody's to read
+        return [found[turn] for turn in range(len(wanted))]
 
     def wait(self, until: float | None) -> list[Finished | Happened]:
         """What ended or happened; see `Signals.collect`. `wake` ends it early."""

@@ -28,7 +28,7 @@ def redact_text(text: str) -> str:
 
 def hide_values(text: str, environment: Iterable[str]) -> str:
     """The text without the values of those `NAME=value` entries whose name looks secret, and without URL passwords."""
-    for entry in environment:
+    for entry in environment if text else ():
         name, _, value = entry.partition("=")
         if is_secret_name(name) and len(value) >= MIN_SECRET_LENGTH:
             text = text.replace(value, REDACTED)

@@ -25,7 +25,8 @@ START = 1_780_000_000.0
 class World:
     """One simulated engine, a folder for specs, and what the program remembers: in `state`, where one is given.
 
-    `registries` answer for it; without them the engine does.
+    `registries` answer for it; without them the engine does. With a `check_interval` (seconds) there is one session for
+    all that it is asked, as in a service.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class World:
         behaviours: Behaviours | None = None,
         state: Path | None = None,
         registries: Registries | None = None,
+        check_interval: float = 0.0,
     ) -> None:
         self.folder = folder
+        self._check_interval = check_interval
         self._registries = registries
         self.state = state
         self.clock = engine.clock if engine else VirtualClock(START)
@@ -45,6 +48,7 @@ class World:
         self.behaviours = behaviours or self.engine.world.behaviours
         self.activities: list[Activity] = []
         self.lock: Lock = unlocked
+        self._lasting: Session | None = None
         self.store = Store.open(state) if state else Store.in_memory()
 
     def reopen(self) -> None:
@@ -100,7 +104,12 @@ class World:
     def _session(self, project: Project) -> Session:
         self.engine.world.behaviours = self.behaviours or assumed_behaviours((project,))
         executor = VirtualExecutor(self.engine)
-        return Session(self.engine, executor, self.lock, "default", self.store, self._registries)
+        if self._check_interval and self._lasting:
+            return self._lasting
+        self._lasting = Session(
+            self.engine, executor, self.lock, "default", self.store, self._registries, self._check_interval
+        )
+        return self._lasting
 
     def rows(self, project: str = "shop") -> list[dict[str, Any]]:
         """List rows of the project's containers, by name."""

@@ -25,7 +25,7 @@ DEFAULT_LIFE = 60.0
 _MARGIN = 5.0
 _CLIENT = "reconciler"
 _OK = 200
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, str, str]
 
 
 class Tokens:
@@ -36,7 +36,7 @@ class Tokens:
         self._credentials = credentials
         self._clock = clock
         self._asked: dict[str, Bearer | Basic] = {}
-        self._tokens: dict[_Key, tuple[str, float]] = {}
+        self._tokens: dict[_Key, tuple[str, float, str]] = {}
         self._locks: dict[_Key, threading.Lock] = {}
 
     def known(self, place: Location) -> str:
@@ -73,12 +73,13 @@ class Tokens:
 
     def _bearer(self, asked: Bearer, place: Location, *, refused: str) -> str:
         credential = self._credential(place)
-        key = (asked.realm, asked.service, asked.scope, credential.fingerprint if credential else "")
+        key = (asked.realm, asked.service, asked.scope)
+        whose = credential.fingerprint if credential else ""
         with self._locks.setdefault(key, threading.Lock()):
-            token, until = self._tokens.get(key, ("", 0.0))
-            if until <= self._clock() or f"Bearer {token}" == refused:
+            token, until, got_by = self._tokens.get(key, ("", 0.0, ""))
+            if until <= self._clock() or got_by != whose or f"Bearer {token}" == refused:
                 token, life = self._fetch(asked, credential, place)
-                self._tokens[key] = token, self._clock() + life - min(_MARGIN, life / 2)
+                self._tokens[key] = token, self._clock() + life - min(_MARGIN, life / 2), whose
             return f"Bearer {token}"
 
     def _credential(self, place: Location) -> Credential | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.engine.simulated.state import Picture
+from reconciler.images.registry.credentials import Credential
 from reconciler.model.observed import RegistryAnswer
 from reconciler.model.project import Pin
 from reconciler.registries import Registries
@@ -120,6 +121,60 @@ def test_the_tags_of_a_repository_are_listed_once(shop: Shop) -> None:
     assert [shop.runs(name).partition("@")[0] for name in services] == ["1.1", "2.0", "1.1"]
     assert shop.converge(**services).in_sync
     assert sorted(shop.asked()) == ["GET tags/list", "HEAD manifests/1.1", "HEAD manifests/2.0"]
+
+
+def lasting(shop: Shop, seconds: float) -> Shop:
+    """The shop as a service has it: one session, in which an answer is good for so long."""
+    shop.world = World(shop.world.folder, registries=Registries(shop.client), check_interval=seconds)
+    return shop
+
+
+def test_an_answer_is_good_for_a_while(shop: Shop) -> None:
+    """Neither a digest nor a list of tags is asked for again before that."""
+    lasting(shop, 300)
+    for tag in ("1.0", "1.1"):
+        shop.shelf.push(tag, tag=tag)
+    services = {"web": shop.service("1.0", SEMVER), "api": shop.service("1.0", DIGEST)}
+    assert shop.converge(**services).succeeded
+    assert sorted(shop.asked()) == ["GET tags/list", "HEAD manifests/1.0", "HEAD manifests/1.1"]
+    shop.shelf.push("2.0", tag="1.2")
+    shop.world.clock.advance(200)
+    assert shop.converge(**services).in_sync
+    assert shop.asked() == []
+    shop.world.clock.advance(101)
+    assert shop.converge(**services).succeeded
+    assert shop.runs().partition("@")[0] == "1.2"
+    assert "GET tags/list" in shop.asked()
+
+
+def test_what_a_registry_does_not_have_is_asked_for_again(shop: Shop) -> None:
+    """Somebody may have pushed it since, and is waiting for it."""
+    lasting(shop, 300)
+    services = {"web": shop.service("1", DIGEST)}
+    assert not shop.converge(**services).succeeded
+    shop.asked()
+    shop.shelf.push("a")
+    assert shop.converge(**services).succeeded
+    assert shop.asked() == ["HEAD manifests/1"]
+
+
+def test_each_pass_has_the_credentials_of_its_time(shop: Shop, known: dict[str, Credential]) -> None:
+    """For a list of tags too, which is what it asks for first."""
+    lasting(shop, 1)
+    shop.shelf.push("1.0", tag="1.0")
+    host, wanted = shop.server.host, Credential("ci", "first")
+
+    def guarded(asked: Asked) -> Reply | None:
+        return None if asked.headers.get("Authorization") == wanted.basic else Reply(401, {"WWW-Authenticate": "Basic"})
+
+    known[host] = wanted
+    shop.shelf.instead = guarded
+    assert shop.converge(web=shop.service("1.0", SEMVER)).succeeded
+    wanted = known[host] = Credential("ci", "second")
+    shop.shelf.push("1.1", tag="1.1")
+    shop.world.clock.advance(2)
+    assert shop.converge(web=shop.service("1.0", SEMVER)).succeeded
+    assert shop.runs().partition("@")[0] == "1.1"
 
 
 def test_a_local_image_is_nobodys_question(shop: Shop) -> None:

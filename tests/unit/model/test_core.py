@@ -55,6 +55,7 @@ def test_values_of_secrets_are_taken_out_of_any_text() -> None:
     environment = ["API_KEY=swordfish", "PASSWORD=abc", "MODE=plain", "TOKEN"]
     text = hide_values("abc plain swordfish redis://:pw@h", environment)
     assert text == "abc plain *** redis://:***@h"
+    assert hide_values("", environment) == ""
     assert redact_text("no url") == "no url"
 
 
