@@ -1,7 +1,7 @@
-"""Measures converging services (cold, with nothing to do, replacing all, rolling all), loading them, images, builds.
+"""Measures converging services (cold, with nothing to do, replacing all, rolling all), loading, building, serving.
 
-`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (build, load or registry: no
-engine needed), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
+`bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (build, load, registry: no engine
+needed; or serving), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
 
 All contenders take their turn in every round, on one engine, in an order that rotates. Prints a table and writes
 .cache/bench.json. Missing a bar is a finding, not a failure: the bars are for a quiet machine.
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from tests.bench import api, building, contenders, loading, registries, table
+from tests.bench import api, building, contenders, loading, registries, serving, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVICES = int(os.environ.get("BENCH_SERVICES", "50"))
@@ -108,6 +108,9 @@ def main() -> None:
     if os.environ.get("BENCH_ONLY") == "registry":
         registries.report(registries.measure(ROUNDS))
         return
+    if os.environ.get("BENCH_ONLY") == "serving":
+        serving.report(serving.measure(ROUNDS))
+        return
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
         if os.environ.get("BENCH_ONLY") == "build":
             building.report(building.measure(Path(folder), ROUNDS))
@@ -127,6 +130,7 @@ def main() -> None:
         report(measure(entrants), limit, help_wall(), loads)
         registries.report(resolves)
         building.report(keys)
+        serving.report(serving.measure(ROUNDS))
 
 
 if __name__ == "__main__":

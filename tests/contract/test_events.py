@@ -130,6 +130,7 @@ def test_health_without_its_probes(lab: Lab, follow: Callable[[], Followed]) -> 
         "create",
         "start",
         "connect",
+        "disconnect",
         "health_status",
         "die",
     }
