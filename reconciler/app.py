@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.admission import admit, policies, policy_notices
 from reconciler.errors import PolicyError, ReconcilerError, SpecError, SpecErrors, UsageError
 from reconciler.loading import Selection, Specs, documents, error_notice, flat, load_specs
-from reconciler.model.history import RolloutRecord
+from reconciler.model.history import ActionRecord, RolloutRecord
 from reconciler.model.project import Notice, Project
 from reconciler.model.redaction import redact_text
 from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
 from reconciler.model.settings import Settings
+from reconciler.operating import user_name
 from reconciler.settings.defaults import default_state_dir
 
 if TYPE_CHECKING:
@@ -132,12 +133,16 @@ def status(options: Options, *, deep: bool = False) -> Report:
 
 
 def history(options: Options, limit: int) -> History:
-    """At most `limit` rollouts of each project, or of the services asked for. With a project name no spec is read."""
+    """At most `limit` rollouts and as many actions of each project, or of the services asked for.
+
+    With a project name no spec is read.
+    """
     names, specs = _names(options)
     with opened(options, (), read_only=True) as (session, store):
         past = tuple((name, _rollouts(session, name, options.services, limit)) for name in names)
+        actions = {name: _actions(session, name, options.services, limit) for name in names}
         specs = with_notices(specs, store)
-    return History(past, specs.warnings, specs.errors)
+    return History(past, actions, specs.warnings, specs.errors)
 
 
 def why(options: Options, service: str) -> Answer:
@@ -157,7 +162,7 @@ def retry(options: Options, service: str, on_plan: OnPlan, on_activity: OnActivi
     """
 
     def lift(session: Session, project: Project) -> None:
-        if not session.retry(project, service):
+        if not session.retry(project, service, user_name()):
             raise ReconcilerError(
                 f"there is nothing to retry: service {service} of project {project.name} is not held back",
                 hint=f"reconcile why {service} says how it is",
@@ -189,7 +194,7 @@ def rollback(
                 f"service {service} of project {project.name} has no revision {revision}",
                 hint=f"its revisions are {kept}" if kept else "it has none yet: a definition that came up becomes one",
             )
-        session.go_back(project, service, revision)
+        session.go_back(project, service, revision, user_name())
 
     report = _act_and_converge(options, service, go_back, on_plan, on_activity, stop)
     return replace(report, projects=tuple(_as_asked(project, service) for project in report.projects))
@@ -243,6 +248,12 @@ def _rollouts(session: Session, project: str, services: tuple[str, ...], limit: 
     """The newest rollouts, the newest last."""
     found = [record for service in services or (None,) for record in session.history(project, service, limit)]
     return tuple(sorted(found, key=lambda record: record.number)[-limit:])
+
+
+def _actions(session: Session, project: str, services: tuple[str, ...], limit: int) -> tuple[ActionRecord, ...]:
+    """What persons asked for last, the newest last; what concerns the whole project once."""
+    found = [action for service in services or (None,) for action in session.actions(project, service, limit)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda action: action.at)[-limit:])
 
 
 def _names(options: Options) -> tuple[tuple[str, ...], Specs]:

@@ -128,6 +128,7 @@ def perform(engine: Engine, operation: Operation, progress: Progress, guard: Gua
         "network.connect": lambda: engine.connect_network(payload["network"], target, payload["endpoint"]),
         "network.disconnect": lambda: engine.disconnect_network(payload["network"], target),
         "volume.create": lambda: engine.create_volume(payload["name"], payload["body"]),
+        "volume.remove": lambda: engine.remove_volume(target),
         "container.create": lambda: engine.create_container(payload["name"], payload["body"], payload["platform"]),
         "container.copy": lambda: engine.copy_files(target, payload["files"]),
         "container.start": lambda: engine.start_container(target),

@@ -29,6 +29,8 @@ WAYS_OUT = {
     **dict.fromkeys(("Exited", "CrashLoop", "Unhealthy", "StartFailed", "ProgressDeadlineExceeded"), (FIX, RETRY)),
     "OperationFailed": ("remove the cause that the message names", RETRY),
     "ImageGone": ("`docker pull` or load the image of the last stable revision again", FIX, RETRY),
+    "Suspended": ("`reconcile resume` when it may be touched again",),
+    "TooManyRemoved": ("`reconcile --allow-empty` if all of them are to go",),
     "BackOff": ("`reconcile retry {service}` to try again now", "`docker logs` of the replica for why it is lost"),
     "RestartsExhausted": ("`reconcile retry {service}` to begin counting anew",),
 }

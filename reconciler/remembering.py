@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.memory import Memory, Stable
-from reconciler.model.observed import Observed
 
 if TYPE_CHECKING:
     from reconciler.store import ProjectStore, Store
@@ -46,21 +45,6 @@ class Remembering:
     def others(self) -> tuple[tuple[str, ProjectStore], ...]:
         """What other instances keep on this engine; see `Store.others`."""
         return self._store.others(self._engine_id, self._instance)
-
-
-def without_the_gone(memory: Memory, observed: Observed) -> Memory:
-    """The memory without containers that exist no more, and with those that it did not know yet.
-
-    Where nothing of the project is left it was taken down: its jobs have to run again.
-    """
-    present = {item.id: item.name for item in observed.containers}
-    if not present:
-        services = {name: stable for name, stable in memory.stable.items() if not stable.service.job}
-        memory = replace(memory, stable=services, restarts={}, attempted=frozenset())
-    remembered = memory.made.keys() | memory.baselines.keys() | memory.adopted.keys()
-    known = memory.without_containers(remembered - present.keys())
-    networks = known.adopted_networks & {item.id for item in observed.networks}
-    return replace(known, made={**present, **known.made}, adopted_networks=networks)
 
 
 def _numbered(kept: ProjectStore, stable: Stable) -> Stable:

@@ -29,18 +29,20 @@ from reconciler.model.project import Notice, Project, Service
 from reconciler.model.pushed import Pushed
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
 from reconciler.model.settings import Settings
+from reconciler.model.tidying import without_the_gone
 from reconciler.observer import Observer
-from reconciler.operating import Operated
+from reconciler.operating import Operated, emptied
 from reconciler.planner.images import bind_stable
 from reconciler.planner.plan import plan
 from reconciler.prepared import Forecast, as_asked
 from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
 from reconciler.registries import Registries, own_registries
-from reconciler.remembering import Remembering, without_the_gone
+from reconciler.remembering import Remembering
 from reconciler.reports import forecast_report, image_rows, moved_pins, outcome_report
 from reconciler.resolving import Resolver, local_zone
 from reconciler.spec.lockfile import can_be_pinned, is_pinned
+from reconciler.volumes import Volumes
 
 if TYPE_CHECKING:
     from reconciler.collecting import Collected
@@ -314,15 +316,14 @@ class Session(Operated):
     ) -> ProjectReport:
         """Converge a project to nothing: its containers and networks of this instance go, its volumes never.
 
-        Needs no spec. What is suspended stays, but for `even_suspended`: a person asks for it by the project's name.
-        Foreign containers stay, and networks that they are on. What the store knows of the project is kept for its
-        return, but for its origin.
+        Needs no spec. What is suspended stays, but for `even_suspended`. Foreign containers stay, and networks that
+        they are on. What is known of the project is kept for its return, for 90 days.
         """
         with self.prepare(emptied(project_name), down=even_suspended) as forecast:
             on_plan(forecast.report)
             report = self.carry_out(forecast, on_activity, should_stop, timeout)
         if report.succeeded:
-            self._kept(project_name).drop_origin()
+            self.note_gone(project_name)
         return report
 
     def retry(self, project: Project, service_name: str, by: str = "") -> bool:
@@ -382,6 +383,10 @@ class Session(Operated):
             collector = Collector(self._engine, gather, now, kept, closed, wanted, others)
             return collector.forecast() if dry_run else collector.run()
 
+    def volumes(self) -> Volumes:
+        """The engine's volumes as this instance sees them."""
+        return Volumes(self._engine, self._executor, self._lock, self._instance, self._memories)
+
     def _locked(self, names: Iterable[str], locks: ExitStack) -> dict[str, str]:
         """Take the projects' locks; those that somebody else has, each with what says so."""
         closed = {}
@@ -409,7 +414,17 @@ class Session(Operated):
         deadline = None if timeout is None else began + timeout
         listener = Several(reporter, recorder, also)
         desired, observer, gate = forecast.desired, forecast.observer, Gate(self._policy(project))
-        loop = Loop(desired, observer, self._executor, listener, gate, should_stop=should_stop, deadline=deadline)
+        suspended = self._kept(project.name).suspended
+        loop = Loop(
+            desired,
+            observer,
+            self._executor,
+            listener,
+            gate,
+            should_stop=should_stop,
+            deadline=deadline,
+            suspended=suspended,
+        )
         try:
             outcome = loop.run(forecast.memory)
         except EngineError:
@@ -418,7 +433,8 @@ class Session(Operated):
         finally:
             self._executor.unwatch()
         recorder.close(stopped=outcome.stopped or outcome.timed_out)
-        recorder.remember(with_baselines(outcome.memory, forecast.observer, project))
+        memory = with_baselines(outcome.memory, forecast.observer, project)
+        recorder.remember(self._tidied(memory, forecast.observer.observed(), project))
         drop_copies(self._places.data_dir, self._kept(project.name), project, forecast.observer.observed())
         drained = not any(identifier.startswith(DRAINS) for identifier, _ in outcome.failed_operations)
         succeeded = as_asked(forecast, outcome.succeeded, outcome) and drained
@@ -433,7 +449,8 @@ class Session(Operated):
         for stable in forecast.first.stable:
             memory = memory.with_stable(project.name, stable)
         memory = memory.with_images(forecast.observer.observed(), (), self._executor.now())
-        recorder.remember(with_baselines(memory, forecast.observer, project))
+        memory = with_baselines(memory, forecast.observer, project)
+        recorder.remember(self._tidied(memory, forecast.observer.observed(), project))
 
     def _with_bases(self, project: Project, observed: Observed) -> Project:
         """The project with the keys of its builds, which depend on the images that the engine has."""
@@ -441,8 +458,3 @@ class Session(Operated):
         return with_bases(
             project, observed.images, platform, lambda asked: self._registries.answers(asked, self._executor)
         )
-
-
-def emptied(project_name: str) -> Project:
-    """The project with nothing left in it, as a person or its source wants it."""
-    return Project(project_name, (), prune=True, allow_empty=True)

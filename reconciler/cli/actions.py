@@ -93,7 +93,7 @@ def _have_done(flags: Flags, ask: _Ask, carry_out: _CarryOut) -> int:
 def _carry_out(flags: Flags, options: app.Options, carry_out: _CarryOut) -> int:
     chosen = flags.format(*_FORMATS)
     stop = threading.Event()
-    with stop_on_signal(stop, terminal.say), following(_progress(options.settings, flags)) as progress:
+    with stop_on_signal(stop, terminal.say), following(chosen_progress(options.settings, flags)) as progress:
 
         def on_plan(project: ProjectReport) -> None:
             if chosen == "text" and not (project.in_sync and project.adoption.empty):
@@ -108,7 +108,7 @@ def _carry_out(flags: Flags, options: app.Options, carry_out: _CarryOut) -> int:
 
 def follow(flags: Flags, options: app.Options, ask: Callable[[_OnActivity], Report]) -> int:
     """Have the running service do it, and show how it goes on; whoever stops watching does not stop the service."""
-    with following(_progress(options.settings, flags)) as progress:
+    with following(chosen_progress(options.settings, flags)) as progress:
         with _told_as_converge(flags):
             report = ask(progress.activity)
         progress.finish(report)
@@ -188,10 +188,11 @@ def history(flags: Flags) -> int:
         options = app_options(flags)
         past = app_operator.history(options, asked_service(flags, options), flags.limit)
     if chosen == "json":
-        terminal.result(history_json.render_history(past.projects, past.warnings, past.errors))
+        terminal.result(history_json.render_history(past.projects, past.warnings, past.errors, past.actions))
     else:
         palette = terminal.result_palette(no_color=flags.no_color)
-        terminal.result(history_text.render(past.projects, width=terminal.plan_width(), palette=palette, zone=None))
+        width, projects = terminal.plan_width(), past.projects
+        terminal.result(history_text.render(projects, past.actions, width=width, palette=palette, zone=None))
         say_warnings(past.warnings, flags)
     return say_errors(past.errors, flags)
 
@@ -250,7 +251,7 @@ def asked_service(flags: Flags, options: app.Options) -> RunningService | None:
     return None
 
 
-def _progress(settings: Settings, flags: Flags) -> Progress:
+def chosen_progress(settings: Settings, flags: Flags) -> Progress:
     """Log lines for machines and for debugging, nothing above level info, else what the terminal can show."""
     return open_progress(
         logged=settings.log_format == "json" or settings.log_level == "debug",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from reconciler.cli.moments import iso
 from reconciler.cli.rows import (
@@ -16,20 +17,28 @@ from reconciler.cli.rows import (
     revision_row,
     service_row,
 )
-from reconciler.model.history import Explanation, ReplicaRecord, RolloutRecord
+from reconciler.model.history import ActionRecord, Explanation, ReplicaRecord, RolloutRecord
 from reconciler.model.memory import Stable
 from reconciler.model.project import Notice
 from reconciler.model.redaction import redact_text
 
 Notices = tuple[Notice, ...]
+Actions = Mapping[str, tuple[ActionRecord, ...]]
 
 
 def render_history(
-    past: Iterable[tuple[str, tuple[RolloutRecord, ...]]], warnings: Notices = (), errors: Notices = ()
+    past: Iterable[tuple[str, tuple[RolloutRecord, ...]]],
+    warnings: Notices = (),
+    errors: Notices = (),
+    actions: Actions = MappingProxyType({}),
 ) -> str:
-    """Every project's rollouts, the newest last."""
+    """Every project's rollouts and what persons asked for, the newest last."""
     projects = [
-        {"name": name, "rollouts": [_rollout(record) for record in sorted(records, key=lambda record: record.number)]}
+        {
+            "name": name,
+            "rollouts": [_rollout(record) for record in sorted(records, key=lambda record: record.number)],
+            "actions": [_action(action) for action in actions.get(name, ())],
+        }
         for name, records in past
     ]
     return dump({**frame("history"), "projects": projects, **notice_rows(warnings, errors)})
@@ -89,6 +98,16 @@ def _rollout(record: RolloutRecord) -> Row:
         "taken_up": [iso(time) for time in record.taken_up],
         "notes": [redact_text(note) for note in record.notes],
         "failure": failure_row(record.failure, record.logs) if record.failure else None,
+    }
+
+
+def _action(action: ActionRecord) -> Row:
+    return {
+        "at": iso(action.at),
+        "by": action.by,
+        "action": action.action,
+        "service": action.service or None,
+        "detail": redact_text(action.detail),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, tzinfo
+from types import MappingProxyType
 
 from reconciler.cli.cause_text import cause_lines
 from reconciler.cli.changes import redacted
@@ -11,7 +12,8 @@ from reconciler.cli.failure_text import remains_lines
 from reconciler.cli.moments import moment, span
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import WIDTH, count, revision_text, targets_text, wrapped
-from reconciler.model.history import ReplicaRecord, RolloutRecord
+from reconciler.cli.values import clean
+from reconciler.model.history import ActionRecord, ReplicaRecord, RolloutRecord
 from reconciler.model.memory import Failure
 
 Past = Iterable[tuple[str, tuple[RolloutRecord, ...]]]
@@ -26,12 +28,29 @@ _TRIGGERS = {
     "rollback": "rolled back by hand",
     "retry": "retried by hand",
 }
+_ACTIONS = {
+    "suspend": "suspended",
+    "resume": "resumed",
+    "sync": "sync asked for",
+    "retry": "retry asked for",
+    "rollback": "rollback asked for",
+    "down": "taken down",
+    "volume.remove": "volume deleted",
+}
 _UP = "up"
 
 
-def render(past: Past, *, width: int = WIDTH, palette: Palette = PLAIN, zone: tzinfo | None = UTC) -> str:
-    """All projects' rollouts, ending in a line break."""
-    return "\n".join(_project(name, records, width, palette, zone) for name, records in past)
+def render(
+    past: Past,
+    actions: Mapping[str, tuple[ActionRecord, ...]] = MappingProxyType({}),
+    *,
+    width: int = WIDTH,
+    palette: Palette = PLAIN,
+    zone: tzinfo | None = UTC,
+) -> str:
+    """All projects' rollouts, with what persons asked for between them, ending in a line break."""
+    found = ((name, records, actions.get(name, ())) for name, records in past)
+    return "\n".join(_project(name, records, asked, width, palette, zone) for name, records, asked in found)
 
 
 def rollout_lines(
@@ -63,13 +82,31 @@ def _failure(record: RolloutRecord, failure: Failure, width: int, palette: Palet
     yield from remains_lines(failure, record.logs, palette, width=width, indent=f"{_INDENT}  ", most=_LOG_LINES)
 
 
-def _project(name: str, records: tuple[RolloutRecord, ...], width: int, palette: Palette, zone: tzinfo | None) -> str:
-    if not records:
+def _project(
+    name: str,
+    records: tuple[RolloutRecord, ...],
+    actions: tuple[ActionRecord, ...],
+    width: int,
+    palette: Palette,
+    zone: tzinfo | None,
+) -> str:
+    if not (records or actions):
         return f"{name}: no rollout is recorded\n"
+    rollouts = sorted(records, key=lambda record: record.number)
+    parts = [(record.began_at, list(rollout_lines(record, width, palette, zone))) for record in rollouts]
+    parts += [(action.at, list(_action(action, width, palette, zone))) for action in actions]
     lines = [palette.strong(name)]
-    for record in sorted(records, key=lambda record: record.number):
-        lines += ["", *rollout_lines(record, width, palette, zone)]
+    for _, paragraph in sorted(parts, key=lambda part: part[0]):
+        lines += ["", *paragraph]
     return "\n".join([*lines, ""])
+
+
+def _action(action: ActionRecord, width: int, palette: Palette, zone: tzinfo | None) -> Iterator[str]:
+    """What a person asked for, in a line, and its detail beneath."""
+    subject = f" {action.service}" if action.service else ""
+    facts = "  ".join(part for part in (moment(action.at, zone), f"by {action.by}" if action.by else "") if part)
+    yield f"  {palette.change(f'* {_ACTIONS[action.action]}{subject}')}  {palette.faint(clean(facts))}"
+    yield from wrapped(action.detail, width, _INDENT) if action.detail else []
 
 
 def _head(record: RolloutRecord, width: int, palette: Palette, zone: tzinfo | None) -> Iterator[str]:

@@ -12,9 +12,10 @@ import reconciler.cli.image_commands  # noqa: F401 - its commands exist once it 
 from reconciler.cli.commands import reconcile
 from reconciler.cli.image_commands import images
 from reconciler.cli.operator_commands import resume, serve, suspend, sync
+from reconciler.cli.removal_commands import down, volumes
 from reconciler.errors import FAILED, USAGE, ReconcilerError
 
-for command in (images, serve, suspend, resume, sync):
+for command in (images, serve, suspend, resume, sync, down, volumes):
     reconcile.add_command(command)
 
 

@@ -40,6 +40,9 @@ class Flags:
     reason: str = ""
     everything: bool = False
     names: tuple[str, ...] = ()
+    project: str = ""
+    with_volumes: bool = False
+    yes: bool = False
     update: bool = False
     check: bool = False
     limit: int = 10
@@ -261,6 +264,17 @@ def lock_options() -> _Decorator:
         ),
         _option("--check", "check", CONVERGING, "Write nothing; exit 2 when the lock is stale.", is_flag=True),
     )
+
+
+def yes_option() -> _Decorator:
+    """For scripts, which nobody can ask."""
+    return _option("--yes", "yes", CONVERGING, "Do not ask; needed where there is no terminal.", is_flag=True)
+
+
+def volumes_option() -> _Decorator:
+    """For whoever wants nothing to be left."""
+    text = "Also delete the project's volumes, named and anonymous, with all that is in them."
+    return _option("--volumes", "with_volumes", CONVERGING, text, is_flag=True)
 
 
 def deep_option() -> _Decorator:

@@ -79,7 +79,7 @@ def revision_lines(project: ProjectReport, width: int, palette: Palette) -> list
 
 
 def condition_lines(condition: Condition, width: int, palette: Palette) -> list[str]:
-    """`! web: PortInUse  file:line` and the message beneath."""
+    """`! web: PortInUse  file:line` and the message beneath; `~` for what only informs."""
     held = is_held(condition)
     reason = f"not tried again ({condition.reason})" if held else condition.reason
     subject = f"{condition.service}: {reason}" if condition.service else reason
@@ -87,7 +87,8 @@ def condition_lines(condition: Condition, width: int, palette: Palette) -> list[
     way_out = wrapped(way_out_of_quarantine(condition.service or ""), width, "      ") if held else []
     if RETRY in condition.message:
         way_out = []
-    return [f"  {palette.remove('! ' + subject)}{where}", *wrapped(condition.message, width, "      "), *way_out]
+    head = palette.remove(f"! {subject}") if condition.stalls else palette.change(f"~ {subject}")
+    return [f"  {head}{where}", *wrapped(condition.message, width, "      "), *way_out]
 
 
 def way_out_of_quarantine(service: str) -> str:

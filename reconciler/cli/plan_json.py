@@ -32,7 +32,7 @@ def render(report: Report) -> str:
             "schema_version": SCHEMA_VERSION,
             "command": report.command,
             "revision": report.revision,
-            "projects": [_project(project) for project in report.projects],
+            "projects": [project_row(project) for project in report.projects],
             "warnings": [notice_row(warning) for warning in report.warnings],
             "errors": [notice_row(error) for error in report.errors] + failures,
             "summary": dict(sorted(kinds.items())),
@@ -54,7 +54,8 @@ def render_status(report: Report) -> str:
     )
 
 
-def _project(project: ProjectReport) -> Row:
+def project_row(project: ProjectReport) -> Row:
+    """A project's plan or report."""
     logs = dict(project.logs)
     return {
         "name": project.name,

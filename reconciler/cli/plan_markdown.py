@@ -18,7 +18,7 @@ from reconciler.cli.phrases import (
     way_out_of_quarantine,
 )
 from reconciler.cli.values import clean, name_of, shorten, show
-from reconciler.cli.verdicts import failures, is_held, quarantined, troubles, untold
+from reconciler.cli.verdicts import failures, is_held, quarantined, suspended, troubles, untold
 from reconciler.model.operation import Difference
 from reconciler.model.project import Notice
 from reconciler.model.redaction import REDACTED
@@ -75,7 +75,7 @@ def _notices(title: str, notices: tuple[Notice, ...]) -> list[str]:
 
 
 def _project(project: ProjectReport, command: str, share: int) -> list[str]:
-    if project.in_sync and not project.operations and not troubles(project):
+    if project.in_sync and not project.operations and not (troubles(project) or suspended(project)):
         return [_text(in_sync_line(project)), ""]
     found = changes(project)
     revision = f"\n\nat {_text(revision_text(project.revision))}" if revision_text(project.revision) else ""
@@ -170,7 +170,7 @@ def _troubles(project: ProjectReport) -> list[str]:
     lines = [
         f"- **{_text(item.service or project.name)}: {_reason(item)}** {_text(item.message)}{_way_out(item)}"
         + (f" <sub>{_text(item.source)}</sub>" if item.source else "")
-        for item in untold(project, ())[:_NOTICES]
+        for item in (*untold(project, ()), *suspended(project))[:_NOTICES]
     ]
     return [*lines, ""] if lines else []
 

@@ -21,7 +21,7 @@ from reconciler.cli.phrases import (
     wrapped,
 )
 from reconciler.cli.values import clean, name_of, shorten
-from reconciler.cli.verdicts import quarantined, troubles
+from reconciler.cli.verdicts import quarantined, suspended, troubles
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import ServiceStatus
 
@@ -42,7 +42,7 @@ def render(report: Report, *, width: int = WIDTH, palette: Palette = PLAIN) -> s
 
 def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palette = PLAIN) -> str:
     """One project's plan. A project in sync takes one line, so that the one which is not stands out."""
-    if project.in_sync and project.adoption.empty and not troubles(project):
+    if project.in_sync and project.adoption.empty and not (troubles(project) or suspended(project)):
         return "\n".join([in_sync_line(project), *revision_lines(project, width, palette), ""])
     found = changes(project)
     body = [*_changes(project, found, width, palette), *_adopted(project, width, palette)]
@@ -50,7 +50,7 @@ def render_project(project: ProjectReport, *, width: int = WIDTH, palette: Palet
     body += _unknown(project, width, palette)
     head = [_header(project, palette), *revision_lines(project, width, palette)]
     lines = [*head, *(["", *body] if body else [])]
-    for condition in troubles(project):
+    for condition in (*troubles(project), *suspended(project)):
         lines += ["", *condition_lines(condition, width, palette)]
     return "\n".join([*lines, "", palette.strong(summary(project, found)), ""])
 
@@ -60,14 +60,14 @@ def summary(project: ProjectReport, found: tuple[Change, ...]) -> str:
     adopted = len(project.adoption.replicas)
     told = [f"{adopted} to adopt"] if adopted else []
     counts = ", ".join([*told, *(f"{number} to {verb}" for verb, number in tally(found).items())])
-    parts = [counts or "no changes", _end(project), _held(project)]
+    parts = [counts or "no changes", _end(project), _held(project), _suspended(project)]
     return f"Plan: {'; '.join(part for part in parts if part)}."
 
 
 def _end(project: ProjectReport) -> str:
     if not project.converges:
         return "does not converge, so nothing is touched: see ! above"
-    if not project.operations and quarantined(project):
+    if not project.operations and (quarantined(project) or suspended(project)):
         return ""
     if not project.operations and not project.adoption.empty:
         return "no container is touched"
@@ -78,6 +78,14 @@ def _end(project: ProjectReport) -> str:
 def _held(project: ProjectReport) -> str:
     held = ", ".join(quarantined(project))
     return f"not tried again: {held}, see ! above" if held and project.converges else ""
+
+
+def _suspended(project: ProjectReport) -> str:
+    found = [condition.service for condition in suspended(project)]
+    if not found:
+        return ""
+    names = ", ".join(dict.fromkeys(name for name in found if name))
+    return f"suspended: {names}, see ~ above" if names else "suspended, see ~ above"
 
 
 def _header(project: ProjectReport, palette: Palette) -> str:
@@ -176,9 +184,9 @@ def _adopted(project: ProjectReport, width: int, palette: Palette) -> Iterator[s
 
 def _untouched(project: ProjectReport, found: tuple[Change, ...], width: int, palette: Palette) -> Iterator[str]:
     touched = {change.service for change in found if change.resource == "container"}
-    touched |= {condition.service for condition in troubles(project)}
+    touched |= {condition.service for condition in (*troubles(project), *suspended(project))}
     touched |= {service for service, _, _ in project.adoption.replicas}
-    others = [service for service in project.services if service.name not in touched]
+    others = [item for item in project.services if item.name not in touched and item.health != "Suspended"]
     for sign, word, synced in (("=", "unchanged", True), (".", "not reached", False)):
         named = [service for service in others if (service.sync == "Synced") is synced]
         if named:

@@ -18,7 +18,7 @@ from reconciler.cli.phrases import (
     warning_lines,
     wrapped,
 )
-from reconciler.cli.verdicts import failures, is_held, paused, quarantined, troubles, untold
+from reconciler.cli.verdicts import failures, is_held, paused, quarantined, suspended, troubles, untold
 from reconciler.model.memory import Failure
 from reconciler.model.report import ProjectReport, Report
 
@@ -37,7 +37,7 @@ def render(report: Report, *, stopped: bool = False, width: int = WIDTH, palette
 
 
 def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: bool) -> Iterator[str]:
-    if project.in_sync and not project.operations and not troubles(project):
+    if project.in_sync and not project.operations and not (troubles(project) or suspended(project)):
         yield in_sync_line(project)
         return
     if not project.converges:  # its plan has said why
@@ -48,6 +48,8 @@ def _project(project: ProjectReport, width: int, palette: Palette, *, stopped: b
     for failure in failures(project):
         yield from _failure(project, failure, width, palette)
     yield from _conditions(project, width, palette, stopped=stopped)
+    for condition in suspended(project):
+        yield from (*condition_lines(condition, width, palette), "")
     yield _verdict(project, palette, stopped=stopped)
     if not _fine(project):
         yield from _what_runs(project, width)
@@ -61,6 +63,8 @@ def _fine(project: ProjectReport) -> bool:
 def _verdict(project: ProjectReport, palette: Palette, *, stopped: bool) -> str:
     done = ", ".join(f"{number} {PAST[verb]}" for verb, number in tally(changes(project)).items())
     time = seconds(project.duration)
+    if _fine(project) and not done and suspended(project):
+        return palette.change(f"{project.name}: nothing was done: what is suspended stays as it is.")
     if _fine(project):
         return palette.add(f"{project.name}: converged in {time}: {done or 'nothing had to be done'}.")
     if stopped and not project.failures and not project.failed_operations:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from reconciler.cli.palette import PLAIN, Palette
 from reconciler.cli.phrases import condition_lines, engine_text, revision_lines, warning_lines, wrapped
 from reconciler.cli.values import clean, name_of, shorten_path
-from reconciler.cli.verdicts import troubles, worst_health, worst_sync
+from reconciler.cli.verdicts import suspended, troubles, worst_health, worst_sync
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport, Report
 from reconciler.model.step import ServiceStatus
@@ -37,7 +37,7 @@ def _project(project: ProjectReport, width: int | None, palette: Palette) -> str
     revision = revision_lines(project, width or _REASON_WIDTH, palette)
     lines = [head, *revision, "", *_table(project, width, palette)]
     named = {service.name for service in project.services if service.message}
-    for condition in troubles(project):
+    for condition in (*troubles(project), *suspended(project)):
         if condition.service not in named:
             lines += ["", *condition_lines(condition, width or _REASON_WIDTH, palette)]
     return "\n".join([*lines, ""])

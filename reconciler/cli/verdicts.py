@@ -12,6 +12,7 @@ from reconciler.model.step import Condition, ServiceStatus
 
 _STAYS = {"Paused", "ImageGone"}
 _HELD = {"Quarantined", "RolledBack", "RollingBack", *_STAYS}
+_SUSPENDED = "Suspended"
 _SYNC = ("Synced", "OutOfSync", "Modified", "Unknown")
 _HEALTH = ("Completed", "Healthy", "Suspended", "Progressing", "Missing", "Degraded", "Unknown")
 
@@ -37,6 +38,11 @@ def troubles(project: ProjectReport) -> tuple[Condition, ...]:
     if stalled or project.succeeded:
         return stalled
     return tuple(item for item in project.conditions if item.type == "Ready" and item.status != "True")
+
+
+def suspended(project: ProjectReport) -> tuple[Condition, ...]:
+    """What is left as it is because somebody wants that: no trouble, but to be told."""
+    return tuple(item for item in project.conditions if item.reason == _SUSPENDED and not item.stalls)
 
 
 def is_held(condition: Condition) -> bool:

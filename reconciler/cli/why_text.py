@@ -90,10 +90,9 @@ def _quarantine(explanation: Explanation, width: int, palette: Palette, zone: tz
 
 
 def _conditions(explanation: Explanation, width: int, palette: Palette) -> Iterator[str]:
-    """What stalls it, unless the headline or the quarantine has said so."""
+    """What stalls it or keeps it as it is, unless the headline or the quarantine has said so."""
     for condition in explanation.conditions:
-        stalled = condition.type == "Stalled" and condition.status == "True"
-        if stalled and condition.message not in explanation.status.message and not is_held(condition):
+        if condition.message not in explanation.status.message and not is_held(condition):
             yield from condition_lines(condition, width, palette)
 
 

@@ -153,6 +153,17 @@ class Engine(Protocol):
         """POST /volumes/create. An existing volume of that name is left as it is."""
         ...
 
+    def remove_volume(self, volume: str) -> None:
+        """DELETE /volumes/{name}, never by force: its data is gone. 404 is success.
+
+        409 while a container in any state mounts it. For a person's explicit command only: no loop ever calls it.
+        """
+        ...
+
+    def volume_usage(self) -> list[dict[str, Any]]:
+        """The `Volumes` of GET /system/df: with `UsageData.Size` in bytes, -1 where it is not known. Slow."""
+        ...
+
     def pull_image(self, reference: str, platform: str | None, progress: Progress) -> None:
         """POST /images/create, read to the end of the stream; an `error` in the stream is an EngineError."""
         ...

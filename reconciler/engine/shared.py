@@ -166,6 +166,14 @@ class SharedEngine:
         """POST /volumes/create."""
         self._change(lambda engine: engine.create_volume(name, body), "volumes")
 
+    def remove_volume(self, volume: str) -> None:
+        """DELETE /volumes/{name}."""
+        self._change(lambda engine: engine.remove_volume(volume), "volumes")
+
+    def volume_usage(self) -> list[dict[str, Any]]:
+        """GET /system/df."""
+        return self._call(lambda engine: engine.volume_usage())
+
     def pull_image(self, reference: str, platform: str | None, progress: Progress) -> None:
         """POST /images/create, to the end of its stream."""
         self._change(lambda engine: engine.pull_image(reference, platform, progress), "images", "containers")

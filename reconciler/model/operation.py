@@ -18,6 +18,7 @@ Kind = Literal[
     "network.connect",
     "network.disconnect",
     "volume.create",
+    "volume.remove",
     "container.create",
     "container.copy",
     "container.start",
@@ -46,7 +47,8 @@ class Operation:
 
     `id` is the same for the same decision in every pass, so that a repeated plan is recognised. `resource` is the name
     of the object on the engine, `target` what the call addresses it by (its id where it exists). `after` are ids of
-    operations that had to be done first. `payload` is the raw body of the call and may hold secrets: never print it.
+    operations that had to be done first. `volume.remove` is a person's alone: no plan has it.
+    `payload` is the raw body of the call and may hold secrets: never print it.
     """
 
     id: str

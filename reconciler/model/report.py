@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.model.desired import Held
-from reconciler.model.history import Explanation, RolloutRecord
+from reconciler.model.history import ActionRecord, Explanation, RolloutRecord
 from reconciler.model.memory import Failure
 from reconciler.model.observed import EngineInfo
 from reconciler.model.operation import Operation
@@ -89,9 +90,10 @@ class Report:
 
 @dataclass(frozen=True)
 class History:
-    """The rollouts of projects, by their names; `errors` are specs that name no project."""
+    """The rollouts of projects, by their names, and what persons asked for; `errors` are specs that name no project."""
 
     projects: tuple[tuple[str, tuple[RolloutRecord, ...]], ...]
+    actions: Mapping[str, tuple[ActionRecord, ...]] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     errors: tuple[Notice, ...] = ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.model import labels
+from reconciler.model.keys import container_key
 from reconciler.model.memory import Restarts
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Impact, Kind, Operation
@@ -12,7 +13,6 @@ from reconciler.model.project import JSON, Attachment
 from reconciler.planner.addresses import fixed_addresses
 from reconciler.planner.causes import slot_cause
 from reconciler.planner.context import Context, View
-from reconciler.planner.keys import container_key
 from reconciler.planner.payload import (
     anonymous_volumes,
     at_address,

@@ -1,6 +1,8 @@
 """What the files of a definition contain, compared and remembered: never by a digest that anybody could guess with.
 
-In a pass, digests are plain and enter the desired hash alone, which is keyed. What is remembered is an HMAC of them.
+In a pass, digests are plain and enter the desired hash alone, which is keyed. What is remembered is an HMAC of them,
+but for files that the replica itself may write (`own_writes`): their definition has to be told again from what is
+remembered.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def is_other_copy(before: object, after: object) -> bool:
 
 
 def _keyed(content: Content, key: str) -> Content:
-    if not content.digest or content.digest.startswith(KEYED):
+    if not content.digest or content.digest.startswith(KEYED) or content.writable:
         return content
     return replace(content, digest=f"{KEYED}{keyed_hash(key, content.digest)}")
 

@@ -27,7 +27,7 @@ def waits_for(context: Context, service: Service) -> str:
         view = context.view(other)
         if context.is_suspended(other.name):
             if not _is_as_far(dependency, view):
-                return f"{dependency.service} {_WORDS[dependency.condition]}, which is suspended"
+                return f"{dependency.service} {_WORDS[dependency.condition]}"
             continue
         if view.failure and not _still_good(context, service, view):
             message = f"{service.name} is not touched because {dependency.service} failed: {view.failure.message}"

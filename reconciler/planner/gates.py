@@ -8,13 +8,13 @@ from enum import Enum
 from typing import Any
 
 from reconciler.model import labels
+from reconciler.model.keys import container_key, up_key
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, json_value
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
 from reconciler.planner.drift import in_place_changes, written_paths
 from reconciler.planner.images import BoundImage
-from reconciler.planner.keys import container_key, up_key
 from reconciler.planner.networks import Networks
 
 NANOSECONDS = 1e9

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from reconciler.model.keys import container_key
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Impact, Operation
 from reconciler.model.project import Drain
 from reconciler.planner import containers, naming
 from reconciler.planner.context import Context, View
-from reconciler.planner.keys import container_key
 
 Cause = tuple[Difference, ...]
 EXEC_SECONDS = 30.0

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconciler.model.keys import container_key
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Operation
 from reconciler.model.project import JSON, Attachment
 from reconciler.planner import containers
 from reconciler.planner.addresses import comes_back_the_same, kept_addresses
 from reconciler.planner.context import Context, View
-from reconciler.planner.keys import container_key
 from reconciler.planner.payload import at_address, endpoint, slot_names
 from reconciler.planner.slots import Slot, slot_number
 

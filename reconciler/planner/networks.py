@@ -12,13 +12,13 @@ from typing import Any
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import Desired
+from reconciler.model.keys import container_key
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, NetworkState, Observed, json_value
 from reconciler.model.operation import Difference
 from reconciler.model.project import JSON, Network, Service
 from reconciler.model.redaction import REDACTED, is_secret_name
 from reconciler.planner.engine_features import network_too_new
-from reconciler.planner.keys import container_key
 from reconciler.planner.removals import Removals
 
 MADE_ANEW = "a network cannot be changed in place"

@@ -32,10 +32,20 @@ def prune(context: Context, *, settled: bool) -> None:
     if context.removals.too_many:
         context.draft.stall("TooManyRemoved", context.removals.words(), source=project.source)
         return
+    waited_for = [] if settled else _suspended(context)
+    if gone and waited_for:
+        message = f"{', '.join(gone)} will be removed once {waited_for[0]}, which is suspended, is up"
+        context.draft.inform("Suspended", message, source=project.source)
     for name in gone:
         _remove_service(context, name, settled=settled)
     if settled and not gone:
         _remove_networks(context)
+
+
+def _suspended(context: Context) -> list[str]:
+    """The suspended services that are not as they should be, and nobody brings there."""
+    names = (view.service.name for view in context.views if not view.settled)
+    return [name for name in names if context.is_suspended(name)]
 
 
 def _remove_service(context: Context, name: str, *, settled: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.model import labels
+from reconciler.model.keys import container_key
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference, Impact
 from reconciler.model.project import Service
@@ -16,7 +17,6 @@ from reconciler.planner.dependencies import has_failed_dependency, waits_for
 from reconciler.planner.failing import fail_on
 from reconciler.planner.gates import State, left_behind
 from reconciler.planner.images import build_id, build_tags
-from reconciler.planner.keys import container_key
 from reconciler.planner.leaving import leave
 from reconciler.planner.payload import later_networks, rollout_id
 from reconciler.planner.resources import resources_missing

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model import labels
+from reconciler.model.keys import up_key
 from reconciler.model.observed import Container
 from reconciler.model.operation import Difference
 from reconciler.planner.gates import Gate, State, judge
-from reconciler.planner.keys import up_key
 
 __all__ = ["Slot", "State", "make_slot", "slot_number"]
 

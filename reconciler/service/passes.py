@@ -53,7 +53,7 @@ class Passes:
 
     def look(self, keeper: Keeper, member: Member | None, reasons: tuple[str, ...]) -> Looked:
         """Compare a project with the engine; without a member it is one that left its source."""
-        from reconciler.session import emptied
+        from reconciler.operating import emptied
 
         began = monotonic()
         self._log.debug("pass begins", project=keeper.name, **{"pass": keeper.pass_id}, because=list(reasons))
@@ -70,7 +70,7 @@ class Passes:
             if member:
                 session.keep_origin(project, member.source, member.files)
             elif work is None and report.in_sync:
-                session.drop_origin(keeper.name)
+                session.note_gone(keeper.name)
             return Looked(keeper.name, keeper.pass_id, monotonic() - began, report, work, _earliest(*times))
         except Exception as error:  # noqa: BLE001 - the edge of a thread: the dispatcher tells it
             return Looked(keeper.name, keeper.pass_id, monotonic() - began, error=error)

@@ -402,7 +402,7 @@ _PROJECT = section(
         "services": mapping(_SERVICE),
         "networks": mapping(_NETWORK),
         "volumes": mapping(_VOLUME),
-        "x-reconcile": section({"prune": forms.boolean, "allow_empty": forms.boolean}),
+        "x-reconcile": section(dict.fromkeys(("prune", "allow_empty", "suspend"), forms.boolean)),
     },
     keep_extensions=True,
 )

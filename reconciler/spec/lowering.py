@@ -68,6 +68,7 @@ def lower(loaded: Loaded) -> Project:
         disabled=loaded.disabled,
         prune=loaded.reconcile.get("prune", True),
         allow_empty=loaded.reconcile.get("allow_empty", False),
+        suspended=_suspended(loaded),
         working_dir=loaded.working_dir,
         files=loaded.files,
         source=loaded.sources.get("", ""),
@@ -77,6 +78,12 @@ def lower(loaded: Loaded) -> Project:
             *(notice for scope, service in zip(scopes, services, strict=True) for notice in _notices(scope, service)),
         ),
     )
+
+
+def _suspended(loaded: Loaded) -> str:
+    """Where the spec wants the whole project left alone; "" where it does not."""
+    place = loaded.sources.get("x-reconcile.suspend") or loaded.sources.get("", "") or loaded.name
+    return place if loaded.reconcile.get("suspend", False) else ""
 
 
 def split_sources(sources: Mapping[str, str], services: Collection[str]) -> dict[str, dict[str, str]]:

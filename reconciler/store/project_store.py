@@ -19,6 +19,7 @@ from reconciler.store.rows import Table, tables
 
 REVISIONS_KEPT = 20
 ROLLOUTS_KEPT = 1000
+GONE_KEPT = 20
 _ABSENT = object()
 _SAVE = (
     "INSERT INTO memory (project, field, key, value) VALUES (?, ?, ?, ?)"
@@ -62,6 +63,10 @@ class ProjectStore:
             if self._saved is None or version != self._version:
                 self._saved, self._version = self._read_memory(), version
             return replace(self._saved, suspended=self.suspended())
+
+    def read_again(self) -> None:
+        """What was read before may be gone: the next `load` reads the file."""
+        self._saved = None
 
     def _read_memory(self) -> Memory:
         known = {table.field: table for table in tables()}
@@ -144,17 +149,19 @@ class ProjectStore:
         )
         return self._values("rollout", "rollouts of the history", RolloutRecord, self._read(select, service, limit))
 
-    def forget_revisions(self, services: Collection[str]) -> None:
-        """Remove the stable definitions of services that there are no more."""
-        with self._guard(), transaction(self._connection):
-            project = self._project()
-            delete = "DELETE FROM revision WHERE project = ? AND service = ?"
-            self._connection.executemany(delete, [(project, service) for service in services])
+    def forget_gone_services(self, present: Collection[str]) -> None:
+        """Remove the stable definitions of services that are not among these, but for the 20 that were so last."""
+        rows = self._read("SELECT service, max(rowid) FROM revision WHERE project = ? GROUP BY service ORDER BY 2 DESC")
+        gone = [service for service, _ in rows if service not in present][GONE_KEPT:]
+        if gone:
+            with self._guard(), transaction(self._connection):
+                delete = "DELETE FROM revision WHERE project = ? AND service = ?"
+                self._connection.executemany(delete, [(self._project(), service) for service in gone])
 
     def suspend(self, service: str, suspension: Suspension) -> None:
         """Let a service alone from now on, "" being the whole project; what was said of it before is replaced."""
         with self._guard(), transaction(self._connection):
-            row = (self._entered(), service, encode(Suspension, suspension))
+            row = (self._numbered(), service, encode(Suspension, suspension))
             self._connection.execute("INSERT OR REPLACE INTO suspension VALUES (?, ?, ?)", row)
 
     def resume(self, service: str) -> bool:
@@ -171,7 +178,7 @@ class ProjectStore:
     def record(self, action: ActionRecord) -> None:
         """Keep what a person asked for; as many of the project are kept as rollouts."""
         with self._guard(), transaction(self._connection):
-            project = self._entered()
+            project = self._numbered()
             newest = "SELECT coalesce(max(number), 0) FROM action WHERE project = ?"
             number = self._connection.execute(newest, (project,)).fetchone()[0] + 1
             row = (project, number, action.service, encode(ActionRecord, action))
@@ -200,10 +207,14 @@ class ProjectStore:
                 row = (self._entered(), encode(Origin, origin))
                 self._connection.execute("INSERT OR REPLACE INTO origin VALUES (?, ?)", row)
 
-    def drop_origin(self) -> None:
-        """Forget where the project came from: it is gone."""
+    def gone(self, at: float) -> None:
+        """Note that nothing runs of the project any more since then (seconds since the epoch), as somebody wanted it.
+
+        Where it came from is forgotten at once, the rest when `Store.forget_gone` says so, unless it comes back.
+        """
         with self._guard(), transaction(self._connection):
             self._connection.execute("DELETE FROM origin WHERE project = ?", (self._project(),))
+            self._connection.execute("UPDATE project SET gone_at = ? WHERE id = ?", (at, self._project()))
 
     def _revisions(self, service: str, limit: int) -> tuple[Stable, ...]:
         """The last ones, newest first."""
@@ -217,6 +228,12 @@ class ProjectStore:
         return found[0] if found else 0
 
     def _entered(self) -> int:
+        """The same for what only a project has that is here, or comes back."""
+        project = self._numbered()
+        self._connection.execute("UPDATE project SET gone_at = NULL WHERE id = ? AND gone_at IS NOT NULL", (project,))
+        return project
+
+    def _numbered(self) -> int:
         """The project's number in the file, in a transaction that gives it one where it has none."""
         insert = "INSERT INTO project (engine, instance, name) VALUES (?, ?, ?)"
         return self._project() or self._connection.execute(insert, self._owner).lastrowid or 0

@@ -35,6 +35,7 @@ _OPERATORS = (
         project INTEGER NOT NULL, number INTEGER NOT NULL, service TEXT NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (project, number))""",
     "CREATE TABLE origin (project INTEGER PRIMARY KEY, value TEXT NOT NULL)",
+    "ALTER TABLE project ADD COLUMN gone_at REAL",
 )
 
 MIGRATIONS: Steps = (_FIRST, _OPERATORS)

@@ -11,8 +11,10 @@ from typing import Self
 
 from reconciler.model.origin import Origin
 from reconciler.model.project import Notice
-from reconciler.store.database import FILE_NAME, open_copy, open_file, open_memory, told
+from reconciler.store.database import FILE_NAME, open_copy, open_file, open_memory, told, transaction
 from reconciler.store.project_store import ROLLOUTS_KEPT, ProjectStore
+
+OF_PROJECTS = ("memory", "revision", "rollout", "suspension", "action", "origin")
 
 
 class Store:
@@ -93,6 +95,18 @@ class Store:
         with self._guard():
             found = self._connection.execute(select, (engine_id, instance)).fetchall()
         return tuple((f"{name} of instance {other}", self.project(engine_id, other, name)) for name, other in found)
+
+    def forget_gone(self, before: float) -> None:
+        """Forget all of the projects that are gone since before then (seconds since the epoch), but suspended ones."""
+        suspended = "SELECT project FROM suspension"
+        select = f"SELECT id FROM project WHERE gone_at < ? AND id NOT IN ({suspended})"  # noqa: S608 - our own names
+        with self._guard(), transaction(self._connection):
+            for project in self._connection.execute(select, (before,)).fetchall():
+                for table in OF_PROJECTS:
+                    self._connection.execute(f"DELETE FROM {table} WHERE project = ?", project)  # noqa: S608
+                self._connection.execute("DELETE FROM project WHERE id = ?", project)
+            for kept in self._projects.values():
+                kept.read_again()
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

@@ -40,6 +40,30 @@ def test_an_impossible_volume_name_is_refused(lab: Lab) -> None:
     assert caught.value.status == 400
 
 
+def test_a_volume_is_removed_unless_a_container_mounts_it(lab: Lab) -> None:
+    """409 while one does, be it one that never ran; afterwards it is gone, and gone is success."""
+    lab.engine.create_volume(lab.name("data"), {"Labels": {image.LABEL: "1"}})
+    container = lab.create("one", HostConfig={"Binds": [f"{lab.name('data')}:/data"]})
+    with pytest.raises(EngineError, match="volume is in use") as caught:
+        lab.engine.remove_volume(lab.name("data"))
+    assert (caught.value.status, caught.value.retryable) == (409, False)
+    assert lab.name("data") in volumes(lab)
+    lab.engine.remove_container(container)
+    lab.engine.remove_volume(lab.name("data"))
+    assert lab.name("data") not in volumes(lab)
+    lab.engine.remove_volume(lab.name("data"))
+
+
+def test_what_volumes_hold_is_measured(lab: Lab) -> None:
+    """By name, with the rest of the volume's row, and how many containers mount it."""
+    lab.engine.create_volume(lab.name("data"), {"Labels": {image.LABEL: "1"}})
+    lab.create("one", HostConfig={"Binds": [f"{lab.name('data')}:/data"]})
+    found = {row["Name"]: row for row in lab.engine.volume_usage()}[lab.name("data")]
+    assert found["UsageData"] == {"RefCount": 1, "Size": 0}
+    assert (found["Labels"], found["Driver"]) == ({image.LABEL: "1"}, "local")
+    assert found["CreatedAt"]
+
+
 def test_a_mount_makes_the_volume_it_names(lab: Lab) -> None:
     """A bind of a volume's name and a mount of type volume; both are shown alike."""
     container = lab.create(

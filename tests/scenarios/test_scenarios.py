@@ -47,7 +47,7 @@ def test_plan(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     _check_hidden(case, text, report)
     _check_order(case.get("order", []), report)
     before = world.states()
-    assert world.converge(project, adopt=adopt).succeeded == report.converges
+    assert world.converge(project, adopt=adopt).succeeded == report.succeeded
     if report.converges:
         assert world.plan(project).operations == ()
     else:
@@ -81,6 +81,8 @@ def _happen(world: World, verb: str, name: str, port: str = "") -> None:
         outside.connect(world.engine, port, world.foreign(name, {"Image": "example/web:1.0"}))
     elif verb == "one-off":
         composed.one_off(world, name)
+    elif verb == "suspend":
+        world.session().suspend("shop", None if name == "shop" else name, "being looked at", "alice")
     elif verb == "leftover":
         composed.leftover(world, name, int(port))
     elif verb == "compose":

@@ -2,7 +2,8 @@
 
 The verbs are create, start, stop and remove; until the first start also connect and copy-in. A drain signal, a drain
 command and `publish: healthy` of the container's own spec allow kill, exec, and connect and disconnect besides.
-Images are removed one by one, never by force, never with what they were built on.
+Images are removed one by one, never by force, never with what they were built on; volumes only by the two commands by
+which a person asks for it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _FREE = re.compile(
 _ON_CONTAINER = re.compile(r"(POST|PUT|DELETE) /containers/([^/]+)(?:/([a-z]+))?")
 _ON_NETWORK = re.compile(r"POST /networks/[^/]+/(connect|disconnect)")
 _ON_IMAGE = re.compile(r"DELETE /images/.+")
+_ON_VOLUME = re.compile(r"DELETE /volumes/[^/]+")
 _REMOVAL = {"force": "0", "noprune": "1"}
 _FALSE = {"", "0", "false"}
 
@@ -63,6 +65,7 @@ class Guard:
 
     _requests: list[Request] = field(default_factory=list)
     _containers: dict[str, _Container] = field(default_factory=dict)
+    _removers: set[int] = field(default_factory=set)
     _specs: dict[int, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
     def on_request(self, request: Request, moment: Moment) -> None:
@@ -70,6 +73,8 @@ class Guard:
         if moment == "before" and not _by_hand(request.pid):
             if request.line == "POST /containers/create":
                 self._specs[id(request)] = _rollouts(_labels(request))
+            if _ON_VOLUME.fullmatch(request.line) and any(_removes_volumes(argv) for argv in _ancestry(request.pid)):
+                self._removers.add(request.pid)
             self._requests.append(request)
 
     def verdicts(self) -> list[str]:
@@ -87,6 +92,9 @@ class Guard:
             return self._judge_network(found[1], self._container(json.loads(request.body).get("Container", "")))
         if _ON_IMAGE.fullmatch(request.line):
             return "" if request.query == _REMOVAL else "an image is removed by name, unforced, without its parents"
+        if _ON_VOLUME.fullmatch(request.line):
+            allowed = not request.query and request.pid in self._removers
+            return "" if allowed else "a volume is removed unforced, and by `down --volumes` and `volumes rm` alone"
         if found := _ON_CONTAINER.fullmatch(request.line):
             return self._judge_container(request, found[1], self._container(found[2]), found[3])
         return "no such verb is the program's"
@@ -147,6 +155,11 @@ def _by_hand(pid: int) -> bool:
 
 def _is_program(argv: list[str]) -> bool:
     return "reconciler" in argv[1:4] or any(Path(part).name == "reconcile" for part in argv[:2])
+
+
+def _removes_volumes(argv: list[str]) -> bool:
+    """Whether a person has asked for it by one of the two commands that do."""
+    return _is_program(argv) and ({"down", "--volumes"} <= set(argv) or {"volumes", "rm"} <= set(argv))
 
 
 def _ancestry(pid: int) -> Iterator[list[str]]:

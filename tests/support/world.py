@@ -73,6 +73,10 @@ class World:
         """What `reconcile rollback` does before it converges."""
         return self._session(project).go_back(project, service, revision)
 
+    def session(self) -> Session:
+        """A session of its own, for what persons ask."""
+        return Session(self.engine, VirtualExecutor(self.engine), self.lock, "default", self.store)
+
     def project(self, text: str, name: str = "shop", **environment: str) -> Project:
         """The project that this spec asks for."""
         from reconciler.spec.load import Request, load
@@ -107,7 +111,13 @@ class World:
         if self._check_interval and self._lasting:
             return self._lasting
         self._lasting = Session(
-            self.engine, executor, self.lock, "default", self.store, self._registries, self._check_interval
+            self.engine,
+            executor,
+            self.lock,
+            "default",
+            self.store,
+            self._registries,
+            check_interval=self._check_interval,
         )
         return self._lasting
 

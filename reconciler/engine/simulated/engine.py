@@ -242,6 +242,15 @@ class SimulatedEngine:
         call = Call("create_volume", (name, body))
         self._change(call, self._costs.volume, lambda: volumes.create_volume(self.world, name, body))
 
+    def remove_volume(self, volume: str) -> None:
+        """Remove it, and what it holds; 404 is success, 409 while a container mounts it."""
+        call = Call("remove_volume", (volume,))
+        self._change(call, self._costs.volume, lambda: volumes.remove_volume(self.world, volume))
+
+    def volume_usage(self) -> list[dict[str, Any]]:
+        """All volumes with what was said to be in them."""
+        return self._read(Call("volume_usage"), lambda: volumes.usage(self.world))
+
     def pull_image(self, reference: str, platform: str | None, progress: Progress) -> None:
         """Have it locally, as a predicted image; EngineError where the registry has none of that reference."""
         call = Call("pull_image", (reference, platform))

@@ -102,6 +102,11 @@ def write(engine: SimulatedEngine, container: str, path: str) -> None:
     layers.write(find_container(engine.world, container), path)
 
 
+def fill(engine: SimulatedEngine, volume: str, size: int) -> None:
+    """What containers have written to a volume, in bytes."""
+    engine.world.volume_sizes[volume] = size
+
+
 def restart_engine(engine: SimulatedEngine) -> None:
     """The engine goes down and comes up: processes end, then containers start whose policy says so.
 

@@ -134,6 +134,7 @@ class World:
     events: deque[Document] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
     told: int = 0
     missing_paths: frozenset[str] = frozenset()
+    volume_sizes: dict[str, int] = field(default_factory=dict)
     made: int = 0
 
     def new_id(self, kind: str, name: str) -> str:

@@ -1,11 +1,11 @@
-"""Volumes: made by POST /volumes/create and by mounts that name one; never removed by anything here."""
+"""Volumes: made by POST /volumes/create and by mounts that name one; removed by DELETE /volumes/{name} alone."""
 
 from __future__ import annotations
 
 import re
 
 from reconciler.engine.protocol import JSON
-from reconciler.engine.simulated.state import BAD_REQUEST, NOT_FOUND, Document, World, copied, refusal
+from reconciler.engine.simulated.state import BAD_REQUEST, CONFLICT, NOT_FOUND, Document, World, copied, refusal
 from reconciler.engine.times import timestamp
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -40,6 +40,30 @@ def anonymous_volume(world: World, body: JSON) -> Document:
 def rows(world: World) -> list[Document]:
     """The `Volumes` of GET /volumes."""
     return [copied(volume) for volume in world.volumes.values()]
+
+
+def remove_volume(world: World, name: str) -> None:
+    """Forget it. 409 while a container in any state mounts it."""
+    users = ", ".join(_users(world, name))
+    if users:
+        raise refusal(CONFLICT, f"remove {name}: volume is in use - [{users}]")
+    world.volumes.pop(name, None)
+    world.volume_sizes.pop(name, None)
+
+
+def usage(world: World) -> list[Document]:
+    """The `Volumes` of GET /system/df."""
+    return [{**copied(volume), "UsageData": _usage(world, name)} for name, volume in world.volumes.items()]
+
+
+def _usage(world: World, name: str) -> Document:
+    return {"RefCount": len(_users(world, name)), "Size": world.volume_sizes.get(name, 0)}
+
+
+def _users(world: World, name: str) -> list[str]:
+    """Ids of the containers that mount it."""
+    mounts = ((box, point) for box in world.containers.values() for point in box.document["Mounts"])
+    return list(dict.fromkeys(box.id for box, point in mounts if point.get("Name") == name))
 
 
 def _document(world: World, name: str, body: JSON) -> Document:

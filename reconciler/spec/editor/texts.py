@@ -195,7 +195,7 @@ _RULES = {
     "MutationRules.allow": "Absolute paths whose changes are nobody's, such as /tmp.",
     "ProjectRules.prune": "Whether services that left the spec are removed: true unless said.",
     "ProjectRules.allow_empty": "Whether a spec without services may remove everything.",
-    "ProjectRules.suspend": "Whether the project is left alone.",
+    "ProjectRules.suspend": "Whether the whole project is left as it is, until this goes.",
     "ProjectRules.engines": "The engines that the project runs on.",
 }
 

@@ -71,4 +71,5 @@ class ProjectRules(Section):
 
     prune: bool = True
     allow_empty: bool = False
-    not_yet: ClassVar[frozenset[str]] = frozenset({"suspend", "engines"})
+    suspend: bool = False
+    not_yet: ClassVar[frozenset[str]] = frozenset({"engines"})

@@ -7,13 +7,15 @@ from dataclasses import replace
 from inline_snapshot import snapshot
 
 from reconciler.cli.history_json import render_history, render_why
+from reconciler.model.history import ActionRecord
 from reconciler.model.project import Notice
 from tests.unit.cli.rollouts import BAD, NIGHT, QUARANTINED, WELL
 
 
 def test_a_history_is_a_list_of_rollouts_per_project_the_newest_last() -> None:
     """Every key of docs/json.md, with times as RFC 3339."""
-    document = json.loads(render_history((("shop", (BAD, WELL)),), (Notice("StateLost", "begun anew"),)))
+    asked = {"shop": (ActionRecord(NIGHT, "alice", "suspend", "", "see postgres://me:secret@db/x"),)}
+    document = json.loads(render_history((("shop", (BAD, WELL)),), (Notice("StateLost", "begun anew"),), (), asked))
     assert [rollout["number"] for rollout in document["projects"][0]["rollouts"]] == [11, 12]
     assert document == snapshot(
         {
@@ -175,6 +177,15 @@ def test_a_history_is_a_list_of_rollouts_per_project_the_newest_last() -> None:
                                 "log": ["listening on 80", "reading postgres://me:***@db/x", "panic: no config"],
                             },
                         },
+                    ],
+                    "actions": [
+                        {
+                            "at": "2026-11-21T03:12:07.000Z",
+                            "by": "alice",
+                            "action": "suspend",
+                            "service": None,
+                            "detail": "see postgres://me:***@db/x",
+                        }
                     ],
                 }
             ],

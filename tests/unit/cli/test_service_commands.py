@@ -98,4 +98,4 @@ def test_a_history_needs_no_spec_where_the_project_is_named(tmp_path: Path) -> N
     done = run(tmp_path, "history", "-p", "shop")
     assert (done.returncode, done.stdout, done.stderr) == (0, "shop: no rollout is recorded\n", "")
     document = json.loads(run(tmp_path, "history", "-p", "shop", "-o", "json").stdout)
-    assert document["projects"] == [{"name": "shop", "rollouts": []}]
+    assert document["projects"] == [{"name": "shop", "rollouts": [], "actions": []}]

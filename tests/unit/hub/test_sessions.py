@@ -18,7 +18,8 @@ from reconciler.errors import EngineError, EngineUnreachableError, LockedError
 from reconciler.hub import EngineHub
 from reconciler.hub import stream as event_stream
 from reconciler.loading import Selection, load_specs
-from reconciler.session import Forecast, Session
+from reconciler.prepared import Forecast
+from reconciler.session import Session
 from reconciler.store import Store
 from tests.support.live import LiveWorld, connect, live_world
 from tests.unit.hub.conftest import threads, until

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.keys import up_key
 from reconciler.model.memory import Memory
 from reconciler.model.project import Drain, Rollout
-from reconciler.planner.keys import up_key
 from tests.support.planning import NOW, container, current, desired, kinds, observed, service, step
 
 SIGNAL = Drain("signal", 3.0, signal="SIGUSR1")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.keys import up_key
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, ImageState
 from reconciler.model.project import Rollout, Service
 from reconciler.planner.gates import monitor_seconds
 from reconciler.planner.images import BoundImage
-from reconciler.planner.keys import up_key
 from tests.support.planning import (
     IMAGE,
     NOW,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from reconciler.model import labels
+from reconciler.model.keys import up_key
 from reconciler.model.memory import Memory
 from reconciler.model.observed import Container, Endpoint, EngineInfo, NetworkState, Observed
 from reconciler.model.project import Attachment, Drain, Network, Rollout
-from reconciler.planner.keys import up_key
 from tests.support.planning import NOW, container, current, desired, foreign, kinds, observed, reasons, service, step
 
 NET = Network("default", "net", source="compose.yaml:9", keeps_addresses=True)

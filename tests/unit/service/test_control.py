@@ -66,7 +66,7 @@ def raw(path: Path, text: bytes) -> dict[str, Any]:
 def test_whatever_is_asked_comes_back_as_it_was_given(path: Path) -> None:
     """Reports, histories and explanations keep their types on the way; arguments too."""
     shop = replace(SHOP, revision=Revision("shop", "ab" * 20, "Ada <a@b>", "First", 12.5, "main"))
-    past = History((("shop", (WELL, BAD)), ("empty", ())), (Notice("A", "b", "c"),))
+    past = History((("shop", (WELL, BAD)), ("empty", ())), warnings=(Notice("A", "b", "c"),))
     service = SmallService(Report("status", (shop,)), past, Answer(QUARANTINED))
     with running(path, service) as found:
         assert found.status(("shop",), ("web",), deep=True) == service.report

@@ -249,8 +249,8 @@ def test_a_mistake_is_named_with_its_place_and_remedy(refusal: Refusal, body: st
         (f"{WEB}servces: {{}}\n", "compose.yaml:4: servces: unknown key (did you mean 'services'?)"),
         (f"name: 1\n{WEB}", "compose.yaml:1: name: must be a string, not a number (quote it)"),
         (
-            f"x-reconcile: {{suspend: true}}\n{WEB}",
-            "compose.yaml:1: x-reconcile.suspend: 'suspend' is not supported yet",
+            f"x-reconcile: {{engines: [a]}}\n{WEB}",
+            "compose.yaml:1: x-reconcile.engines: 'engines' is not supported yet",
         ),
         (f"x-reconcile: {{prune: 3}}\n{WEB}", "compose.yaml:1: x-reconcile.prune: must be true or false, not a number"),
         (f"x-a: .inf\n{WEB}", "compose.yaml:1: x-a: an infinite number is no JSON (quote it)"),
