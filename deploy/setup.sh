@@ -6,6 +6,7 @@
 #   setup_engine           the Docker CLI, and an engine where none answers
 #   setup_busybox          a static busybox for the demo images; sets BUSYBOX
 #   setup_registry         docker-registry for the tests that pull
+#   setup_sshd             sshd for the tests that follow a repository
 #
 # Nothing that is installed is upgraded, and nothing is fetched but from the machine's own package sources.
 # Everything that is only used by the demo and the tests is unpacked below .cache, not installed.
@@ -207,6 +208,17 @@ setup_registry() { # the tests that need it skip themselves, saying so, where no
     ln -sf "$CACHE/packages/docker-registry/usr/bin/docker-registry" "$CACHE/bin/docker-registry"
   else
     say "no package docker-registry here: the tests that pull are skipped"
+  fi
+}
+
+setup_sshd() { # as with the registry: without one the tests that follow a repository over ssh are skipped
+  ! PATH=$PATH:/usr/sbin command -v sshd >/dev/null || return 0
+  if unpack openssh-server && unpack libwrap0; then
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' \
+      "$(dirname "$(find "$CACHE/packages/libwrap0" -name 'libwrap.so.0')")" "$CACHE/packages/openssh-server/usr/sbin/sshd" >"$CACHE/bin/sshd"
+    chmod +x "$CACHE/bin/sshd"
+  else
+    say "no package openssh-server here: the tests that need an sshd are skipped"
   fi
 }
 

@@ -81,6 +81,7 @@ set_up() { # SUITE... : ends the whole run if it cannot be done
   setup_engine
   setup_images
   setup_registry
+  setup_sshd
 }
 
 chosen() { # SUITE... with "all" spelled out; refuses what is none

@@ -18,9 +18,9 @@ class Folder:
     def __init__(self, settings: DirectorySource, base: str) -> None:
         self._settings = settings
         self._place = settings.place or settings.name
-        files = tuple(os.path.join(base, path) for path in settings.paths)  # noqa: PTH118  as the user typed it
-        folder = files[0] if len(files) == 1 and Path(files[0]).is_dir() else base
-        self._checkout = Checkout(base, folder, Revision(settings.name), files)
+        self._base = base
+        self._files = tuple(os.path.join(base, path) for path in settings.paths)  # noqa: PTH118  as the user typed it
+        self._last: Checkout | None = None
 
     @property
     def name(self) -> str:
@@ -42,10 +42,14 @@ class Folder:
         """Nothing is kept beside what is there."""
 
     def fetch(self) -> Checkout:
-        """What is there; always the same object. SourceError where a path is missing or cannot be read."""
-        for path in self._checkout.files or (self._checkout.root,):
+        """What is there; the same object as before. SourceError where a path is missing or cannot be read."""
+        for path in self._files or (self._base,):
             self._look(path)
-        return self._checkout
+        folder = self._files[0] if len(self._files) == 1 and Path(self._files[0]).is_dir() else self._base
+        made = Checkout(self._base, folder, Revision(self.name), self._files)
+        if made != self._last:
+            self._last = made
+        return self._last
 
     def _look(self, path: str) -> None:
         try:

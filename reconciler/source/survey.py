@@ -59,6 +59,7 @@ class _Look:
     seen: dict[str, Signature] = field(default_factory=dict)
     folders: dict[str, set[str] | None] = field(default_factory=dict)
     todo: list[tuple[str, bool]] = field(default_factory=list)
+    taken: set[tuple[str, bool]] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
 
     def take(self, path: str, below: bool) -> None:  # noqa: FBT001 - a pair of `todo`
@@ -68,13 +69,18 @@ class _Look:
             self.todo += [(path, below), (above, False)]
             self.seen.setdefault(above, ())
             return
+        if (path, below) in self.taken:
+            return
+        self.taken.add((path, below))
         real = os.path.realpath(above)
         self.note(real, os.path.basename(path))  # noqa: PTH119
         self.seen[path] = _signature(path)
         self.follow(path, real, below=below)
 
     def note(self, folder: str, name: str) -> None:
-        """A change of this name in this folder matters."""
+        """A change of this name in this folder matters, if the folder can be watched."""
+        if not _watchable(folder):
+            return
         names = self.folders.setdefault(folder, set())
         if names is not None and name:
             names.add(name)
@@ -84,7 +90,7 @@ class _Look:
         kind = self.seen[path][:1]
         if kind == (stat.S_IFLNK,):
             target = os.path.normpath(os.path.join(above, str(self.seen[path][1])))  # noqa: PTH118
-            self.todo += [(target, below)] if below or target not in self.seen else []
+            self.todo.append((target, below))
         elif kind == (stat.S_IFDIR,) and below:
             self.listing(path)
 
@@ -94,12 +100,17 @@ class _Look:
         if real in self.listed:
             return
         self.listed.add(real)
-        self.folders[real] = None
+        if _watchable(real):
+            self.folders[real] = None
         try:
             names = os.listdir(real)  # noqa: PTH208
         except OSError:
             return
         self.todo += [(os.path.join(path, name), True) for name in names if name != _IGNORED]  # noqa: PTH118
+
+
+def _watchable(folder: str) -> bool:
+    return os.path.isdir(folder) and os.access(folder, os.R_OK)  # noqa: PTH112
 
 
 def _signature(path: str) -> Signature:

@@ -42,7 +42,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin; what is there now is where changes are counted from."""
-        self._seen = survey(self._paths())
+        self._seen = self._survey()
         self._thread.start()
 
     def refresh(self) -> None:
@@ -73,7 +73,7 @@ class Watcher:
         )  # `watchfiles.watch` puts its watches too late: at the first wait
 
         try:
-            notify = RustNotify(sorted(armed.folders), False, False, 0, False, True)  # noqa: FBT003 - the API
+            notify = RustNotify(sorted(armed.folders), False, False, 0, False, False)  # noqa: FBT003 - the API
         except FileNotFoundError:
             yield None  # a folder has just gone: the next look says which
             return
@@ -115,12 +115,16 @@ class Watcher:
 
     def _look(self) -> Survey:
         """What is there now; tells of what changed since the last look."""
-        now = survey(self._paths())
-        if not now.complete:
-            self._warn("many", "more files than can be watched", most=MOST)
+        now = self._survey()
         changed, self._seen = now.since(self._seen), now
         if changed and not self._stopped.is_set():
             self._tell(changed)
+        return now
+
+    def _survey(self) -> Survey:
+        now = survey(self._paths())
+        if not now.complete:
+            self._warn("many", "more files than can be watched", most=MOST)
         return now
 
     def _tell(self, changed: frozenset[str]) -> None:

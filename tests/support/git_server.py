@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 AT = 1_700_000_000
+_SMALL = 64 * 1024
 _REGULAR, _EXECUTABLE, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
 _ENVIRONMENT = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C", "HOME": "/nonexistent"}
 
@@ -59,14 +60,21 @@ class Repository:
         )
         return cls(path)
 
-    def git(self, *arguments: str, stdin: bytes | None = None, **variables: str) -> str:
+    def git(self, *arguments: str, stdin: bytes | None = None, variables: Mapping[str, str] | None = None) -> str:
         """What that git command prints."""
         command = ["git", f"--git-dir={self.path}", *arguments]
         done = subprocess.run(
-            command, input=stdin, capture_output=True, check=False, env={**_environment(), **variables}
+            command, input=stdin, capture_output=True, check=False, env={**_environment(), **(variables or {})}
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.decode().strip()
+
+    def tag(self, name: str, commit: str) -> str:
+        """An annotated tag; its object name."""
+        text = f"object {commit}\ntype commit\ntag {name}\ntagger Ada Example <ada@example.com> {AT} +0000\n\n{name}\n"
+        made = self.git("mktag", stdin=text.encode())
+        self.git("update-ref", f"refs/tags/{name}", made)
+        return made
 
     def commit(
         self,
@@ -116,7 +124,8 @@ def _data(content: bytes) -> bytes:
 class Forge:
     """A running server. `token` (for any user) is wanted where it is set; `answer` is given instead of the repository.
 
-    `asked` are the request lines and `credentials` what came with them.
+    While `hold` is not set, requests wait for it. Of a pack only the first half is sent where there is `half`, which is
+    set then. `asked` are the request lines and `credentials` what came with them.
     """
 
     root: Path
@@ -124,6 +133,8 @@ class Forge:
     token: str = ""
     answer: tuple[int, dict[str, str], bytes] | None = None
     hold: threading.Event | None = None
+    half: threading.Event | None = None
+    closing: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
     credentials: list[str] = field(default_factory=list)
 
@@ -154,6 +165,7 @@ def serving(root: Path, certificate: tuple[Path, Path] | None = None) -> Iterato
     finally:
         if forge.hold:
             forge.hold.set()
+        forge.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -170,6 +182,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     forge: Forge
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the standard library
         """Say nothing."""
@@ -220,6 +234,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if self.forge.half and len(content) > _SMALL:
+            self.wfile.write(content[: len(content) // 2])
+            self.wfile.flush()
+            self.forge.half.set()
+            self.forge.closing.wait(30)
+            return
         self.wfile.write(content)
 
 

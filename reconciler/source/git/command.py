@@ -68,10 +68,9 @@ class Git:
         done = self.attempt(*arguments, access=access, config=config, variables=variables, guard=guard)
         if done.good:
             return done.out
+        command = next(word for word in arguments if not word.startswith("-"))
         words = _shown(done.err, access.secrets)
-        raise failure(
-            Failed(arguments[0], words, done.ended, self._settings, self.place, remote=bool(access.variables))
-        )
+        raise failure(Failed(command, words, done.ended, self._settings, self.place, remote=bool(access.variables)))
 
     def attempt(
         self,

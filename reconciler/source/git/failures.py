@@ -125,6 +125,9 @@ def failure(failed: Failed) -> SourceError:
     if failed.ended == "time":
         message = f"git {failed.command} did not end within {failed.settings.timeout:g} s"
         return unanswered(message, failed.place, "see whether the forge answers; timeout can be raised")
+    if failed.ended == "output":
+        message, hint = f"git {failed.command} lists more than can be read", "keep specs in a repository of their own"
+        return SourceError(message, reason="SourceTooLarge", source=failed.place, hint=hint)
     if failed.ended:
         return too_large(failed.settings, failed.place)
     rule = next((rule for sign, rule in _COMPILED if sign.search(failed.words)), None)

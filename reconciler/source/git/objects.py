@@ -14,7 +14,7 @@ from reconciler.model.settings import GitSource
 from reconciler.source.git.access import Access
 from reconciler.source.git.command import Git
 
-_MOST_PACKS = 50
+MOST_PACKS = 50
 _FOLLOWED = "refs/reconciler/followed"
 _ATTRIBUTES = "* -text !eol -ident !filter !working-tree-encoding\n"  # files as they were committed, byte for byte
 _SHA256 = 64
@@ -61,7 +61,7 @@ class Objects:
     def _store(self, wanted: str) -> Path:
         form = "sha256" if len(wanted) == _SHA256 else "sha1"
         store = self._stores / f"{form}.git"
-        if self._mark.exists() or _size(store) > self._settings.max_bytes or _packs(store) > _MOST_PACKS:
+        if self._mark.exists() or _size(store) > self._settings.max_bytes or _packs(store) > MOST_PACKS:
             self.discard()
         if not (store / "info" / "attributes").exists():
             self.discard()

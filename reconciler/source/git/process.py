@@ -82,12 +82,12 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, bo
 
 
 def _limit(pid: int, bounds: Bounds) -> None:
-    """Bounds that the kernel keeps also when this process is gone."""
+    """Bounds that the kernel keeps, also when this process is gone. The program may have run for a moment by now."""
     seconds = int(bounds.seconds) + 1
     with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (bounds.file, bounds.file))
-        resource.prlimit(pid, resource.RLIMIT_DATA, (bounds.memory, bounds.memory))
         resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
+        resource.prlimit(pid, resource.RLIMIT_DATA, (bounds.memory, bounds.memory))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (bounds.file, bounds.file))
 
 
 def _read(process: subprocess.Popen[bytes], streams: _Streams, bounds: Bounds) -> Ended:

@@ -150,8 +150,8 @@ class GitRepository:
 
     def _revision(self, store: str, target: Target) -> Revision:
         what = f"{target.object}^{{commit}}"
-        shape = ("--no-patch", "--encoding=UTF-8", f"--format={_FORMAT}")
-        said = self._git.run(f"--git-dir={store}", "show", *shape, what)
+        shape = ("-1", "--encoding=UTF-8", f"--format={_FORMAT}")
+        said = self._git.run(f"--git-dir={store}", "log", *shape, what, "--")
         commit, author, mail, at, subject = said.decode("utf-8", "replace").rstrip("\n").split("\0", 4)
         return Revision(self.name, commit, f"{_plain(author)} <{_plain(mail)}>", _plain(subject), float(at), target.ref)
 
