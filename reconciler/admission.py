@@ -19,8 +19,8 @@ from reconciler.policy.judge import denied, used_exceptions, violations
 from reconciler.policy.resolve import Policy, resolve
 
 PolicyOf = Callable[[Project], Policy]
-# A Dockerfile can start from other images elsewhere (`FROM base-$TARGETARCH`): all that engines commonly run on count.
-_PLATFORMS = ("amd64", "arm64", "arm/v7", "arm/v6", "386", "ppc64le", "riscv64", "s390x")
+# A Dockerfile can start from other images elsewhere (`FROM base-$TARGETARCH`): where most engines run counts as well.
+_PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 def policies(settings: Settings) -> PolicyOf:
@@ -95,12 +95,13 @@ def _real_path(path: str) -> str:
 
 
 def _base_images(build: Build) -> Iterable[str]:
-    """Every image that the Dockerfile may start from or copy from, pinned ones too, and what reads it."""
+    """Every image that the Dockerfile starts from or copies from, pinned ones too, and what reads it."""
     return dict.fromkeys(_mentioned(build))
 
 
 def _mentioned(build: Build) -> Iterator[str]:
-    for platform in (*(f"linux/{name}" for name in _PLATFORMS), *build.platforms):
+    yield from (reference for reference, _ in build.bases)
+    for platform in (*_PLATFORMS, *build.platforms):
         found = find_images(build.instructions, dict(build.args), build.target, platform, platform)
         yield from (place.image for place in found.places)
         if found.syntax:

@@ -20,7 +20,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../deploy/images.sh"
 
 BIN=$ROOT/.venv/bin
-CORE='reconciler/model/*,reconciler/planner/*,reconciler/spec/*'
+CORE='reconciler/model/*,reconciler/planner/*,reconciler/policy/*,reconciler/spec/*'
 SUMMARY=()
 FAILED=0
 

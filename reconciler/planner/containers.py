@@ -24,6 +24,7 @@ from reconciler.planner.payload import (
 from reconciler.planner.slots import Slot, slot_number
 
 Cause = tuple[Difference, ...]
+FILLED_IN = {"Runtime", "CgroupnsMode"}  # engines show their own choice where nobody asked
 
 
 def create(
@@ -109,12 +110,13 @@ def _made_of(context: Context, container: Container) -> JSON:
     """The body that it was created with, networks aside; where nobody knows that any more, as it was inspected."""
     name, made_of = container.labels.get(labels.SERVICE, ""), container.labels.get(labels.SPEC_HASH)
     wanted, stable = context.desired.project.service(name), context.memory.stable.get(name)
-    view = context.view(wanted) if wanted else None
-    if view and view.desired_hash == made_of:
-        return view.service.container
     if stable and stable.spec_hash == made_of:
         return stable.service.container
-    return {**container.config, "HostConfig": container.host_config}
+    view = context.view(wanted) if wanted else None
+    if view and view.desired_hash == made_of and not view.going_back:
+        return view.service.container
+    asked = {field: value for field, value in container.host_config.items() if field not in FILLED_IN}
+    return {**container.config, "HostConfig": asked}
 
 
 def stop(

@@ -10,6 +10,7 @@ from reconciler.planner.causes import slot_cause
 from reconciler.planner.contents import changed_contents
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State, left_behind
+from reconciler.planner.keys import container_key
 from reconciler.planner.leaving import leave
 from reconciler.planner.slots import Slot
 
@@ -34,7 +35,10 @@ def _what_is_done(context: Context, view: View, failure: Failure) -> tuple[str, 
     if view.going_back and view.settled:
         return "RolledBack", f"went back to {_last_good(context, view)}{_but_files(context, view)}"
     if view.going_back:
-        return "RollingBack", f"goes back to {_last_good(context, view)}{_but_files(context, view)}"
+        return (
+            "RollingBack",
+            f"goes back to {_last_good(context, view)}{_but_files(context, view)}{_but_refused(context, view)}",
+        )
     new = sum(slot.state in COMING_UP for slot in view.slots)
     rollout = view.service.rollout
     too_few = len(view.slots) - new > rollout.max_failure_ratio * len(view.slots)
@@ -50,6 +54,13 @@ def _but_files(context: Context, view: View) -> str:
     found = changed_contents(stable.service, wanted, context.desired.hash_key) if stable and wanted else []
     files = ", ".join(dict.fromkeys(item.origin for item in found if item.path and not item.copy))
     return f", but not {files}: a mounted file stays as it is on disk, put it right there" if files else ""
+
+
+def _but_refused(context: Context, view: View) -> str:
+    """That what served before could not be started again."""
+    starts = (f"container.start:{container_key(slot.current)}" for slot in view.slots if slot.current)
+    failed = context.memory.failed_operations
+    return next((f", but {failed[start]}" for start in starts if start in failed), "")
 
 
 def _last_good(context: Context, view: View) -> str:

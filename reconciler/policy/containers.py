@@ -127,8 +127,9 @@ def security_options(body: JSON, allowed: tuple[str, ...], __: Ground) -> Iterat
         option = _option(str(text))
         if not any(fnmatchcase(option, pattern) for pattern in allowed):
             name, _equals, value = option.partition("=")
-            said = "seccomp=<a profile of its own>" if name == "seccomp" and value != "unconfined" else option
-            yield Finding("security_opt", f"the security option {shown(said)}", said)
+            own = name == "seccomp" and value != "unconfined"
+            said = "a seccomp profile of its own" if own else f"the security option {shown(option)}"
+            yield Finding("security_opt", said, "seccomp=*" if own else option)
 
 
 def system_paths(body: JSON, _: object, __: Ground) -> Iterator[Finding]:

@@ -137,6 +137,11 @@ BUILD_OWN = frozenset(
 )
 
 
+def unknown_operation(kind: str, _: object, __: Ground) -> Iterator[Finding]:
+    """A kind of operation that nobody has judged."""
+    yield Finding("", f"the operation {kind}, which no rule knows")
+
+
 def unknown_in_container(body: JSON, _: object, __: Ground) -> Iterator[Finding]:
     """Fields of a create body that nobody has judged."""
     host: JSON = body.get("HostConfig") or {}

@@ -17,6 +17,20 @@ from reconciler.policy.rule import Finding, Ground, Kind
 from reconciler.policy.table import RULES
 
 Payloads = Iterator[tuple[Kind, Any]]
+# What gives nobody anything: it ends or removes what there is, names it, or reaches only into a replica itself.
+HARMLESS: frozenset[str] = frozenset(
+    {
+        "container.copy",
+        "container.exec",
+        "container.http",
+        "container.kill",
+        "container.remove",
+        "container.stop",
+        "image.tag",
+        "network.disconnect",
+        "network.remove",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,8 @@ def used_exceptions(project: Project, policy: Policy) -> tuple[Notice, ...]:
 def denied(operation: Operation, policy: Policy) -> tuple[Violation, ...]:
     """What the policy denies of an operation, by the final payload of its engine call.
 
-    What is started is judged by what it was made of: an old container that a rollback brings back, too. Operations that
-    stop, remove, copy, name or drain give nobody anything, and are never denied.
+    What is started is judged by what it was made of: an old container that a rollback brings back, too. `HARMLESS`
+    operations are never denied.
     """
     service = policy.project.service(operation.service or "")
     payload = operation.payload
@@ -104,6 +118,8 @@ def _payloads(operation: Operation, ground: Ground, *, made_here: bool) -> Paylo
         yield from (("image", image) for image in images_of_build(payload["build"], ground))
     elif operation.kind == "image.pull":
         yield "image", Used(payload["reference"])
+    elif operation.kind not in HARMLESS:
+        yield "operation", operation.kind
 
 
 def _source_of(operation: Operation, service: Service | None) -> Callable[[str], str]:

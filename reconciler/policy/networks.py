@@ -35,7 +35,7 @@ def options(body: JSON, allowed: tuple[str, ...], _: Ground) -> Iterator[Finding
 def endpoint_options(body: JSON, allowed: tuple[str, ...], _: Ground) -> Iterator[Finding]:
     """The same, where a service gives them for its own place in a network."""
     for network, endpoint in (json_value(body, "NetworkingConfig", "EndpointsConfig") or {}).items():
-        for name in set((endpoint or {}).get("DriverOpts") or ()) - _ENDPOINT_OPTIONS:
+        for name in sorted(set((endpoint or {}).get("DriverOpts") or ()) - _ENDPOINT_OPTIONS):
             if not any(fnmatchcase(name, pattern) for pattern in allowed):
                 yield Finding(f"networks.{network}.driver_opts", f"the network option {shown(name)}", name)
 

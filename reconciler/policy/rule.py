@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from reconciler.model.project import Build
 
-Kind = Literal["container", "endpoint", "network", "volume", "build", "image", "service"]
+Kind = Literal["container", "endpoint", "network", "volume", "build", "image", "service", "operation"]
 Takes = Literal["nothing", "names", "patterns", "paths", "ports", "subnets", "keys", "number"]
 
 
@@ -51,7 +51,8 @@ class Ground:
     job: bool = False
 
 
-# The payload (an images.Used, a Service, a Build, else the raw body: an `endpoint` in that of a container), parameter.
+# The payload, the parameter. A payload is an images.Used, a Service, a Build, an operation's kind, else the raw body
+# (an `endpoint` stands in that of a container).
 Check = Callable[[Any, Any, Ground], Iterable[Finding]]
 
 

@@ -271,13 +271,14 @@ _ALL = (
     ),
     Rule(
         "unknown-fields",
-        "fields of the Engine API that no rule knows",
+        "fields of the Engine API, and operations, that no rule knows",
         "What nobody has judged is not let through.",
         {
             "container": fields.unknown_in_container,
             "endpoint": fields.unknown_in_container,
             "network": fields.unknown_in_network,
             "volume": fields.unknown_in_volume,
+            "operation": fields.unknown_operation,
         },
         standard=True,
         strict=True,
@@ -365,7 +366,7 @@ _ALL = (
     Rule(
         "other-volumes",
         "volumes that are not the project's own, except those of the list",
-        "By its name (`external`, `name:`) any volume can be mounted, whoever's data it holds.",
+        "By its name (`external`, `name:`) any volume can be mounted, whosever data it holds.",
         {"container": mounts.other_volume},
         takes="patterns",
         meaning="patterns of volume names on the engine",
