@@ -148,7 +148,7 @@ def history(options: Options, limit: int) -> History:
 def why(options: Options, service: str) -> Answer:
     """Why a service is as it is. Writes nothing. UsageError where no project has it, or several do."""
     specs = load_all(options, choosing=True)
-    project = _project_of(specs, options, service)
+    project = project_of(specs, options, service)
     with opened(options, (project,), read_only=True) as (session, store):
         explanation = session.explain(project, service)
         specs = with_notices(specs, store)
@@ -215,7 +215,7 @@ def _act_and_converge(
     options: Options, service: str, act: Act, on_plan: OnPlan, on_activity: OnActivity, stop: threading.Event
 ) -> Report:
     specs = load_all(options, choosing=True)
-    project = _project_of(specs, options, service)
+    project = project_of(specs, options, service)
     if specs.errors and options.all_or_nothing:
         return Report("converge", (), warnings=specs.warnings, errors=specs.errors, refused=True)
     with opened(options, (project,), read_only=False) as (session, store):
@@ -265,8 +265,8 @@ def _names(options: Options) -> tuple[tuple[str, ...], Specs]:
     return tuple(entry.loaded.name for entry in entries if entry.loaded), specs
 
 
-def _project_of(specs: Specs, options: Options, service: str) -> Project:
-    """The one project that has the service."""
+def project_of(specs: Specs, options: Options, service: str) -> Project:
+    """The one project that has the service. UsageError where none has it, or several do; SpecErrors from the others."""
     found = [project for project in specs.projects if project.service(service)]
     if len(found) == 1:
         return found[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler import app_operator
 from reconciler.cli import terminal
-from reconciler.cli.actions import app_options, as_document, follow, options_of_a_run
+from reconciler.cli.actions import app_options, as_document, asked_service, follow, options_of_a_run
 from reconciler.cli.options import Flags
 from reconciler.cli.rows import dump, frame, notice_rows
 from reconciler.cli.values import clean
@@ -26,8 +26,9 @@ def suspend(flags: Flags) -> int:
     """Print what was suspended."""
     chosen = flags.format("text", "json")
     with as_document(chosen, lambda errors: _document("suspend", (), errors)):
+        options = app_options(flags)
         names = app_operator.suspend(
-            app_options(flags), flags.service or None, flags.reason, everything=flags.everything
+            options, asked_service(flags, options), flags.service or None, flags.reason, everything=flags.everything
         )
     return _told("suspend", names, chosen)
 
@@ -36,7 +37,10 @@ def resume(flags: Flags) -> int:
     """Print what was resumed."""
     chosen = flags.format("text", "json")
     with as_document(chosen, lambda errors: _document("resume", (), errors)):
-        names = app_operator.resume(app_options(flags), flags.service or None, everything=flags.everything)
+        options = app_options(flags)
+        names = app_operator.resume(
+            options, asked_service(flags, options), flags.service or None, everything=flags.everything
+        )
     return _told("resume", names, chosen)
 
 
@@ -51,7 +55,7 @@ def _told(command: str, names: tuple[str, ...], chosen: str) -> int:
         terminal.result(_document(command, names))
     else:
         lines = [f"{_DONE[command]} {clean(name)}\n" for name in names]
-        terminal.result("".join(lines) or f"nothing to {command}: it is so already\n")
+        terminal.result("".join(lines) or "nothing is suspended by that name\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`reconcile serve`, and the commands that only a running service heeds. What they do is in `operator_actions`."""
+"""`reconcile serve`, and the commands for whoever operates it. What they do is in `operator_actions`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ from reconciler.cli.options import (
     spec_options,
 )
 
-_PROJECT = click.option(
-    "-p", "--project-name", "project_name", cls=GroupedOption, group=SPECS, metavar="NAME", help="Which project."
-)
 _ALL = click.option("--all", "everything", cls=GroupedOption, group=SPECS, is_flag=True, help="Every project.")
 _REASON = click.option(
     "--reason", "reason", cls=GroupedOption, group=SPECS, metavar="TEXT", required=True, help="Why: status shows it."
@@ -45,23 +42,26 @@ def serve(ctx: click.Context, /, **_: Any) -> int:
 @click.command(cls=GroupedCommand)
 @click.argument("service", required=False, default="")
 @_REASON
-@_PROJECT
 @_ALL
+@spec_options(service=None)
+@engine_options()
 @output_options("text", "json")
 @socket_option()
 @click.pass_context
 def suspend(ctx: click.Context, /, **_: Any) -> int:
     """Leave SERVICE, or a whole project, alone until it is resumed.
 
-    What runs goes on running as it is: nothing is replaced, restarted or removed.
+    What runs goes on running as it is: nothing is replaced, restarted or removed. Where no service is running, the next
+    run heeds it.
     """
     return _run("suspend", ctx)
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("service", required=False, default="")
-@_PROJECT
 @_ALL
+@spec_options(service=None)
+@engine_options()
 @output_options("text", "json")
 @socket_option()
 @click.pass_context

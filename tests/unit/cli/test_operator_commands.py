@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +12,12 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.errors import FAILED, REFUSED, USAGE
+from reconciler.forecast import VirtualExecutor, new_engine
+from reconciler.lock import unlocked
 from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
 from reconciler.model.revision import Revision
 from reconciler.service.control import Control
+from reconciler.session import Session
 from tests.support.operations import SmallService
 from tests.unit.cli.reports import ENGINE, SHOP
 from tests.unit.cli.reports import service as row
@@ -21,6 +26,8 @@ from tests.unit.cli.rollouts import QUARANTINED, WELL
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from reconciler.store import Store
 
 REVISION = Revision("shop", "1a2b3c4d5e" * 4, "Ada <ada@example.com>", "Serve 1.4", 1795230000.0, "main")
 CALM = ProjectReport(
@@ -162,7 +169,7 @@ def test_services_are_suspended_and_resumed(running: SmallService, capsys: pytes
         "errors": [],
     }
     assert run(["resume", "--all"]) == 0
-    assert capsys.readouterr().out == "nothing to resume: it is so already\n"
+    assert capsys.readouterr().out == "nothing is suspended by that name\n"
     said = [asked[:-1] for asked in running.asked if asked[0] in {"suspend", "resume"}]
     assert said == [
         ("suspend", "shop", "web", "moving the disk"),
@@ -180,10 +187,10 @@ def test_which_of_several_projects_has_to_be_said(running: SmallService, capsys:
     assert "the projects are shop, edge" in capsys.readouterr().err
     running.report = Report("status")
     assert run(["resume"]) == USAGE
-    assert "the service has no project yet" in capsys.readouterr().err
+    assert "there is no project" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [("sync",), ("suspend", "web", "--reason", "x"), ("resume", "web")])
+@pytest.mark.parametrize("command", [("sync",), ("suspend", "web", "--reason", "x"), ("resume", "web"), ("status",)])
 def test_without_a_service_that_is_said(
     command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,10 +202,44 @@ def test_without_a_service_that_is_said(
     assert document(capsys)["errors"][0]["code"] == "NotRunning"
 
 
-def test_a_service_that_is_named_has_to_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Looking elsewhere would answer another question."""
-    assert run(["status", "--socket", str(tmp_path / "none.sock")]) == FAILED
-    assert "no service is running" in capsys.readouterr().err
+@pytest.fixture
+def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two projects in this folder, of which both have `web`, on an engine that answers."""
+    monkeypatch.chdir(tmp_path)
+    for name, services in (("shop", "{web: {image: a}, db: {image: b}}"), ("edge", "{web: {image: a}}")):
+        (tmp_path / "specs" / name).mkdir(parents=True)
+        (tmp_path / "specs" / name / "compose.yaml").write_text(f"services: {services}\n")
+    engine = new_engine((), 1795230000.0)
+
+    @contextmanager
+    def opened(host: object, context: object, instance: str, projects: object, store: Store, *_: object) -> Any:
+        yield Session(engine, VirtualExecutor(engine), unlocked, instance, store)
+
+    monkeypatch.setattr("reconciler.session.open_session", opened)
+    monkeypatch.setenv("RECONCILER_STATE_DIR", str(tmp_path / "state"))
+
+
+def test_without_a_service_it_is_noted_for_the_next_run(specs: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the name of who asks; the store keeps it."""
+    assert run(["suspend", "db", "--reason", "moving the disk"]) == 0
+    assert run(["suspend", "-p", "edge", "--reason", "at night"]) == 0
+    assert capsys.readouterr().out == "suspended shop/db\nsuspended edge\n"
+    assert run(["status"]) == 0
+    assert f"suspended by {getpass.getuser()}" in " ".join(capsys.readouterr().out.split())
+    assert run(["resume", "db"]) == 0
+    assert run(["resume", "db"]) == 0
+    assert run(["resume", "--all"]) == 0
+    assert capsys.readouterr().out == "resumed shop/db\nnothing is suspended by that name\nresumed edge\n"
+
+
+def test_here_too_it_has_to_be_said_what_is_meant(specs: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service of several projects, or none of several projects."""
+    assert run(["suspend", "web", "--reason", "x"]) == USAGE
+    assert "service web is in several projects: edge, shop" in capsys.readouterr().err
+    assert run(["suspend", "--reason", "x"]) == USAGE
+    assert "the projects are edge, shop" in capsys.readouterr().err
+    assert run(["suspend", "--all", "--reason", "x", "-o", "json"]) == 0
+    assert document(capsys)["names"] == ["edge", "shop"]
 
 
 def test_settings_that_are_wrong_are_part_of_the_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
