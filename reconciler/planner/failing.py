@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model import labels
+from reconciler.model.keys import container_key
 from reconciler.model.memory import Failure
 from reconciler.model.observed import Container
 from reconciler.planner import containers, naming
@@ -10,7 +11,6 @@ from reconciler.planner.causes import slot_cause
 from reconciler.planner.contents import changed_contents
 from reconciler.planner.context import Context, View
 from reconciler.planner.gates import State, left_behind
-from reconciler.planner.keys import container_key
 from reconciler.planner.leaving import leave
 from reconciler.planner.slots import Slot
 
