@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -48,12 +49,16 @@ _CONFIG = (
 
 
 class Git:
-    """git for one source. `folder` is where it may keep what it needs; `access` is for commands that go elsewhere."""
+    """git for one source. `folder` is where it may keep what it needs; `access` is for commands that go elsewhere.
+
+    Once `stopped` is set, what runs is ended, and nothing is begun any more.
+    """
 
     def __init__(self, settings: GitSource, folder: Path) -> None:
         self._settings = settings
         self._home = folder / "home"
         self.place = settings.place or settings.name
+        self.stopped = threading.Event()
 
     def run(
         self,
@@ -68,6 +73,8 @@ class Git:
         done = self.attempt(*arguments, access=access, config=config, variables=variables, guard=guard)
         if done.good:
             return done.out
+        if self.stopped.is_set():
+            raise unanswered("it was stopped", self.place, "it is asked again at the next start")
         command = next(word for word in arguments if not word.startswith("-"))
         words = _shown(done.err, access.secrets)
         raise failure(Failed(command, words, done.ended, self._settings, self.place, remote=bool(access.variables)))
@@ -83,13 +90,18 @@ class Git:
         """How the command ended. SourceError where there is no git that can be used."""
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = self._settings
-        bounds = Bounds(settings.timeout, OUTPUT, settings.max_bytes + SLACK, MEMORY + settings.max_bytes, guard)
+        bounds = Bounds(
+            settings.timeout, OUTPUT, settings.max_bytes + SLACK, MEMORY + settings.max_bytes, self._guard(guard)
+        )
         environment = {
             **_environment(self._home, (*_CONFIG, *access.config, *config)),
             **dict(access.variables),
             **(variables or {}),
         }
         return run((self._program(), *arguments), environment, self._home, bounds)
+
+    def _guard(self, guard: Callable[[], bool] | None) -> Callable[[], bool]:
+        return lambda: not self.stopped.is_set() and (guard is None or guard())
 
     def _program(self) -> str:
         program = shutil.which("git")

@@ -68,6 +68,10 @@ class GitRepository:
         """Remove the checkouts of other commits than these and the last good one."""
         self._checkouts.keep(commits)
 
+    def stop(self) -> None:
+        """End a fetch that runs in another thread, within a moment: it ends with a SourceError; later ones too."""
+        self._git.stopped.set()
+
     def fetch(self) -> Checkout:
         """What the ref leads to now, checked out; the same object as before where it leads to the same.
 

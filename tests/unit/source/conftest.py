@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.logs import configure
 from tests.support.git_server import Forge, Repository, certificate, serving
 
 
@@ -24,3 +25,9 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
 @pytest.fixture
 def repository(forge: Forge) -> Repository:
     return Repository.new(forge.root / "shop.git")
+
+
+@pytest.fixture(autouse=True)
+def logging() -> None:
+    """Warnings are written, whatever tests before these wanted."""
+    configure("console", "info")

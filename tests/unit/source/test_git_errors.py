@@ -103,6 +103,16 @@ def test_a_forge_that_hangs_is_left(forge: Forge, repository: Repository, tmp_pa
     assert error.message == "git ls-remote did not end within 0.3 s"
 
 
+def test_a_fetch_can_be_stopped(forge: Forge, repository: Repository, tmp_path: Path) -> None:
+    """By another thread, however long its forge takes."""
+    forge.hold = threading.Event()
+    followed = source(forge, tmp_path, timeout=60.0)
+    threading.Timer(0.2, followed.stop).start()
+    error = refusal(followed)
+    assert (error.reason, error.message) == ("SourceUnreachable", "it was stopped")
+    assert refusal(followed).message == "it was stopped"
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -179,6 +179,31 @@ def test_a_listener_that_fails_hears_of_the_next_change(folder: Path, capsys: py
     assert "of this test" in capsys.readouterr().err
 
 
+def test_a_failure_of_the_watcher_is_said_and_passes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A thread that died would be missed by nobody."""
+    monkeypatch.setattr("reconciler.source.watching.POLL", 0.02)
+    changes: queue.Queue[frozenset[str]] = queue.Queue()
+    broken = threading.Event()
+
+    def paths() -> list[str]:
+        if broken.is_set():
+            broken.clear()
+            raise RuntimeError("of this test")
+        return [str(folder)]
+
+    watcher = Watcher(paths, changes.put)
+    watcher.start()
+    broken.set()
+    watcher.refresh()
+    save(folder / "shop.yaml", "two")
+    while str(folder / "shop.yaml") not in changes.get(timeout=20):
+        pass
+    watcher.stop()
+    assert "files cannot be watched; trying again" in capsys.readouterr().err
+
+
 def test_links_that_lead_in_circles_are_looked_at_once(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
