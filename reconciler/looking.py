@@ -44,7 +44,8 @@ class Looking:
         observer = self._kept.get(project.name) or self._observer(project, memory)
         self._kept = {project.name: observer}
         observer.retarget(project, lambda: memory.made, memory.adopted)
-        observer.distrust({""} if full else self._executor.touched())
+        touched = self._executor.touched()
+        observer.distrust({""} if full else touched)
         observer.resync()
         _look_deep(observer, project, memory, {"replace"})
         return observer

@@ -1,4 +1,4 @@
-"""One engine for the length of a command: forecast, converge and status of projects on it."""
+"""One engine for the length of a command or of a service: forecast, converge and status of projects on it."""
 
 from __future__ import annotations
 
