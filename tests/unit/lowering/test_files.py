@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ def test_what_is_data_does_not_count(tmp_path: Path) -> None:
     assert web(tmp_path / "p", **(bind(inside, read_only=True) | allowed)).contents[0].digest
     named = {"volumes": [{"type": "volume", "source": "v", "target": "/v", "volume": {}}]}
     assert web(tmp_path / "p", declared={"volumes": {"v": {"name": "shop_v"}}}, **named).contents == ()
+
+
+def test_when_a_mounted_file_changed_is_known(tmp_path: Path) -> None:
+    """It tells a replica that writes its own configuration from a person; it is no part of what it is compared by."""
+    path = tmp_path / "conf"
+    path.write_text("x")
+    os.utime(path, (5.0, 5.0))
+    (before,) = web(tmp_path, **bind(path)).contents
+    os.utime(path, (7.0, 7.0))
+    (after,) = web(tmp_path, **bind(path)).contents
+    assert (before.changed_at, after.changed_at, before.writable) == (5.0, 7.0, True)
+    assert before == after
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

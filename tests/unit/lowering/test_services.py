@@ -327,6 +327,15 @@ def test_a_document_without_services_is_an_empty_project() -> None:
     assert (strict.prune, strict.allow_empty) == (False, True)
 
 
+def test_a_suspended_project_says_where() -> None:
+    """The line that suspends it, else the file's; nothing where it is not suspended."""
+    places = {"": "compose.yaml:1", "x-reconcile.suspend": "compose.yaml:9"}
+    assert lower(load({}, places, reconcile={"suspend": True})).suspended == "compose.yaml:9"
+    assert lower(load({}, {"": "compose.yaml:1"}, reconcile={"suspend": True})).suspended == "compose.yaml:1"
+    assert lower(load({}, {}, reconcile={"suspend": True})).suspended == "shop"
+    assert lower(load({}, places, reconcile={"suspend": False})).suspended == ""
+
+
 def test_networks_carry_their_place() -> None:
     """A network's file:line is kept for the plan; an external one has no definition of ours."""
     document = {
