@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.admission import admit, policies, policy_notices
+from reconciler.age import SETTING, Keyring
 from reconciler.errors import PolicyError, ReconcilerError, SpecError, SpecErrors, UsageError
 from reconciler.loading import Selection, Specs, documents, error_notice, flat, load_specs
 from reconciler.model.history import ActionRecord, RolloutRecord
 from reconciler.model.project import Notice, Project
-from reconciler.model.redaction import redact_text
+from reconciler.model.redaction import REDACTED, redact_text
 from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
 from reconciler.model.settings import Settings
 from reconciler.operating import user_name
@@ -54,7 +55,7 @@ class Options:
 
 def validate(options: Options) -> Report:
     """Load and check the specs; no engine is asked."""
-    specs = load_all(options)
+    specs = load_specs(replace(_selection(options), undecrypted=True), os.environ)
     projects = tuple(
         ProjectReport(project.name, None, converges=True, in_sync=True, source=project.source)
         for project in specs.projects
@@ -64,13 +65,15 @@ def validate(options: Options) -> Report:
 
 def config(options: Options, fmt: Literal["json", "yaml"]) -> str:
     """The normalised spec, as `docker compose config` prints it. SpecErrors where it is invalid."""
+    from reconciler.spec.encrypted import hidden
     from reconciler.spec.render import render
 
-    entries, _ = documents(_selection(options), os.environ)
+    entries, _ = documents(replace(_selection(options), undecrypted=True), os.environ)
     errors = [error for entry in entries for error in entry.errors]
     if errors:
         raise SpecErrors(errors)
-    rendered = [render(entry.loaded.document, fmt) for entry in entries if entry.loaded]
+    found = [entry.loaded for entry in entries if entry.loaded]
+    rendered = [render(hidden(loaded.document, loaded.hidden, REDACTED), fmt) for loaded in found]
     return "---\n".join(rendered) if fmt == "yaml" else "".join(rendered)
 
 
@@ -302,17 +305,18 @@ def _report(
 @contextmanager
 def opened(options: Options, projects: tuple[Project, ...], *, read_only: bool) -> Iterator[tuple[Session, Store]]:
     """The engine and the store of a command; a simulated engine's past is nobody's."""
-    from reconciler.session import open_session
+    from reconciler.opening import open_session
     from reconciler.store import Store
 
     simulated = options.host == "simulated://"
-    store = Store.in_memory() if simulated else Store.open(_state_dir(options), read_only=read_only)
-    with (
-        store,
-        open_session(
-            options.host, options.context, options.instance, projects, store, policies(options.settings)
-        ) as session,
-    ):
+    place, keyring, kept = _state_dir(options), _keyring(options), options.settings.history
+    store = (
+        Store.in_memory(kept, keyring)
+        if simulated
+        else Store.open(place, read_only=read_only, rollouts_kept=kept, keyring=keyring)
+    )
+    asked = (options.host, options.context, options.instance)
+    with store, open_session(*asked, projects, store, options.settings) as session:
         yield session, store
 
 
@@ -341,4 +345,9 @@ def _selection(options: Options) -> Selection:
         env_files=options.env_files,
         prune=options.prune,
         allow_empty=options.allow_empty,
+        keyring=_keyring(options),
     )
+
+
+def _keyring(options: Options) -> Keyring:
+    return Keyring(options.settings.age_identity_file or os.environ.get(SETTING, ""), SETTING)

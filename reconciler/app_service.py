@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.admission import policies
+from reconciler.age import Keyring
 from reconciler.app import Options
 from reconciler.errors import EngineUnreachableError
-from reconciler.files.materialising import Places
 from reconciler.loading import Selection
 from reconciler.logs import get_logger
 from reconciler.model.settings import DirectorySource, GitSource, Settings
+from reconciler.opening import SIMULATED
 from reconciler.service.backoff import Backoff
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from reconciler.source.checkout import Checkout, Source
     from reconciler.store import Store
 
-SIMULATED = "simulated://"
 COLLECT_SECONDS = 600.0
 """Superseded images go when nothing has been deployed for this long."""
 
@@ -55,11 +54,12 @@ def serve(settings: Settings, options: Options) -> int:
         stack.enter_context(_signals({signal.SIGTERM: stopped.set, signal.SIGINT: stopped.set}))
         simulated = settings.host == SIMULATED
         kept = Store.in_memory if simulated else partial(Store.open, Path(settings.state_dir))
-        store = stack.enter_context(kept(rollouts_kept=settings.history))
+        keyring = Keyring(settings.age_identity_file, settings.places.get("age_identity_file", ""))
+        store = stack.enter_context(kept(rollouts_kept=settings.history, keyring=keyring))
         ground = _simulated(lambda: parts) if simulated else _real(settings, log, stopped)
         if ground is None:
             return 0
-        parts = _Parts(settings, options, store, ground, log)
+        parts = _Parts(settings, options, store, ground, keyring, log)
         stack.callback(parts.close)
         post = ground.surroundings.post
         ending = {signal.SIGTERM: partial(post, Stop()), signal.SIGINT: partial(post, Stop())}
@@ -79,11 +79,13 @@ def serve(settings: Settings, options: Options) -> int:
 class _Parts:
     """Everything that lives as long as the service."""
 
-    def __init__(self, settings: Settings, options: Options, store: Store, ground: Ground, log: Any) -> None:
+    def __init__(
+        self, settings: Settings, options: Options, store: Store, ground: Ground, keyring: Keyring, log: Any
+    ) -> None:
         from reconciler.source.watching import Watcher
 
         self._settings, self._options, self._store = settings, options, store
-        self._ground = ground
+        self._ground, self._keyring = ground, keyring
         post, surroundings = ground.surroundings.post, ground.surroundings
         self.passes = Passes(self._open_session, ground.look, ground.wake, self._known, surroundings.now, settings, log)
         folders = [source for source in settings.sources if isinstance(source, DirectorySource)]
@@ -128,31 +130,22 @@ class _Parts:
             env_files=self._options.env_files,
             prune=self._options.prune,
             allow_empty=self._options.allow_empty,
+            keyring=self._keyring,
         )
         return Feed(source, lambda checkout: read(checkout, selection, variables, _complete), git)
 
     def _open_session(self, project: str) -> Session:
+        from reconciler.opening import session_on
         from reconciler.registries import own_registries
-        from reconciler.session import Session
 
-        settings, engine = self._settings, self._ground.engine
-        simulated = settings.host == SIMULATED
-        registries = (
-            None
-            if simulated
-            else own_registries(settings.host, settings.context, engine_is_here=engine.info().shares_files)
-        )
-        return Session(
-            engine,
-            self._ground.executor(project),
-            self._ground.lock,
-            settings.instance,
-            self._store,
-            registries,
-            policies(settings),
-            settings.image_checks,
-            settings.max_removed,
-            places=Places(settings.data_dir, settings.host_data_dir),
+        settings, ground = self._settings, self._ground
+        here = ground.engine.info().shares_files
+        registries = None
+        if settings.host != SIMULATED:
+            registries = own_registries(settings.host, settings.context, engine_is_here=here)
+        executor, interval = ground.executor(project), settings.image_checks
+        return session_on(
+            ground.engine, executor, ground.lock, settings.instance, self._store, settings, registries, interval
         )
 
     def _known(self, source: str) -> Mapping[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from reconciler.model.step import Step
 from reconciler.model.suspension import Suspension
 from reconciler.observer import Observer
 from reconciler.planner.plan import plan
+from reconciler.secrecy import hiding
 
 RESYNC_SECONDS = 2.0
 ATTEMPTS = 3
@@ -94,6 +95,7 @@ class Loop:
         self._should_stop = should_stop
         self._deadline = deadline
         self._suspended = suspended
+        self._hide = hiding(desired.project.services)
         self._inflight: dict[str, Operation] = {}
         self._tries: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
@@ -201,6 +203,7 @@ class Loop:
         if result.error is None:
             self._succeed(outcome, result)
         else:
+            result.error.message = self._hide(result.error.message)
             self._fail(outcome, operation, result.error)
         self._listener.finished(result)
 

@@ -17,7 +17,7 @@ from reconciler.engine.protocol import Engine, Progress
 from reconciler.errors import EngineError, PolicyError
 from reconciler.model.observed import json_value
 from reconciler.model.operation import Operation
-from reconciler.model.redaction import hide_values
+from reconciler.model.redaction import hidden_names, hide_values, secret_entries
 from reconciler.observer import inspect_or_none
 
 WORKERS = 16
@@ -188,8 +188,8 @@ def _environment(operation: Operation, inspected: Mapping[str, Any] | None) -> l
     """What may hold a secret that an error of this operation repeats, as `NAME=value`."""
     build = operation.payload.get("build")
     arguments = [f"{name}={value}" for name, value in build.args] if build else []
-    created = json_value(operation.payload, "body", "Env") or json_value(inspected or {}, "Config", "Env") or []
-    return [*arguments, *created]
+    config = json_value(operation.payload, "body") or json_value(inspected or {}, "Config") or {}
+    return [*arguments, *secret_entries(config.get("Env") or (), hidden_names(config.get("Labels") or {}))]
 
 
 class Signals(Generic[Signal]):

@@ -10,15 +10,15 @@ from reconciler.executor import Finished
 from reconciler.model.memory import Failure, Memory
 from reconciler.model.operation import Operation
 from reconciler.model.project import Project
-from reconciler.model.redaction import REDACTED, is_secret_name, redact_text
+from reconciler.model.redaction import redact_text
 from reconciler.model.report import Activity
 from reconciler.model.step import ServiceStatus, Step
+from reconciler.secrecy import Hide, hiding
 
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
 
 LOG_LINES = 50
-MIN_SECRET_LENGTH = 4
 OnActivity = Callable[[Activity], None]
 State = Literal["started", "finished", "failed", "progress"]
 
@@ -78,15 +78,26 @@ class Several(Silence):
 
 
 class Reporter(Silence):
-    """Turns what the loop does into activities, and keeps the last log lines of containers that failed."""
+    """Turns what the loop does into activities, and keeps the last log lines of containers that failed.
 
-    def __init__(self, engine: Engine, project: Project, on_activity: OnActivity, clock: Callable[[], float]) -> None:
+    `hide` takes out of these what is secret (default: what is so in the project).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        project: Project,
+        on_activity: OnActivity,
+        clock: Callable[[], float],
+        hide: Hide | None = None,
+    ) -> None:
         self._engine = engine
         self._project = project
         self._on_activity = on_activity
         self._clock = clock
         self._began = clock()
         self._said: dict[str, str] = {}
+        self._hide = hide or hiding(project.services)
         self.logs: dict[str, str] = {}
 
     def planned(self, step: Step) -> None:
@@ -115,7 +126,7 @@ class Reporter(Silence):
             text = self._engine.container_logs(failure.container, LOG_LINES)
         except EngineError as error:
             text = f"(its log could not be read: {error.message})"
-        self.logs[failure.container] = _without_secrets(text, self._project, failure.service)
+        self.logs[failure.container] = self._hide(text)
 
     def progress(self, operation: Operation, text: str) -> None:
         """A line of pull or build output."""
@@ -131,13 +142,3 @@ def _arrived(service: ServiceStatus) -> str:
     if service.sync != "Synced":
         return ""
     return "completed" if service.health == "Completed" else f"up {service.healthy}/{service.desired}"
-
-
-def _without_secrets(text: str, project: Project, service_name: str) -> str:
-    """The text with the values of the service's secret-looking variables, and passwords in URLs, replaced."""
-    service = project.service(service_name)
-    for entry in (service.container.get("Env") or ()) if service else ():
-        name, _, value = entry.partition("=")
-        if is_secret_name(name) and len(value) >= MIN_SECRET_LENGTH:
-            text = text.replace(value, REDACTED)
-    return redact_text(text)

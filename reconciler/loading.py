@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.age import Keyring
 from reconciler.errors import ReconcilerError, SpecError, SpecErrors
 from reconciler.model.project import Build, Notice, Project, Service
 from reconciler.source.directory import discover, duplicate_names, parts_of_others
@@ -22,7 +23,8 @@ class Selection:
     """Which specs, and how to read them, in the words of the command line.
 
     `base` is the folder (absolute) where default places are looked for, where relative paths begin, and that shown
-    paths are relative to. Nothing outside of `confined_to` is read, where that is said (`spec.load.Request`).
+    paths are relative to. Nothing outside of `confined_to` is read, where that is said; `keyring` and `undecrypted` are
+    those of `spec.load.Request`.
     """
 
     base: str
@@ -34,6 +36,8 @@ class Selection:
     prune: bool | None = None
     allow_empty: bool = False
     confined_to: str | None = None
+    keyring: Keyring | None = None
+    undecrypted: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def documents(
     chosen = selection.project_name if choosing else None
     entries = [_entry(_asked(request, selection, choosing=choosing), environment) for request in found.requests]
     loaded = [entry.loaded for entry in entries if entry.loaded]
-    notices = [*found.notices, *parts_of_others(found.requests, loaded, selection.base)]
+    keys = selection.keyring.notices if selection.keyring else ()
+    notices = [*found.notices, *keys, *parts_of_others(found.requests, loaded, selection.base)]
     twins = Counter(item.name for item in loaded)
     entries = [_refused(entry, loaded) if _named(entry, twins) > 1 else entry for entry in entries]
     return [entry for entry in entries if not (chosen and entry.loaded and entry.loaded.name != chosen)], notices
@@ -122,6 +127,8 @@ def _asked(request: Request, selection: Selection, *, choosing: bool) -> Request
         profiles=selection.profiles,
         env_files=selection.env_files,
         confined_to=selection.confined_to,
+        keyring=selection.keyring,
+        undecrypted=selection.undecrypted,
         cwd=selection.base,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -23,20 +23,23 @@ from reconciler.model.observed import (
     json_value,
 )
 from reconciler.model.project import JSON, HostPort
-from reconciler.model.redaction import hide_values
+from reconciler.model.redaction import hidden_names, hide_values, redact_text, secret_entries
 from reconciler.model.references import parse_reference
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _CHANGED = 0
+_SHOWN = 200
 
 
-def container_from_inspect(raw: JSON, seen_at: float, adopted: Mapping[str, str] = NOTHING) -> Container:
+def container_from_inspect(
+    raw: JSON, seen_at: float, adopted: Mapping[str, str] = NOTHING, hide: Callable[[str], str] = redact_text
+) -> Container:
     """A container of ours from GET /containers/{id}/json, read at engine time `seen_at`.
 
-    `adopted` are the labels that stand for ours on one that was taken over.
+    `adopted` are the labels that stand for ours on one that was taken over; `hide` takes out what is secret.
     """
     state, config = raw.get("State") or {}, raw.get("Config") or {}
-    environment = config.get("Env") or ()
+    environment = secret_entries(config.get("Env") or (), hidden_names(config.get("Labels") or {}))
     health = state.get("Health") or {}
     status = health.get("Status")
     return Container(
@@ -50,10 +53,10 @@ def container_from_inspect(raw: JSON, seen_at: float, adopted: Mapping[str, str]
         started_at=seconds(state.get("StartedAt") or ""),
         finished_at=seconds(state.get("FinishedAt") or ""),
         exit_code=state.get("ExitCode") or 0,
-        error=hide_values(state.get("Error") or "", environment),
+        error=hide(hide_values(state.get("Error") or "", environment)),
         health=status if status and status != "none" else None,
-        health_output=hide_values(_last_output(health), environment),
-        health_log=tuple(_probe(entry, environment) for entry in health.get("Log") or ()),
+        health_output=hide(hide_values(_last_output(health), environment))[:_SHOWN],
+        health_log=tuple(_probe(entry, environment, hide) for entry in health.get("Log") or ()),
         restart_count=raw.get("RestartCount") or 0,
         oom_killed=bool(state.get("OOMKilled")),
         config=config,
@@ -191,14 +194,14 @@ def _endpoint(raw: JSON) -> Endpoint:
     return Endpoint(raw.get("NetworkID", ""), aliases, raw.get("IPAddress", ""), raw.get("MacAddress", ""), ipam)
 
 
-def _probe(entry: JSON, environment: Iterable[str]) -> Probe:
-    output = hide_values((entry.get("Output") or "").strip()[:200], environment)
+def _probe(entry: JSON, environment: Iterable[str], hide: Callable[[str], str]) -> Probe:
+    output = hide(hide_values((entry.get("Output") or "").strip(), environment))[:_SHOWN]
     return Probe(seconds(entry.get("End") or ""), entry.get("ExitCode") or 0, output)
 
 
 def _last_output(health: JSON) -> str:
     log = health.get("Log") or []
-    return (log[-1].get("Output") or "").strip()[:200] if log else ""
+    return (log[-1].get("Output") or "").strip() if log else ""
 
 
 def _row_ports(ports: Iterable[JSON]) -> Iterable[HostPort]:

@@ -24,6 +24,7 @@ from reconciler.observation import (
     row_signature,
     volume_from_row,
 )
+from reconciler.secrecy import hiding
 
 Found = TypeVar("Found")
 NOT_FOUND = 404
@@ -64,6 +65,7 @@ class Observer:
         self._clock = clock
         self._made = made
         self._adopted = dict(adopted or {})
+        self._hide = hiding(project.services)
         self._rows: dict[str, dict[str, Any]] = {}
         self._inspects: dict[str, dict[str, Any]] = {}
         self._seen_at: dict[str, float] = {}
@@ -213,7 +215,7 @@ class Observer:
             adopted = self._adopted.get(inspected["Id"], NOTHING)
             self._inspects[inspected["Id"]] = inspected
             self._seen_at[inspected["Id"]] = seen_at
-            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at, adopted)
+            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at, adopted, self._hide)
 
     def _is_ours(self, inspected: dict[str, Any]) -> bool:
         adopted = inspected["Id"] in self._adopted

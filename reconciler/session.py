@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from time import time
 from typing import TYPE_CHECKING, Self
 
 from reconciler.admission import Gate, PolicyOf, policies, refusals, require_none
 from reconciler.controller import Loop, Outcome
 from reconciler.copies import drop_copies
 from reconciler.errors import EngineError, LockedError
-from reconciler.executor import SessionExecutor, ThreadedExecutor
+from reconciler.executor import SessionExecutor
 from reconciler.explaining import RollbackError, choose, explain, hashes, put_back
 from reconciler.files.fitting import Fitted, fitted
 from reconciler.files.keeping import write
 from reconciler.files.materialising import Places
 from reconciler.images.bases import with_bases
 from reconciler.listeners import OnActivity, Reporter, Several, Silence
-from reconciler.lock import project_lock, unlocked
 from reconciler.looking import Looking, take_over, taken_over, with_baselines
 from reconciler.model.desired import MAX_REMOVED, Desired
 from reconciler.model.history import Explanation, Trigger
@@ -37,7 +35,7 @@ from reconciler.planner.plan import plan
 from reconciler.prepared import Forecast, as_asked
 from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
-from reconciler.registries import Registries, own_registries
+from reconciler.registries import Registries
 from reconciler.remembering import Remembering
 from reconciler.reports import forecast_report, image_rows, moved_pins, outcome_report
 from reconciler.resolving import Resolver, local_zone
@@ -52,32 +50,6 @@ if TYPE_CHECKING:
 
 Lock = Callable[[str, str], AbstractContextManager[None]]
 NOWHERE = Places("")
-
-
-def open_session(
-    host: str | None,
-    context: str | None,
-    instance: str,
-    projects: tuple[Project, ...],
-    store: Store,
-    policy: PolicyOf | None = None,
-) -> Session:
-    """Connect to the engine that the options and the environment name, `simulated://` being none at all.
-
-    EngineUnreachableError where none answers.
-    """
-    if host == "simulated://":
-        from reconciler.forecast import VirtualExecutor, new_engine
-
-        virtual = new_engine(projects, time())
-        return Session(virtual, VirtualExecutor(virtual), unlocked, instance, store, policy=policy)
-    from reconciler.engine.docker import connect
-
-    engine = connect(host, context)
-    offset = engine.info().clock_offset
-    executor = ThreadedExecutor(engine, lambda: time() + offset)
-    registries = own_registries(host, context, engine_is_here=engine.info().shares_files)
-    return Session(engine, executor, project_lock, instance, store, registries, policy)
 
 
 class Session(Operated):

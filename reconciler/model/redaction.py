@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+from reconciler.model.labels import HIDDEN
 
 REDACTED = "***"
 MIN_SECRET_LENGTH = 4
@@ -13,7 +15,8 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^/\s:@]*):[^@\s]+@", re.IGNORECASE)
-_NAMED = ("environment.", "labels.", "build.args.")
+_VARIABLES = "environment."
+_NAMED = (_VARIABLES, "labels.", "build.args.")
 
 
 def is_secret_name(name: str) -> bool:
@@ -35,15 +38,28 @@ def hide_values(text: str, environment: Iterable[str]) -> str:
     return redact_text(text)
 
 
-def redact(field: str, value: Any, environment: Iterable[str] = ()) -> Any:
+def secret_entries(environment: Iterable[str], hidden: Collection[str]) -> list[str]:
+    """The `NAME=value` entries, under a name that looks secret where theirs is one of the `hidden`."""
+    parts = ((entry.partition("="), entry) for entry in environment)
+    return [f"secret={value}" if name in hidden else entry for (name, _, value), entry in parts]
+
+
+def hidden_names(labels: Mapping[str, str]) -> frozenset[str]:
+    """The variables of a container that stood encrypted in their file, by its labels."""
+    return frozenset(name for name in labels.get(HIDDEN, "").split(",") if name)
+
+
+def redact(field: str, value: Any, environment: Iterable[str] = (), hidden: Collection[str] = ()) -> Any:
     """The value of a spec field as it may be shown; the name of the variable, label or argument decides.
 
-    Secrets of `environment` (`NAME=value` entries) that the field repeats are hidden in it too.
+    Secrets of `environment` (`NAME=value` entries) that the field repeats are hidden in it too, and variables whose
+    name is one of the `hidden`.
     """
     if value is None:
         return None
     prefix = next((prefix for prefix in _NAMED if field.startswith(prefix)), None)
-    if prefix and is_secret_name(field.removeprefix(prefix)):
+    name = field.removeprefix(prefix) if prefix else ""
+    if is_secret_name(name) or (prefix == _VARIABLES and name in hidden):
         return REDACTED
     if isinstance(value, str):
         return hide_values(value, environment)

@@ -11,7 +11,7 @@ from reconciler.model.files import Content
 from reconciler.model.observed import Container, Observed, json_value
 from reconciler.model.operation import Difference
 from reconciler.model.project import Service
-from reconciler.model.redaction import redact
+from reconciler.model.redaction import hidden_names, redact, secret_entries
 from reconciler.model.references import parse_reference
 from reconciler.planner.composed import is_leftover, was_adopted
 from reconciler.planner.contents import changed_contents, is_other_copy
@@ -158,12 +158,19 @@ def _short(reference: str, image_id: str) -> str:
 def _field_differences(view: View, previous: Container, observed: Observed) -> list[Difference]:
     image_config = next((image.config for image in observed.images if image.id == previous.image_id), {})
     found = changed_fields(view.service.container, previous.config, previous.host_config, image_config)
-    secrets = [*(previous.config.get("Env") or ()), *(view.service.container.get("Env") or ())]
+    hidden = {*view.service.hidden, *hidden_names(previous.labels)}
+    entries = (*(previous.config.get("Env") or ()), *(view.service.container.get("Env") or ()))
+    secrets = secret_entries(entries, hidden)
     named = {as_written(field, view.service.sources): pair for field, pair in found.items()}
     copies = {f"volumes.{content.target}": content for content in view.service.contents if content.copy}
     other = [field for field, pair in sorted(named.items()) if field in copies and is_other_copy(*pair)]
     return [_content_difference(view.service, copies[field], CHANGED) for field in other] + [
-        Difference(field, redact(field, before, secrets), redact(field, after, secrets), view.service.source(field))
+        Difference(
+            field,
+            redact(field, before, secrets, hidden),
+            redact(field, after, secrets, hidden),
+            view.service.source(field),
+        )
         for field, (before, after) in sorted(named.items())
         if field not in other
     ]

@@ -128,6 +128,7 @@ def replica_labels(
         labels.DIGEST: image.digest,
         labels.ROLLOUT: rollout,
         **({labels.NAME: service.container_name} if service.container_name else {}),
+        **({labels.HIDDEN: ",".join(service.hidden)} if service.hidden else {}),
         labels.COMPOSE_SERVICE: service.name,
         labels.COMPOSE_NUMBER: str(slot),
         labels.COMPOSE_ONEOFF: "False",

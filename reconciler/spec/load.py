@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler.age import Keyring
 from reconciler.errors import SpecError, SpecErrors
 from reconciler.model.project import Notice
 from reconciler.spec.assembly import Assembly
 from reconciler.spec.compose_variables import folder_environment
 from reconciler.spec.consistency import check_consistency
 from reconciler.spec.defaults import apply_service_defaults, complete_definitions, used_networks, used_volumes
+from reconciler.spec.encrypted import Decrypting
 from reconciler.spec.environment import EnvFiles, resolve_environment, resolve_labels
 from reconciler.spec.file_references import SECTIONS, used_references
 from reconciler.spec.files import Files, display_path
@@ -47,7 +49,8 @@ class Request:
     `<project_dir>/.env`, and the `.env` of `env_folder` wins over it. `services` is reserved. `confined_to` is a folder
     that the project may read nothing outside of, symbolic links resolved, for specs of people who may not read this
     machine: all but the `env_files` of the command line, and the sources of bind mounts. Shown paths are relative to
-    `cwd` (default: the current folder).
+    `cwd` (default: the current folder). The `keyring` decrypts what is encrypted. Where it lacks a key and
+    `undecrypted` is set, that is a warning and not an error: such a project is for looking at, never for running.
     """
 
     files: tuple[str, ...]
@@ -59,6 +62,8 @@ class Request:
     env_folder: str | None = None
     confined_to: str | None = None
     cwd: str | None = None
+    keyring: Keyring | None = None
+    undecrypted: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Loaded:
     maps paths in it (`services.web.ports[0]`, "" for the whole) to `file:line`; what nobody wrote has no entry.
     `variables` are the values, None where unset, of the variables that configs and secrets take their content from, by
     `configs.NAME`; `keys` is the PEM of the public keys that services verify with, by path.
+    `decrypted` is what those configs and secrets hold whose files are encrypted, by path, and `hidden` names the
+    variables of services that stood encrypted.
     `disabled` names the services of profiles that are not enabled. `reconcile` is the whole top-level `x-reconcile`.
     `files` are those of the request, as `docker compose` lists them in its label; `read` are the absolute paths of
     all files and folders that the result depends on, optional ones that are not there among them.
@@ -85,6 +92,8 @@ class Loaded:
     variables: Mapping[str, str | None] = field(default_factory=dict)
     read: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
+    decrypted: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def load(request: Request, environment: Mapping[str, str]) -> Loaded:
@@ -108,10 +117,13 @@ class _Load:
         self.scope = Scope(self.folder, shell.get("HOME") or "/")
         self.on_disk = Files(request.confined_to)
         self.sources = Sources(self.cwd, self.on_disk)
-        self.env_files = EnvFiles(self.cwd, self.on_disk)
+        self.decrypting = Decrypting(request.keyring or Keyring(), optional=request.undecrypted)
+        self.env_files = EnvFiles(self.cwd, self.on_disk, self.decrypting)
         self.notices: list[Notice] = []
         self.variables: dict[str, str | None] = {}
         self.keys: dict[str, str] = {}
+        self.decrypted: dict[str, bytes] = {}
+        self.hidden: dict[str, frozenset[str]] = {}
 
     def run(self) -> Loaded:
         environment = self._environment()
@@ -130,11 +142,13 @@ class _Load:
             disabled=disabled,
             working_dir=self.folder,
             files=self.files,
-            notices=_bounded((*self.env_files.notices, *self.notices, *self.scope.notices)),
+            notices=_bounded((*self.env_files.notices, *self.decrypting.notices, *self.notices, *self.scope.notices)),
             reconcile=rules.model_dump(),
             variables=self.variables,
             read=self.on_disk.named,
             keys=self.keys,
+            decrypted=self.decrypted,
+            hidden={name: found for name, found in self.hidden.items() if found},
         )
 
     def _environment(self) -> dict[str, str]:
@@ -191,7 +205,7 @@ class _Load:
         services = document["services"]
         for key, service in services.items():
             spot = Spot(("services", key), services.marks[key], self.scope)
-            resolve_environment(service, spot, environment, self.env_files)
+            self.hidden[key] = resolve_environment(service, spot, environment, self.env_files)
             resolve_labels(service, spot, self.env_files)
             if len(self.scope.errors) >= MAX_ERRORS:
                 break
@@ -206,6 +220,8 @@ class _Load:
         complete_definitions(document, "volumes", name, used_volumes(services))
         for kind in SECTIONS:
             complete_definitions(document, kind, name, used_references(services, kind))
+        self.decrypted, errors = self.decrypting.files(document, self.cwd)
+        self._fail_on(errors)
         document.drop("version")
         document.put("name", name, document.mark("name"))
 

@@ -99,9 +99,20 @@ def _secret(scope: Scope, item: Mapping[str, Any]) -> BuildSecret:
     if definition.get("external"):
         message = f"build.secrets: secret {name} is external, and only Swarm keeps secrets"
         raise scope.refuse("build.secrets", message, "declare it with file: or environment:")
+    if definition.get("file") in scope.decrypted:
+        return BuildSecret(identity, content=_decrypted(scope, name, definition["file"]))
     if "file" in definition:
         return BuildSecret(identity, definition["file"])
     return BuildSecret(identity, content=reference_text(scope, "secrets", item, definition))
+
+
+def _decrypted(scope: Scope, name: str, path: str) -> str:
+    """What an encrypted file holds. It is handed on as a variable, which cannot hold a NUL byte."""
+    data = scope.decrypted[path]
+    if b"\0" in data:
+        message = f"build.secrets: the encrypted file of {name} holds a NUL byte, which no build can be given"
+        raise scope.refuse("build.secrets", message, "encrypt it in base64, and decode it in the build")
+    return data.decode(errors="surrogateescape")
 
 
 def _ssh(scope: Scope, key: str) -> str:

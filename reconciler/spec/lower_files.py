@@ -1,8 +1,8 @@
 """`configs`, `secrets` and bind-mounted files (Compose Spec) to mounts, to files copied in, and to what they contain.
 
-What comes from a file is mounted read-only, as Compose does; what comes from the spec or the environment is put into
-the container before its first start. The content of either, and of files that are bind-mounted from inside the
-project's folder, belongs to the definition: when it changes, replicas are replaced.
+What comes from a file is mounted read-only, as Compose does; what comes from the spec or the environment, or stands
+encrypted in its file, is put into the container before its first start. The content of either, and of files that are
+bind-mounted from inside the project's folder, belongs to the definition: when it changes, replicas are replaced.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def file_mounts(scope: Scope) -> list[dict[str, Any]]:
     found = [
         {"Type": "bind", "Source": definition["file"], "Target": _target(kind, item), "ReadOnly": True}
         for kind, item, definition in _references(scope)
-        if "file" in definition
+        if _is_mounted(scope, definition)
     ]
     return sorted(found, key=lambda mount: str(mount["Target"]))
 
@@ -61,22 +61,36 @@ def copied_files(scope: Scope) -> tuple[CopiedFile, ...]:
         for kind, item, definition in _references(scope)
         if "file" not in definition
     ]
+    found += _decrypted_files(scope)
     for file in found:
         _check_place(scope, file.path)
     return tuple(sorted(found, key=lambda file: file.path))
 
 
+def _decrypted_files(scope: Scope) -> Iterator[CopiedFile]:
+    """What stands encrypted in its file. SpecError where an owner is no number."""
+    for kind, item, definition in _references(scope):
+        if definition.get("file") in scope.decrypted:
+            reference = _file_reference(kind, item, definition)
+            if key := reference.unknown_owner:
+                _number(scope, kind, item, key)
+            yield reference.copied(scope.decrypted[reference.path], encrypted=True)
+
+
 def file_references(scope: Scope) -> tuple[FileReference, ...]:
     """The configs and secrets that are files, sorted by their target."""
     found = [
-        _file_reference(kind, item, definition) for kind, item, definition in _references(scope) if "file" in definition
+        _file_reference(kind, item, definition)
+        for kind, item, definition in _references(scope)
+        if _is_mounted(scope, definition)
     ]
     return tuple(sorted(found, key=lambda reference: reference.target))
 
 
 def contents(scope: Scope) -> tuple[Content, ...]:
     """What the service's files contain, by field. A file that cannot be read has the digest ""."""
-    found = [_reference_content(scope, *reference) for reference in _references(scope)]
+    decrypted = {file.path: file.digest for file in _decrypted_files(scope)}
+    found = [_reference_content(scope, decrypted, *reference) for reference in _references(scope)]
     return tuple(sorted((*found, *_bind_contents(scope)), key=lambda content: content.field))
 
 
@@ -85,7 +99,7 @@ def file_notices(scope: Scope, found: Iterable[Content]) -> Iterator[Notice]:
     for kind, item, definition in _references(scope):
         place = f"services.{scope.name}.{kind}"
         asked = sorted({"uid", "gid", "mode"} & set(item))
-        if asked and "file" in definition:
+        if asked and _is_mounted(scope, definition):
             message = f"{place}: {', '.join(asked)} of {item['source']} mean nothing: a mounted file keeps its own"
             yield Notice("NotHonoured", message, scope.source(f"{kind}.{item['source']}"))
     for content in found:
@@ -137,6 +151,11 @@ def reference_text(scope: Scope, kind: str, item: Reference, definition: Referen
     return value
 
 
+def _is_mounted(scope: Scope, definition: Reference) -> bool:
+    """Whether it is a file that is mounted as it is: one that is encrypted is decrypted and copied in."""
+    return "file" in definition and definition["file"] not in scope.decrypted
+
+
 def _file_reference(kind: str, item: Reference, definition: Reference) -> FileReference:
     return FileReference(
         f"{kind}.{item['source']}",
@@ -173,7 +192,7 @@ def _check_targets(scope: Scope) -> None:
 
 
 def _check_place(scope: Scope, path: str) -> None:
-    hint = "only file: works here, or another target"
+    hint = "only a file: that is not encrypted works here, or another target"
     if scope.spec.get("read_only"):
         raise scope.refuse("read_only", f"{path} cannot be put into a container that is read_only", hint)
     for field, folder in _hiding(scope):
@@ -192,8 +211,12 @@ def _hiding(scope: Scope) -> Iterator[tuple[str, str]]:
         yield "", folder
 
 
-def _reference_content(scope: Scope, kind: str, item: Reference, definition: Reference) -> Content:
-    field = f"{kind}.{item['source']}"
+def _reference_content(
+    scope: Scope, decrypted: Mapping[str, str], kind: str, item: Reference, definition: Reference
+) -> Content:
+    field, target = f"{kind}.{item['source']}", _target(kind, item)
+    if target in decrypted:
+        return Content(f"{field}:{target}", decrypted[target], scope.source(field), field)
     if "file" in definition:
         path = definition["file"]
         return Content(

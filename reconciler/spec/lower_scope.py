@@ -15,7 +15,7 @@ class Scope:
     """One service to lower. `sources` maps its field paths to `file:line`; the empty path is the service itself.
 
     `variables` holds what configs and secrets of `environment:` contain, by `configs.NAME`; `keys` the PEM of public
-    keys, by path.
+    keys, by path. `decrypted` is what encrypted files hold, by path, and `hidden` are the variables out of such ones.
     """
 
     name: str
@@ -25,6 +25,8 @@ class Scope:
     sources: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str | None] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    decrypted: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    hidden: frozenset[str] = frozenset()
 
     def refuse(self, path: str, message: str, hint: str | None = None) -> SpecError:
         """The error that refuses the project because of this field, to be raised by the caller."""

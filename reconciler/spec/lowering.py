@@ -52,6 +52,8 @@ def lower(loaded: Loaded) -> Project:
             {**file_sources(spec, sources.get(name, {}), loaded.sources), **sources.get(name, {})},
             loaded.variables,
             loaded.keys,
+            loaded.decrypted,
+            loaded.hidden.get(name, frozenset()),
         )
         for name, spec in sorted(document.get("services", {}).items())
     ]
@@ -127,6 +129,7 @@ def _service(scope: Scope, *, completed: bool) -> Service:
         contents=contents(scope),
         copied_files=copied_files(scope),
         file_references=file_references(scope),
+        hidden=tuple(sorted(scope.hidden)),
         rollout=lower_rollout(scope.spec),
         restart=replacement_policy(scope.spec),
         mutation=lower_mutation(scope.spec),

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+from reconciler.age import Keyring
 from reconciler.encoding import UnreadableError, decode, encode
 from reconciler.model.history import ActionRecord, RolloutRecord
 from reconciler.model.memory import Memory, Stable
@@ -16,6 +17,7 @@ from reconciler.model.project import Notice
 from reconciler.model.suspension import Suspension
 from reconciler.store.database import transaction
 from reconciler.store.rows import Table, tables
+from reconciler.store.sealing import opened, sealed
 
 REVISIONS_KEPT = 20
 ROLLOUTS_KEPT = 1000
@@ -44,12 +46,14 @@ class ProjectStore:
         guard: Guard,
         tell: Callable[[Notice], None],
         rollouts_kept: int = ROLLOUTS_KEPT,
+        keyring: Keyring | None = None,
     ) -> None:
         self._connection = connection
         self._owner = owner
         self._guard = guard
         self._tell = tell
         self._rollouts_kept = rollouts_kept
+        self._keyring = keyring or Keyring()
         self._saved: Memory | None = None
         self._version = 0
 
@@ -73,7 +77,7 @@ class ProjectStore:
         entries: dict[str, dict[Any, Any]] = {field: {} for field in known}
         rows = self._read("SELECT rowid, field, key, value FROM memory WHERE project = ? ORDER BY rowid")
         for field, key, value in self._readable(
-            "memory", "remembered entries", rows, lambda row: _entry(known.get(row[0]), row[1], row[2])
+            "memory", "remembered entries", rows, lambda row: self._entry(known.get(row[0]), row[1], row[2])
         ):
             entries[field][key] = value
         return Memory(**{field: known[field].content(found) for field, found in entries.items()})
@@ -88,7 +92,7 @@ class ProjectStore:
             self._saved = _lasting(memory)
 
     def _write(self, changed: list[Table], saved: Memory, memory: Memory) -> None:
-        puts = [row for table in changed for row in _puts(table, saved, memory)]
+        puts = [row for table in changed for row in self._puts(table, saved, memory)]
         drops = [row for table in changed for row in _drops(table, saved, memory)]
         with transaction(self._connection):
             project = self._entered()
@@ -107,7 +111,7 @@ class ProjectStore:
             last = "SELECT coalesce(max(number), 0) FROM revision WHERE project = ? AND service = ?"
             number = self._connection.execute(last, (project, service)).fetchone()[0] + 1
             numbered = replace(stable, revision=number)
-            row = (project, service, number, encode(Stable, numbered))
+            row = (project, service, number, encode(Stable, sealed(numbered, self._keyring)))
             self._connection.execute("INSERT INTO revision VALUES (?, ?, ?, ?)", row)
             delete = "DELETE FROM revision WHERE project = ? AND service = ? AND number <= ?"
             self._connection.execute(delete, (project, service, number - REVISIONS_KEPT))
@@ -221,6 +225,18 @@ class ProjectStore:
         select = "SELECT rowid, value FROM revision WHERE project = ? AND service = ? ORDER BY number DESC LIMIT ?"
         return self._values("revision", f"revisions of {service}", Stable, self._read(select, service, limit))
 
+    def _entry(self, table: Table | None, key: str, value: str) -> tuple[str, Any, Any]:
+        if not table:
+            raise UnreadableError("a field that there is no more")
+        return table.field, decode(table.key, key), opened(decode(table.value, value), self._keyring)
+
+    def _puts(self, table: Table, saved: Memory, memory: Memory) -> list[tuple[str, str, str]]:
+        """Rows of what is new or differs."""
+        before, after = table.entries(saved), table.entries(memory)
+        changed = [key for key, value in after.items() if _changed(before.get(key, _ABSENT), value)]
+        written = ((key, encode(table.value, sealed(after[key], self._keyring))) for key in changed)
+        return [(table.field, encode(table.key, key), text) for key, text in written]
+
     def _project(self) -> int:
         """The project's number in the file, 0 where it has none."""
         select = "SELECT id FROM project WHERE engine = ? AND instance = ? AND name = ?"
@@ -243,7 +259,7 @@ class ProjectStore:
             return self._connection.execute(select, (self._project(), *values)).fetchall()
 
     def _values(self, table: str, what: str, kind: Any, rows: Rows) -> tuple[Any, ...]:
-        return tuple(self._readable(table, what, rows, lambda row: decode(kind, row[0])))
+        return tuple(self._readable(table, what, rows, lambda row: opened(decode(kind, row[0]), self._keyring)))
 
     def _readable(self, table: str, what: str, rows: Rows, read: Callable[[tuple[Any, ...]], Any]) -> list[Any]:
         """What the rows say, each beginning with its rowid; those that say nothing are removed."""
@@ -266,22 +282,9 @@ def _lasting(memory: Memory) -> Memory:
     return replace(memory, failed_operations={}, quarantined=frozenset(), earlier=frozenset())
 
 
-def _entry(table: Table | None, key: str, value: str) -> tuple[str, Any, Any]:
-    if not table:
-        raise UnreadableError("a field that there is no more")
-    return table.field, decode(table.key, key), decode(table.value, value)
-
-
 def _differs(table: Table, saved: Memory, memory: Memory) -> bool:
     before, after = getattr(saved, table.field), getattr(memory, table.field)
     return before is not after and before != after
-
-
-def _puts(table: Table, saved: Memory, memory: Memory) -> list[tuple[str, str, str]]:
-    """Rows of what is new or differs."""
-    before, after = table.entries(saved), table.entries(memory)
-    changed = [key for key, value in after.items() if _changed(before.get(key, _ABSENT), value)]
-    return [(table.field, encode(table.key, key), encode(table.value, after[key])) for key in changed]
 
 
 def _drops(table: Table, saved: Memory, memory: Memory) -> list[tuple[str, str]]:

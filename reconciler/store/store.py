@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from reconciler.age import Keyring
 from reconciler.model.origin import Origin
 from reconciler.model.project import Notice
 from reconciler.store.database import FILE_NAME, open_copy, open_file, open_memory, told, transaction
@@ -26,7 +27,9 @@ class Store:
         path: Path,
         notices: tuple[Notice, ...] = (),
         rollouts_kept: int = ROLLOUTS_KEPT,
+        keyring: Keyring | None = None,
     ) -> None:
+        self._keyring = keyring or Keyring()
         self._connection = connection
         self._path = path
         self._notices = list(notices)
@@ -35,19 +38,27 @@ class Store:
         self._rollouts_kept = rollouts_kept
 
     @classmethod
-    def open(cls, state_dir: Path, *, read_only: bool = False, rollouts_kept: int = ROLLOUTS_KEPT) -> Self:
+    def open(
+        cls,
+        state_dir: Path,
+        *,
+        read_only: bool = False,
+        rollouts_kept: int = ROLLOUTS_KEPT,
+        keyring: Keyring | None = None,
+    ) -> Self:
         """The store in a directory, made where it is absent; `read_only`: as it stands now, and nothing is written.
 
         What is saved to a read-only store is gone with it. `rollouts_kept` bounds the history of each project, from its
-        next rollout on. StateError where the directory or the file cannot be used, or a newer program made it.
+        next rollout on; the `keyring` encrypts what specs keep encrypted. StateError where the directory or the file
+        cannot be used, or a newer program made it.
         """
         connection, notices = (open_copy if read_only else open_file)(state_dir)
-        return cls(connection, state_dir / FILE_NAME, notices, rollouts_kept)
+        return cls(connection, state_dir / FILE_NAME, notices, rollouts_kept, keyring)
 
     @classmethod
-    def in_memory(cls, rollouts_kept: int = ROLLOUTS_KEPT) -> Self:
+    def in_memory(cls, rollouts_kept: int = ROLLOUTS_KEPT, keyring: Keyring | None = None) -> Self:
         """A store that nobody keeps."""
-        return cls(open_memory(), Path(FILE_NAME), rollouts_kept=rollouts_kept)
+        return cls(open_memory(), Path(FILE_NAME), (), rollouts_kept, keyring)
 
     def __enter__(self) -> Self:
         """Use as a context manager."""
@@ -73,7 +84,7 @@ class Store:
         with self._turn:
             if owner not in self._projects:
                 self._projects[owner] = ProjectStore(
-                    self._connection, owner, self._guard, self._notices.append, self._rollouts_kept
+                    self._connection, owner, self._guard, self._notices.append, self._rollouts_kept, self._keyring
                 )
             return self._projects[owner]
 

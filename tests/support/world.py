@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
+from reconciler.files.materialising import Places
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
 from reconciler.loading import with_contents
 from reconciler.lock import unlocked
@@ -49,6 +50,7 @@ class World:
         self.activities: list[Activity] = []
         self.lock: Lock = unlocked
         self._lasting: Session | None = None
+        self.places = Places("")
         self.store = Store.open(state) if state else Store.in_memory()
 
     def reopen(self) -> None:
@@ -118,6 +120,7 @@ class World:
             self.store,
             self._registries,
             check_interval=self._check_interval,
+            places=self.places,
         )
         return self._lasting
 

@@ -107,8 +107,9 @@ def test_what_cannot_be_mounted_is_refused_by_name_and_line(tmp_path: Path) -> N
     (root / "out").symlink_to("/etc")
     (root / "dangling").symlink_to("nothing")
     (root / "conf/link").symlink_to("../../secret")
+    (root / "sub/.git").mkdir(parents=True)
     os.mkfifo(root / "pipe")
-    names = ("a", "none", "", ".git", ".git/config", "out", "dangling", "conf", "pipe")
+    names = ("a", "none", "", ".git", ".git/config", "out", "dangling", "conf", "pipe", "sub")
     binds = [f"{root}/{name}".rstrip("/") + f":/m/{name}:ro" for name in names]
     binds[0] = binds[0].removesuffix(":ro") + ":rw"
     assert (
@@ -123,6 +124,7 @@ compose.yaml:10: services.web: ./out is a link that leaves the repository
 compose.yaml:11: services.web: ./dangling is a link to nothing
 compose.yaml:12: services.web: ./conf: link is a link that leaves the repository
 compose.yaml:13: services.web: ./pipe: it is neither a file nor a folder nor a link
+compose.yaml:14: services.web: ./sub: .git belongs to Git, not to a container
 """.strip().format(
             "(end it in :ro, or keep what the container writes in a volume)",
             "(commit it, or correct the path; folders that are empty are not in Git)",
@@ -258,3 +260,11 @@ def test_in_use_is_what_containers_and_definitions_mount(tmp_path: Path) -> None
     asked = project(tmp_path, f"/other/{two}:/b:ro", "/srv/data:/d", mounts=mounts)
     seen = container(host_config={"Binds": [f"/x/{three}:/c"], "Mounts": None})
     assert in_use((seen,), asked.services) == {one, two, three}
+
+
+def test_nothing_is_mounted_where_nothing_is_bound(tmp_path: Path) -> None:
+    """A program is a file of another kind; a volume's name is no path."""
+    root = site(tmp_path, a="x")
+    (root / "a").chmod(0o755)
+    found, _ = materialised(project(root, f"{root}/a:/a:ro", "data:/data"), str(root), Places("/data"))
+    assert found.services[0].container["HostConfig"]["Binds"] == ["data:/data"]

@@ -16,7 +16,7 @@ from reconciler.spec.lowering import lower
 from tests.unit.lowering.recorded import load
 
 OTHER = " (give it another target)"
-HINT = " (only file: works here, or another target)"
+HINT = " (only a file: that is not encrypted works here, or another target)"
 
 
 def project(

@@ -111,3 +111,15 @@ def test_going_back_finds_the_copies_of_before() -> None:
     found = step(after, observed(failed), memory)
     assert found.conditions[0].reason == "RollingBack"
     assert "stays as it is on disk" not in found.conditions[0].message
+
+
+def test_what_stood_encrypted_is_shown_nowhere() -> None:
+    """Whatever the variable is called; a container's label says which they are, for whoever has lost its memory."""
+    before = desired(service(container={"Env": ["A=was-coded", "B=was-coded too"]}, hidden=("A",)))
+    old = current(before, config={"Env": ["A=was-coded", "B=was-coded too"]}, labels={labels.HIDDEN: "A"})
+    after = desired(service(container={"Env": ["B=2"]}))
+    found = step(after, observed(old))
+    told = {(item.field, item.before, item.after) for op in found.operations for item in op.cause}
+    assert told == {("environment.A", "***", None), ("environment.B", "*** too", "2")}
+    (create,) = [op for op in step(before, observed()).operations if op.kind == "container.create"]
+    assert create.payload["body"]["Labels"][labels.HIDDEN] == "A"

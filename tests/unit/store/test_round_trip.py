@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.age import Keyring
 from reconciler.encoding import decode, encode
 from reconciler.model.history import RolloutRecord
 from reconciler.model.memory import Memory, Stable
 from reconciler.model.observed import Container
 from reconciler.store import Store
 from reconciler.store.rows import tables
+from tests.support import age
 from tests.unit.store.afresh import afresh
 from tests.unit.store.invented import invented
 
 THOROUGH = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
+
+with TemporaryDirectory() as folder:
+    KEYRING = Keyring(str(age.identity(Path(folder))))
+    KEYRING.seal("")  # it is read now, while its file is there
 
 OF_ONE_RUN = {"failed_operations", "quarantined", "earlier"}
 WRITTEN_BY_OTHERS = {"suspended"}
@@ -38,7 +46,7 @@ def exact(memory: Memory) -> list[str]:
 @given(st.lists(invented(Memory), min_size=1, max_size=3))
 def test_the_memory_saved_last_is_loaded(memories: list[Memory]) -> None:
     """Whatever was saved before it, and all of it but what is a run's own."""
-    with Store.in_memory() as store:
+    with Store.in_memory(keyring=KEYRING) as store:
         project = store.project("engine", "instance", "shop")
         for memory in memories:
             project.save(memory)
@@ -51,7 +59,7 @@ def test_the_memory_saved_last_is_loaded(memories: list[Memory]) -> None:
 @given(invented(Memory))
 def test_a_memory_keeps_its_types(memory: Memory) -> None:
     """Keys of two parts stay tuples, lists in JSON stay lists, whole floats stay floats, None stays None."""
-    with Store.in_memory() as store:
+    with Store.in_memory(keyring=KEYRING) as store:
         store.project("engine", "instance", "shop").save(memory)
         loaded = afresh(store, instance="instance").load()
         assert exact(loaded) == exact(kept_of(memory))
@@ -61,7 +69,7 @@ def test_a_memory_keeps_its_types(memory: Memory) -> None:
 @given(invented(RolloutRecord))
 def test_a_record_keeps_its_types(record: RolloutRecord) -> None:
     """A rollout comes back from the history as it went in, numbered."""
-    with Store.in_memory() as store:
+    with Store.in_memory(keyring=KEYRING) as store:
         project = store.project("engine", "instance", "shop")
         project.begin(record)
         assert repr(project.history()) == repr((replace(record, number=1),))
@@ -71,7 +79,7 @@ def test_a_record_keeps_its_types(record: RolloutRecord) -> None:
 @given(invented(Stable))
 def test_a_revision_keeps_its_types(stable: Stable) -> None:
     """A stable definition comes back as it went in, numbered."""
-    with Store.in_memory() as store:
+    with Store.in_memory(keyring=KEYRING) as store:
         project = store.project("engine", "instance", "shop")
         project.add_revision(stable)
         assert repr(project.revisions(stable.service.name)) == repr((replace(stable, revision=1),))
@@ -92,6 +100,6 @@ def test_what_a_container_has_worked_out_is_not_kept() -> None:
 
 def test_text_that_is_no_unicode_does_not_stop_a_save() -> None:
     """Half a surrogate pair, which no file can hold, becomes a question mark."""
-    with Store.in_memory() as store:
+    with Store.in_memory(keyring=KEYRING) as store:
         store.project("engine", "instance", "shop").save(Memory(baselines={"c1": ("/tmp/\ud800",)}))
         assert afresh(store, instance="instance").load().baselines == {"c1": ("/tmp/?",)}
