@@ -185,11 +185,11 @@ def test_a_failure_of_the_watcher_is_said_and_passes(
     """A thread that died would be missed by nobody."""
     monkeypatch.setattr("reconciler.source.watching.POLL", 0.02)
     changes: queue.Queue[frozenset[str]] = queue.Queue()
-    broken = threading.Event()
+    broken, failed = threading.Event(), threading.Event()
 
     def paths() -> list[str]:
-        if broken.is_set():
-            broken.clear()
+        if broken.is_set() and not failed.is_set():
+            failed.set()
             raise RuntimeError("of this test")
         return [str(folder)]
 
@@ -197,6 +197,7 @@ def test_a_failure_of_the_watcher_is_said_and_passes(
     watcher.start()
     broken.set()
     watcher.refresh()
+    assert failed.wait(20)
     save(folder / "shop.yaml", "two")
     while str(folder / "shop.yaml") not in changes.get(timeout=20):
         pass
