@@ -47,7 +47,8 @@ class Stable:
     `service` is the whole definition (it may hold secrets), `image_id`, `reference`, `digest` and `create_from` what it
     ran, `joined` the services whose container it shares. `revision` counts the service's stable definitions from 1 (0:
     not numbered yet); `source_revision` is the commit that it came from, if any. `own_writes` counts the definitions up
-    to this one, in a row, that differed from the one before by nothing but files that the replicas write themselves.
+    to this one, in a row, that differed from the one before by nothing but files that the replicas write themselves;
+    `outline` is the desired hash of all but what files contain ("": not known).
     """
 
     service: Service
@@ -60,6 +61,7 @@ class Stable:
     source_revision: str | None = None
     at: float = 0.0
     own_writes: int = 0
+    outline: str = ""
 
 
 @dataclass(frozen=True)

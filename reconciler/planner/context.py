@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from reconciler.model import labels
 from reconciler.model.desired import Desired
@@ -20,7 +19,7 @@ from reconciler.planner.gates import Gate, State, monitor_seconds
 from reconciler.planner.images import BoundImage, bind_image, bind_stable
 from reconciler.planner.networks import judge_networks
 from reconciler.planner.order import OrderChoice, choose_order
-from reconciler.planner.own_writes import MOST, as_it_was, written_by_itself
+from reconciler.planner.own_writes import MOST, without_contents, written_by_itself
 from reconciler.planner.payload import container_name, spec_hash
 from reconciler.planner.removals import removals
 from reconciler.planner.rollback import going_back, last_good
@@ -194,8 +193,7 @@ class Context:
         written = self.own_writes(view, stable) if stable and stable.own_writes >= MOST else ()
         if not written or stable is None:
             return view
-        kept = as_it_was(view.service, stable.service)
-        return replace(self._view_of(kept, view.image, stable.spec_hash, view.shares), own_writes=written)
+        return replace(self._view_of(view.service, view.image, stable.spec_hash, view.shares), own_writes=written)
 
     def own_writes(self, view: View, stable: Stable) -> tuple[Content, ...]:
         """The files that the service's replicas seem to have written themselves since that definition came up.
@@ -207,11 +205,11 @@ class Context:
         containers = self.containers(view.service.name)
         same = (item for item in containers if item.labels.get(labels.SPEC_HASH) == stable.spec_hash)
         up_since = max([stable.at, *(item.started_at for item in same)])
-        hash_of = partial(self._hash_of, view.image, view.shares)
-        return written_by_itself(view.service, stable, up_since, hash_of)
+        return written_by_itself(view.service, stable, self.outline(view), up_since, self.desired.hash_key)
 
-    def _hash_of(self, image: BoundImage, shares: Mapping[str, str], service: Service) -> str:
-        return spec_hash(self.desired, service, image, shares)
+    def outline(self, view: View) -> str:
+        """The desired hash of a service whatever its files contain."""
+        return spec_hash(self.desired, without_contents(view.service), view.image, view.shares)
 
     def _judged(self, view: View, shares: Mapping[str, str] | None) -> View:
         service, desired_hash = view.service, view.desired_hash

@@ -43,6 +43,7 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         view.image.create_from,
         at=context.now,
         own_writes=own_writes,
+        outline=context.outline(view),
     )
 
 

@@ -7,44 +7,37 @@ the replicas came up, does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from reconciler.model.files import Content
 from reconciler.model.memory import Stable
 from reconciler.model.project import Service
+from reconciler.planner.contents import changed_contents
 
 MOST = 2
 SOON = 600.0
 
 
-def written_by_itself(
-    service: Service, stable: Stable, up_since: float, hash_of: Callable[[Service], str]
-) -> tuple[Content, ...]:
+def written_by_itself(service: Service, stable: Stable, outline: str, up_since: float, key: str) -> tuple[Content, ...]:
     """The files by whose content alone the service differs from its last good definition, if its replicas changed them.
 
-    () where something else differs too, or where a file changed later than `SOON` seconds after `up_since` (engine
-    time): that is somebody else's doing. `hash_of` is the desired hash of a definition of the service.
+    () where something else differs too (`outline` is the hash of the rest), or where a file changed later than `SOON`
+    seconds after `up_since` (engine time): that is somebody else's doing. `key` is that of remembered digests.
     """
-    before = {item.field: item.digest for item in stable.service.contents}
-    changed = tuple(item for item in service.contents if before.get(item.field, item.digest) != item.digest)
+    changed = changed_contents(stable.service, service, key)
     own = all(item.writable and 0.0 < item.changed_at <= up_since + SOON for item in changed)
-    if not changed or not own or hash_of(as_it_was(service, stable.service)) != stable.spec_hash:
-        return ()
-    return changed
+    return tuple(changed) if own and outline == stable.outline else ()
 
 
-def as_it_was(service: Service, before: Service) -> Service:
-    """The service with the content that its files had."""
-    known = {item.field: item.digest for item in before.contents}
-    contents = (replace(item, digest=known.get(item.field, item.digest)) for item in service.contents)
-    return replace(service, contents=tuple(contents))
+def without_contents(service: Service) -> Service:
+    """The service, whatever its files contain."""
+    return replace(service, contents=tuple(replace(item, digest="") for item in service.contents))
 
 
 def told(service: str, written: tuple[Content, ...]) -> str:
     """That the files' changes are not followed any more, and the ways out."""
     files = ", ".join(dict.fromkeys(item.origin for item in written))
-    targets = ", ".join(dict.fromkeys(item.field.removeprefix("volumes.") for item in written))
+    targets = ", ".join(dict.fromkeys(item.target for item in written))
     return (
         f"{service} was replaced {MOST} times in a row for nothing but {files}, which changed each time soon after it"
         f" came up: its containers write it, so it is left as it runs; mount it read-only, or say"

@@ -85,10 +85,11 @@ def test_the_history_has_what_persons_asked_for_between_the_rollouts() -> None:
         ActionRecord(NIGHT, "", "suspend", "", "see postgres://me:secret@db/x"),
     )
     text = history_text.render((("shop", (WELL,)),), {"shop": asked})
-    assert [line.strip() for line in text.splitlines() if line.startswith("  ") and line[2] != " "] == [
+    heads = [line.strip() for line in text.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert (heads[0], heads[2]) == (
         "* retry asked for web  2026-11-21 01:10:27 UTC  by alice",
-        "+ #11 web  completed in 45 s",
         "* suspended  2026-11-21 03:12:07 UTC",
-    ]
+    )
+    assert heads[1].startswith("+ #11 web  completed in 45 s")
     assert "see postgres://me:***@db/x" in text
     assert history_text.render((("shop", ()),), {"shop": asked}).startswith("shop\n\n  * retry")

@@ -10,7 +10,7 @@ import pytest
 from reconciler.model import labels
 from reconciler.model.desired import Desired
 from reconciler.model.files import Content
-from reconciler.model.memory import Memory, Stable
+from reconciler.model.memory import Memory
 from reconciler.model.observed import Container
 from tests.support.planning import (
     NOW,
@@ -25,7 +25,9 @@ from tests.support.planning import (
     step,
 )
 
-FILE = Content("volumes./etc/app.ini", "1", "compose.yaml:7", "./app.ini", "/srv/app.ini", True, changed_at=10.0)
+FILE = Content(
+    "volumes./etc/app.ini", "1", "compose.yaml:7", "./app.ini", "/srv/app.ini", writable=True, changed_at=10.0
+)
 OTHER = Content("volumes./etc/tls.pem", "1", "compose.yaml:8", "./tls.pem", "/srv/tls.pem")
 
 
@@ -38,18 +40,8 @@ def known(own_writes: int = 2, *contents: Content, at: float = 5.0) -> tuple[Mem
     """The memory in which the service came up with these files, and what runs of it."""
     before = holding(*(contents or (FILE,)))
     runs = current(before, started_at=2.0)
-    stable = Stable(
-        before.project.services[0],
-        runs.labels[labels.SPEC_HASH],
-        runs.image_id,
-        "app:1",
-        runs.image_id,
-        "app:1",
-        1,
-        at=at,
-        own_writes=own_writes,
-    )
-    return remembering(stable), runs
+    (stable,) = step(before, observed(runs)).stable
+    return remembering(replace(stable, revision=1, at=at, own_writes=own_writes)), runs
 
 
 def test_the_third_change_in_a_row_is_not_followed() -> None:
@@ -130,6 +122,14 @@ def test_without_its_image_nothing_is_known() -> None:
     memory, runs = known()
     found = step(holding(replace(FILE, digest="2")), observed(runs, images=()), memory)
     assert reasons(found) == ["ImageUnavailable"]
+
+
+def test_a_memory_of_before_does_not_know_what_else_differed() -> None:
+    """It is followed, as ever."""
+    memory, runs = known()
+    old = replace(memory.stable["web"], outline="")
+    found = step(holding(replace(FILE, digest="2")), observed(runs), remembering(old))
+    assert kinds(found) == ["container.create web/1"]
 
 
 def test_retry_follows_the_file_again() -> None:
