@@ -56,6 +56,7 @@ class Options:
 def validate(options: Options) -> Report:
     """Load and check the specs; no engine is asked."""
     specs = load_specs(replace(_selection(options), undecrypted=True), os.environ)
+    specs = admit(specs, policies(options.settings))
     projects = tuple(
         ProjectReport(project.name, None, converges=True, in_sync=True, source=project.source)
         for project in specs.projects

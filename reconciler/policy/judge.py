@@ -27,6 +27,7 @@ HARMLESS: frozenset[str] = frozenset(
         "container.remove",
         "container.stop",
         "image.tag",
+        "volume.remove",
         "network.disconnect",
         "network.remove",
     }

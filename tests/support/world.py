@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.admission import policies
 from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
 from reconciler.files.materialising import Places
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
 from reconciler.loading import with_contents
 from reconciler.lock import unlocked
+from reconciler.model.settings import Settings
 from reconciler.session import Lock, Session
 from reconciler.store import Store
 
@@ -121,6 +123,7 @@ class World:
             self._registries,
             check_interval=self._check_interval,
             places=self.places,
+            policy=policies(Settings(host_data_dir=self.places.host_data_dir)),
         )
         return self._lasting
 

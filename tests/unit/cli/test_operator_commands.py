@@ -215,7 +215,7 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(host: object, context: object, instance: str, projects: object, store: Store, *_: object) -> Any:
         yield Session(engine, VirtualExecutor(engine), unlocked, instance, store)
 
-    monkeypatch.setattr("reconciler.session.open_session", opened)
+    monkeypatch.setattr("reconciler.opening.open_session", opened)
     monkeypatch.setenv("RECONCILER_STATE_DIR", str(tmp_path / "state"))
 
 

@@ -8,7 +8,7 @@ import reconciler
 
 ROOT = Path(reconciler.__file__).parent
 ASKED_FOR = {"volumes.py", "app_removal.py", "cli/history_text.py"}
-CARRIED_OUT = {"executor.py", "model/operation.py", "model/history.py"}
+CARRIED_OUT = {"executor.py", "policy/judge.py", "model/operation.py", "model/history.py"}
 CALLED = {"executor.py", "engine/protocol.py", "engine/docker.py", "engine/shared.py"}
 
 

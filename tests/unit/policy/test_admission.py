@@ -184,4 +184,4 @@ def test_a_level_that_there_is_not_is_refused(specs: Path) -> None:
     """Rather than taken for another."""
     done = run(specs, "validate", RECONCILER_POLICY_LEVEL="lax")
     assert done.returncode == 3
-    assert "policy.level 'lax' is unknown" in done.stderr
+    assert "policy.level: 'lax' is not one of" in done.stderr

@@ -38,6 +38,7 @@ CHANGING = {
     "start_container",
     "stop_container",
     "remove_container",
+    "remove_volume",
     "kill_container",
     "exec_in_container",
     "http_post",
@@ -66,6 +67,7 @@ READING = {
     "list_volumes",
     "missing_paths",
     "registry_digest",
+    "volume_usage",
 }
 LEVELS: dict[bool, PolicySettings] = {True: PolicySettings("standard"), False: PolicySettings("open")}
 SAID = "a privileged container is not allowed here (policy rule privileged)"

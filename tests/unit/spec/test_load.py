@@ -184,7 +184,7 @@ def test_our_own_extension_is_checked_and_kept(loader: Loader) -> None:
         )
     )
     service = loaded.document["services"]["web"]
-    assert loaded.reconcile == {"prune": True, "allow_empty": True}
+    assert loaded.reconcile == {"prune": True, "allow_empty": True, "suspend": False}
     assert service["x-reconcile"] == {"rollout": {"min_running": "1m30s"}, "image": {"track": "none"}}
     assert (service["x-b"], loaded.document["x-other"]) == (1, {"a": "2024-01-01T00:00:00Z"})
     assert service["healthcheck"] == {"test": ["CMD-SHELL", "x"]}
