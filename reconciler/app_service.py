@@ -24,13 +24,15 @@ from reconciler.service.backoff import Backoff
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
+from reconciler.service.fleet import Reading, Trouble
 from reconciler.service.grounds import Ground, RealGround, SimulatedGround, simulated_engine
 from reconciler.service.mail import Reload, SourceChanged, Stop
 from reconciler.service.passes import Passes
-from reconciler.service.reading import read
+from reconciler.service.reading import read, with_earlier
 from reconciler.source.folder import watched_paths
 
 if TYPE_CHECKING:
+    from reconciler.model.origin import Origin
     from reconciler.model.project import Project
     from reconciler.session import Session
     from reconciler.source.checkout import Checkout, Source
@@ -132,7 +134,19 @@ class _Parts:
             allow_empty=self._options.allow_empty,
             keyring=self._keyring,
         )
-        return Feed(source, lambda checkout: read(checkout, selection, variables, _complete), git)
+
+        def read_it(checkout: Checkout) -> Reading:
+            origins = [origin for origin in self._origins().values() if origin.source == source.name]
+            source.keep(frozenset(origin.commit for origin in origins))
+
+            def earlier(trouble: Trouble) -> Reading | None:
+                commits = (origin.commit for origin in origins if origin.files == trouble.files and origin.commit)
+                kept = source.kept_at(next(commits, ""))
+                return read(kept, selection, variables, _complete) if kept else None
+
+            return with_earlier(read(checkout, selection, variables, _complete), earlier)
+
+        return Feed(source, read_it, git)
 
     def _open_session(self, project: str) -> Session:
         from reconciler.opening import session_on
@@ -149,8 +163,10 @@ class _Parts:
         )
 
     def _known(self, source: str) -> Mapping[str, tuple[str, ...]]:
-        origins = self._store.origins(self._ground.engine.info().id, self._settings.instance)
-        return {name: origin.files for name, origin in origins.items() if origin.may_go_with(source)}
+        return {name: origin.files for name, origin in self._origins().items() if origin.may_go_with(source)}
+
+    def _origins(self) -> Mapping[str, Origin]:
+        return self._store.origins(self._ground.engine.info().id, self._settings.instance)
 
 
 def _complete(project: Project, checkout: Checkout) -> Project:

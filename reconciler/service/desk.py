@@ -47,12 +47,14 @@ class Desk:
     def history(self, projects: Names, services: Names, limit: int) -> History:
         """The last rollouts of each project, the newest last."""
         names = self._there(lambda: [project.name for project, _ in self._chosen(projects)])
-        past = []
+        past, actions = [], {}
         for name in names:
             session = self._sessions(name)
             found = [item for one in services or (None,) for item in session.history(name, one, limit)]
             past.append((name, tuple(sorted(found, key=lambda item: item.number)[-limit:])))
-        return History(tuple(past))
+            told = [item for one in services or (None,) for item in session.actions(name, one, limit)]
+            actions[name] = tuple(sorted(dict.fromkeys(told), key=lambda item: item.at)[-limit:])
+        return History(tuple(past), actions)
 
     def why(self, service: str, project: str | None) -> Answer:
         """Why a service is as it is."""
@@ -69,29 +71,33 @@ class Desk:
         """Look after it again."""
         return self._each(project, service, lambda session, name: session.resume(name, service, by))
 
-    def sync(self, projects: Names, on_activity: OnActivity) -> Report:
+    def sync(self, projects: Names, by: str, on_activity: OnActivity) -> Report:
         """Ask all sources, then compare and converge the projects; how that ended."""
         asked = self._there(self._ask_sources)
         while not self._there(lambda: all(feed.answers > before for feed, before in asked)):
             time.sleep(SOON)
         names = self._there(lambda: [project.name for project, _ in self._chosen(projects)])
+        for name in names:
+            self._sessions(name).record(name, by, "sync")
         return self._wait_for(self._there(lambda: [self._ask(name, on_activity, "sync") for name in names]))
 
-    def retry(self, service: str, project: str | None, on_activity: OnActivity) -> Report:
+    def retry(self, service: str, project: str | None, by: str, on_activity: OnActivity) -> Report:
         """Try again what was given up for a service."""
 
         def lift(session: Session, found: Project) -> None:
-            if not session.retry(found, service):
+            if not session.retry(found, service, by):
                 message = f"there is nothing to retry: service {service} of project {found.name} is not held back"
                 raise ReconcilerError(message, hint=f"reconcile why {service} says how it is", code="NothingToRetry")
 
         return self._act(service, project, lift, on_activity, "retry")
 
-    def rollback(self, service: str, project: str | None, revision: int | None, on_activity: OnActivity) -> Report:
+    def rollback(
+        self, service: str, project: str | None, revision: int | None, by: str, on_activity: OnActivity
+    ) -> Report:
         """Take a service back to a revision (None: the one before)."""
 
         def go_back(session: Session, found: Project) -> None:
-            session.go_back(found, service, revision)
+            session.go_back(found, service, revision, by)
 
         return self._act(service, project, go_back, on_activity, "rollback")
 

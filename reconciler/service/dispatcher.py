@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from reconciler.errors import EngineUnreachableError, LockedError, PolicyError, ReconcilerError, SpecError
+from reconciler.hub.inventory import NOBODYS
 from reconciler.model.report import ProjectReport
 from reconciler.service.agenda import Agenda, Due, Urgency
 from reconciler.service.backoff import Backoff
@@ -236,9 +237,14 @@ class Dispatcher:
         if message.lost:
             self._engine_due = 0.0
             self._everybody(Urgency.ROUTINE, "events were lost")
-        for name in message.projects & self.keepers.keys():
+        self._concern(message.projects, Urgency.HAPPENED, "engine event")
+
+    def _concern(self, projects: frozenset[str], urgency: Urgency, reason: str) -> None:
+        """Compare these; what is nobody's ("") may have been in the way of those that are not in sync."""
+        off = {name for name, keeper in self.keepers.items() if not (keeper.report and keeper.report.in_sync)}
+        for name in (projects & self.keepers.keys()) | (off if NOBODYS in projects else set()):
             if self.keepers[name].state != "rolling":
-                self.agenda.add(name, Urgency.HAPPENED, "engine event")
+                self.agenda.add(name, urgency, reason)
 
     def _engine_looked(self, message: EngineLooked) -> None:
         self._looking_at_engine = False
@@ -248,9 +254,7 @@ class Dispatcher:
             return
         self._engine_due = now + self._resync
         self._engine_answers()
-        for name in message.projects & self.keepers.keys():
-            if self.keepers[name].state != "rolling":
-                self.agenda.add(name, Urgency.ROUTINE, "found changed")
+        self._concern(message.projects, Urgency.ROUTINE, "found changed")
 
     def _engine_failed(self, error: Exception) -> None:
         """Nothing is known of the engine, so nothing is decided; it is asked again, and whether it answers is told."""
@@ -440,6 +444,7 @@ class Dispatcher:
         self._stopping = True
         rolling = [name for name, keeper in self.keepers.items() if keeper.state == "rolling"]
         self._log.info("stopping", under_way=len(rolling))
+        self._feeds.stop()
         for name in rolling:
             self._take_over(name)
 

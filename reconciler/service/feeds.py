@@ -60,6 +60,12 @@ class Feeds:
             feed.asking = feed.again = True
             self._surroundings.start("source", name, lambda feed=feed: _kept(feed))  # type: ignore[misc]
 
+    def stop(self) -> None:
+        """Ask nobody any more, and wait for no answer."""
+        for feed in self._feeds.values():
+            feed.again, feed.due_at = False, None
+            feed.source.stop()
+
     def ask(self, name: str) -> None:
         """Ask a source now, or once more when the present question is answered."""
         feed = self._feeds.get(name)

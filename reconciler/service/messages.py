@@ -148,12 +148,12 @@ COMMANDS = {
         AskSuspend, Names, lambda to, ask, by, _on: to.suspend(ask.project, ask.service, ask.reason, by)
     ),
     "resume": Command(AskResume, Names, lambda to, ask, by, _on: to.resume(ask.project, ask.service, by)),
-    "sync": Command(AskSync, Report, lambda to, ask, _by, on: to.sync(ask.projects, on), acts=True),
-    "retry": Command(AskService, Report, lambda to, ask, _by, on: to.retry(ask.service, ask.project, on), acts=True),
+    "sync": Command(AskSync, Report, lambda to, ask, by, on: to.sync(ask.projects, by, on), acts=True),
+    "retry": Command(AskService, Report, lambda to, ask, by, on: to.retry(ask.service, ask.project, by, on), acts=True),
     "rollback": Command(
         AskRollback,
         Report,
-        lambda to, ask, _by, on: to.rollback(ask.service, ask.project, ask.revision, on),
+        lambda to, ask, by, on: to.rollback(ask.service, ask.project, ask.revision, by, on),
         acts=True,
     ),
 }

@@ -38,14 +38,16 @@ class Operations(Protocol):
         """Look after a service, a project or (both None) everything again; what was resumed, as PROJECT[/SERVICE]."""
         ...
 
-    def sync(self, projects: Names, on_activity: OnActivity) -> Report:
+    def sync(self, projects: Names, by: str, on_activity: OnActivity) -> Report:
         """Read the sources and converge now; how that ended."""
         ...
 
-    def retry(self, service: str, project: str | None, on_activity: OnActivity) -> Report:
+    def retry(self, service: str, project: str | None, by: str, on_activity: OnActivity) -> Report:
         """Try again what was given up for a service; how that ended."""
         ...
 
-    def rollback(self, service: str, project: str | None, revision: int | None, on_activity: OnActivity) -> Report:
+    def rollback(
+        self, service: str, project: str | None, revision: int | None, by: str, on_activity: OnActivity
+    ) -> Report:
         """Take a service back to a revision (None: the one before); how that ended."""
         ...

@@ -32,7 +32,7 @@ def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], co
         except SpecError as error:
             name = entry.loaded.name if entry.loaded else ""
             troubles.append(Trouble(files, tuple(error_notice(item) for item in flat([error])), name))
-    found = (*notices, *(notice for member in members for notice in member.project.notices))
+    found = (*checkout.notices, *notices, *(notice for member in members for notice in member.project.notices))
     paths = () if checkout.confined else (path for entry in entries for path in _paths(entry, members))
     return Reading(
         checkout.revision.source,
@@ -42,6 +42,17 @@ def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], co
         tuple(dict.fromkeys(found)),
         frozenset(paths),
     )
+
+
+def with_earlier(reading: Reading, earlier: Callable[[Trouble], Reading | None]) -> Reading:
+    """The reading, and for each project that cannot be loaded the last definition of it that could be.
+
+    `earlier` gives what the source had when the project of a trouble came up last; its file decides which one it is.
+    """
+    found = ((trouble, earlier(trouble)) for trouble in reading.troubles)
+    known = {member.project.name for member in reading.members}
+    members = (member for trouble, old in found if old for member in old.members if member.files == trouble.files)
+    return replace(reading, members=(*reading.members, *(item for item in members if item.project.name not in known)))
 
 
 def _paths(entry: Entry, members: list[Member]) -> Iterator[str]:
@@ -59,10 +70,8 @@ def _paths(entry: Entry, members: list[Member]) -> Iterator[str]:
 
 def _selection(checkout: Checkout, base: Selection) -> Selection:
     """In a repository paths are relative to its root, and nothing outside of it is read."""
-    if not checkout.confined:
-        return replace(base, files=checkout.files or (checkout.folder,))
-    files = () if checkout.folder == checkout.root else (checkout.folder,)
-    return replace(base, base=checkout.root, files=files, confined_to=checkout.root)
+    confined_to = checkout.root if checkout.confined else None
+    return replace(base, base=checkout.root, files=checkout.files, confined_to=confined_to)
 
 
 def _project(entry: Entry, selection: Selection, checkout: Checkout, complete: Complete) -> Project:

@@ -50,6 +50,10 @@ class Source(Protocol):
         """
         ...
 
+    def stop(self) -> None:
+        """End what `fetch` is doing in another thread, and fetch nothing any more."""
+        ...
+
     def keep(self, commits: frozenset[str]) -> None:
         """Remove the checkouts of other commits than these and the last good one."""
         ...

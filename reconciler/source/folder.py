@@ -38,6 +38,9 @@ class Folder:
         """None: only what is there now can be read."""
         return None
 
+    def stop(self) -> None:
+        """Nothing takes long."""
+
     def keep(self, commits: frozenset[str]) -> None:
         """Nothing is kept beside what is there."""
 

@@ -57,19 +57,21 @@ class SmallService:
         resumed, self.suspended = tuple(self.suspended), []
         return resumed
 
-    def sync(self, projects: Names, on_activity: OnActivity) -> Report:
+    def sync(self, projects: Names, by: str, on_activity: OnActivity) -> Report:
         """Tell of the activities, wait for the gate, give the report."""
-        self.asked.append(("sync", projects))
+        self.asked.append(("sync", projects, by))
         return self._act(on_activity)
 
-    def retry(self, service: str, project: str | None, on_activity: OnActivity) -> Report:
+    def retry(self, service: str, project: str | None, by: str, on_activity: OnActivity) -> Report:
         """As `sync`."""
-        self.asked.append(("retry", service, project))
+        self.asked.append(("retry", service, project, by))
         return self._act(on_activity)
 
-    def rollback(self, service: str, project: str | None, revision: int | None, on_activity: OnActivity) -> Report:
+    def rollback(
+        self, service: str, project: str | None, revision: int | None, by: str, on_activity: OnActivity
+    ) -> Report:
         """As `sync`."""
-        self.asked.append(("rollback", service, project, revision))
+        self.asked.append(("rollback", service, project, revision, by))
         return self._act(on_activity)
 
     def _act(self, on_activity: OnActivity) -> Report:

@@ -120,7 +120,7 @@ def test_what_is_done_is_followed_to_its_end(
         'shop at 1a2b3c4d5e main "Serve 1.4" (Ada <ada@example.com>)',
         "shop: in sync, nothing to do (1 service, 2 replicas).",
     ]
-    assert running.asked == [asked]
+    assert running.asked == [(*asked, getpass.getuser())]
 
 
 def test_what_failed_fails(running: SmallService, capsys: pytest.CaptureFixture[str]) -> None:
