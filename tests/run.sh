@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what is missing and runs the test suites; exits non-zero if any of them failed, after running all of them.
-#   bash tests/run.sh [SUITE...]     default: lint fast contract engine demo
+#   bash tests/run.sh [SUITE...]     default: lint fast deploy contract engine demo
 #
 #   lint        ruff, format, mypy, layers, shell syntax          no engine needed
 #   unit | scenarios | simulation                                 no engine needed
@@ -11,8 +11,11 @@
 #   fuzz        damaged compose files, and ignore files where an engine answers; FUZZ_SECONDS (60), FUZZ_SEED (a new one, printed) (not part of all)
 #   bench       the figures, against raw API calls and docker compose; BENCH_ONLY=build, load or registry needs no engine, BENCH_ONLY=serving does (not part of all)
 #   traffic     requests lost behind a proxy while versions roll out, against docker compose; 15 minutes (not part of all)
+#   deploy      what deploy/ ships: compose file, unit, settings, CI jobs   no engine needed
+#   image       the service's image on the real engine, as shut as its compose file (not part of all)
+#   soak        the service under random events, on both engines at once; SOAK_SECONDS (600) (not part of all)
 #   proof       kill -9 and bad images, on the real engine; ten minutes (not part of all)
-#   all         lint fast contract engine demo
+#   all         lint fast deploy contract engine demo
 
 # shellcheck disable=SC2317  # suites are called by their names
 set -euo pipefail
@@ -55,13 +58,16 @@ suite_engine() { tests -n 4 --dist loadfile tests/engine; } # they wait more tha
 suite_demo() { bash deploy/demo.sh; }
 suite_fuzz() { "$BIN/python" -m tests.fuzz; }
 suite_bench() { "$BIN/python" -m tests.bench; }
+suite_deploy() { tests tests/deploy; }
+suite_image() { bash deploy/service_image.sh reconciler:local && tests tests/image; }
+suite_soak() { "$BIN/python" -m tests.soak; }
 suite_proof() { "$BIN/python" -m tests.proof; }
 suite_traffic() { "$BIN/python" -m tests.traffic; }
 
 needs_engine() {
   case $1 in
     bench) [[ ${BENCH_ONLY:-} != @(build|load|registry) ]] ;;
-    contract | engine | demo | proof | traffic) ;;
+    contract | engine | demo | image | proof | soak | traffic) ;;
     *) return 1 ;;
   esac
 }
@@ -88,9 +94,9 @@ chosen() { # SUITE... with "all" spelled out; refuses what is none
   local suite
   for suite in "$@"; do
     case $suite in
-      all) echo lint fast contract engine demo ;;
-      lint | unit | scenarios | simulation | fast | contract | engine | demo | fuzz | bench | proof | traffic) echo "$suite" ;;
-      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, contract, engine, demo, fuzz, bench, proof, traffic or all" ;;
+      all) echo lint fast deploy contract engine demo ;;
+      lint | unit | scenarios | simulation | fast | deploy | contract | engine | demo | fuzz | bench | image | proof | soak | traffic) echo "$suite" ;;
+      *) die "no suite called $suite: lint, unit, scenarios, simulation, fast, deploy, contract, engine, demo, fuzz, bench, image, proof, soak, traffic or all" ;;
     esac
   done
 }
