@@ -84,9 +84,9 @@ def test_whatever_is_asked_comes_back_as_it_was_given(path: Path) -> None:
         ("why", "web", None),
         ("suspend", "shop", None, "a reason", me),
         ("resume", None, "web", me),
-        ("sync", ("shop",)),
-        ("retry", "web", "shop"),
-        ("rollback", "web", None, 3),
+        ("sync", ("shop",), me),
+        ("retry", "web", "shop", me),
+        ("rollback", "web", None, 3, me),
     ]
 
 
@@ -329,7 +329,7 @@ def test_an_asker_who_does_not_read_holds_up_nothing(path: Path, monkeypatch: py
         deaf.connect(str(path))
         deaf.sendall(b'{"version":1,"command":"sync"}\n')
         until_idle(served)
-        assert service.asked == [("sync", ())]
+        assert service.asked == [("sync", (), getpass.getuser())]
 
 
 def test_an_asker_who_goes_away_leaves_the_work_going(path: Path) -> None:
@@ -343,7 +343,7 @@ def test_an_asker_who_goes_away_leaves_the_work_going(path: Path) -> None:
             assert gone.recv(1)
         service.gate.set()
         until_idle(served)
-    assert service.asked == [("sync", ())]
+    assert service.asked == [("sync", (), getpass.getuser())]
 
 
 def test_closing_does_not_wait_for_ever(path: Path) -> None:
