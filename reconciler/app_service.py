@@ -89,7 +89,9 @@ class _Parts:
         self._settings, self._options, self._store = settings, options, store
         self._ground, self._keyring = ground, keyring
         post, surroundings = ground.surroundings.post, ground.surroundings
-        self.passes = Passes(self._open_session, ground.look, ground.wake, self._known, surroundings.now, settings, log)
+        self.passes = Passes(
+            self._open_session, ground.look, ground.wake, self._known, ground.dismiss, surroundings.now, settings, log
+        )
         folders = [source for source in settings.sources if isinstance(source, DirectorySource)]
         watched = frozenset(path for source in folders for path in watched_paths(source, str(Path.cwd())))
 

@@ -200,9 +200,8 @@ class Desk:
         failing = [(name, feed.error) for name, feed in dispatcher.feeds.all.items() if feed.error]
         errors = [Notice(error.code, f"source {name}: {error.message}", error.source or "") for name, error in failing]
         errors += dispatcher.fleet.errors
-        errors += [
-            Notice("PassFailed", keeper.error, keeper.name) for keeper in dispatcher.keepers.values() if keeper.error
-        ]
+        errors += [error for keeper in dispatcher.keepers.values() for error in keeper.errors]
+        refused = any(keeper.state == "refused" for keeper in dispatcher.keepers.values())
         if dispatcher.engine_error:
             errors.append(Notice("EngineUnreachable", dispatcher.engine_error))
         warnings = (*dispatcher.fleet.notices, *(notice for item in projects for notice in item.notices))
@@ -211,7 +210,7 @@ class Desk:
             projects,
             warnings=tuple(dict.fromkeys(warnings)),
             errors=tuple(errors),
-            refused=dispatcher.fleet.unread,
+            refused=refused or dispatcher.fleet.unread,
             failed=bool(dispatcher.engine_error),
         )
 

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from reconciler.errors import EngineUnreachableError, LockedError, PolicyError, ReconcilerError, SpecError
 from reconciler.hub.inventory import NOBODYS
+from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport
 from reconciler.service.agenda import Agenda, Due, Urgency
 from reconciler.service.backoff import Backoff
 from reconciler.service.feeds import Feeds
-from reconciler.service.fleet import Change, Fleet, Member
+from reconciler.service.fleet import Fleet, Member
 from reconciler.service.keeper import Keeper
 from reconciler.service.mail import (
     Asked,
@@ -30,7 +31,8 @@ from reconciler.service.mail import (
     SourceRead,
     Stop,
 )
-from reconciler.service.surroundings import Surroundings
+from reconciler.service.surroundings import LOOKERS, Surroundings
+from reconciler.service.telling import error_notices, error_text, tell_failed, tell_pass, tell_reading, tell_rolled
 
 LOCKED_SECONDS = 2.0
 ENGINE = "engine"
@@ -124,6 +126,10 @@ class Dispatcher:
         while not (self._stopping and self._at_rest()):
             self.turn()
         self._surroundings.close()
+        stopped = ReconcilerError("the service is stopping", code="Stopped", hint="ask again once it runs")
+        for keeper in self.keepers.values():
+            keeper.served += keeper.waiting
+            keeper.tell(None, stopped)
 
     def turn(self) -> None:
         """Begin what is due, wait for something to happen, take it in."""
@@ -198,7 +204,8 @@ class Dispatcher:
             self._everybody(Urgency.ROUTINE, "full look", full=True)
         if self.engine_error:
             return  # nothing is decided while nothing is known
-        for due in self.agenda.take(now, len(self.keepers)):
+        looking = sum(keeper.state == "looking" for keeper in self.keepers.values())
+        for due in self.agenda.take(now, max(0, LOOKERS - looking)):
             self._begin(due)
         self._begin_collecting(now)
 
@@ -262,8 +269,8 @@ class Dispatcher:
         wait = self._backoff.delay(self._engine_failures, self._surroundings.random)
         self._engine_due = self._surroundings.now() + min(wait, self._resync)
         if not self.engine_error:
-            self._log.warning("engine does not answer", error=_text(error))
-        self.engine_error = _text(error)
+            self._log.warning("engine does not answer", error=error_text(error))
+        self.engine_error = error_text(error)
 
     def _engine_answers(self) -> None:
         self._engine_failures = 0
@@ -284,7 +291,7 @@ class Dispatcher:
         leaving = {project for project, keeper in self.keepers.items() if keeper.leaving}
         change = self.fleet.take(message.reading, {key: known[key] for key in known.keys() - leaving})
         self._on_reading()
-        self._tell_reading(message, change, new=before != message.reading.revision)
+        tell_reading(self._log, message, change, new=before != message.reading.revision)
         for error in [error for error in self.fleet.errors if error not in errors]:
             self._log.warning("spec refused", source=error.source, code=error.code, error=error.message)
         for project in sorted(change.changed):
@@ -316,21 +323,6 @@ class Dispatcher:
         self.keepers.pop(project, None)
         self._work.drop(project)
 
-    def _tell_reading(self, message: SourceRead, change: Change, *, new: bool) -> None:
-        reading = message.reading
-        assert reading is not None  # noqa: S101 - the caller has seen to it
-        if new or change.changed or change.gone:
-            revision = reading.revision
-            self._log.info(
-                "source read",
-                source=message.source,
-                **({"commit": revision.short, "subject": revision.subject} if revision.commit else {}),
-                projects=len(reading.members),
-                changed=len(change.changed),
-                **({"gone": sorted(change.gone)} if change.gone else {}),
-                **({"refused": len(reading.troubles)} if reading.troubles else {}),
-            )
-
     def _take_over(self, project: str) -> None:
         keeper = self.keepers.get(project)
         if keeper and keeper.state == "rolling":
@@ -344,7 +336,7 @@ class Dispatcher:
             self._failed(keeper, message.error, now, message.seconds)
             return
         self._engine_answers()
-        keeper.report, keeper.error, keeper.full = message.report, "", False
+        keeper.report, keeper.error, keeper.errors, keeper.full = message.report, "", (), False
         report = message.report
         self.agenda.at(keeper.name, "time has come", message.wake_at)
         if message.forecast is None or report is None or self._stopping:
@@ -362,6 +354,7 @@ class Dispatcher:
         """The same again and again: it is done once more, but later and later."""
         times = keeper.repeats - 1
         keeper.error = f"the same work was done {times} times in a row and does not last"
+        keeper.errors = (Notice("DoesNotLast", keeper.error, keeper.name),)
         self._rest(keeper, message.report, message, failed=True)
 
     def _rolled(self, message: Rolled) -> None:
@@ -373,9 +366,9 @@ class Dispatcher:
         taken_over = keeper.stop.is_set()
         succeeded = message.report is None or message.report.succeeded
         self._collect_due = now + self._collect
-        self._tell_rolled(keeper, message, taken_over=taken_over)
+        tell_rolled(self._log, keeper, message, taken_over=taken_over)
         if succeeded or taken_over:
-            keeper.failures, keeper.error = 0, ""
+            keeper.failures, keeper.error, keeper.errors = 0, "", ()
             keeper.state = "idle"
             self.agenda.done(keeper.name)
             keeper.tell(keeper.report, None)
@@ -395,7 +388,7 @@ class Dispatcher:
         else:
             keeper.failures, keeper.state = 0, "idle"
             self.agenda.done(keeper.name)
-        self._tell_pass(keeper, report, message.seconds)
+        tell_pass(self._log, keeper, report, message.seconds)
         keeper.tell(report, None)
 
     def _left(self, keeper: Keeper) -> None:
@@ -429,14 +422,14 @@ class Dispatcher:
             keeper.state, keeper.failures = "refused", 0
         else:
             self._hold(keeper, now)
-        keeper.error = _text(error)
-        self._tell_failed(keeper, error, seconds)
+        keeper.error, keeper.errors = error_text(error), error_notices(error, keeper.name)
+        tell_failed(self._log, keeper, error, seconds)
         keeper.tell(None, error)
 
     def _collected(self, message: Collected) -> None:
         self._collecting = False
         if message.error is not None:
-            self._log.warning("superseded images cannot be collected", error=_text(message.error))
+            self._log.warning("superseded images cannot be collected", error=error_text(message.error))
         elif message.removed:
             self._log.info("superseded images collected", removed=message.removed)
 
@@ -447,48 +440,3 @@ class Dispatcher:
         self._feeds.stop()
         for name in rolling:
             self._take_over(name)
-
-    def _tell_pass(self, keeper: Keeper, report: ProjectReport | None, seconds: float) -> None:
-        """One line a pass; at info only where it says something else than the pass before."""
-        decided = _decided(keeper, report)
-        log = self._log.bind(**{"pass": keeper.pass_id}, project=keeper.name)
-        tell = log.debug if decided == keeper.said else log.info
-        tell("pass", decided=decided, seconds=round(seconds, 3))
-        keeper.said = decided
-
-    def _tell_rolled(self, keeper: Keeper, message: Rolled, *, taken_over: bool) -> None:
-        report = message.report
-        log = self._log.bind(**{"pass": message.pass_id}, project=keeper.name)
-        how = "taken over" if taken_over else "converged" if report and report.succeeded else "not converged"
-        tell = log.info if how != "not converged" else log.warning
-        why = [item.message for item in report.conditions] if report else []
-        tell("work ended", how=how, seconds=round(message.seconds, 3), **({"why": why} if why else {}))
-        keeper.said = ""
-
-    def _tell_failed(self, keeper: Keeper, error: Exception, seconds: float) -> None:
-        said = f"failed: {_text(error)}"
-        log = self._log.bind(**{"pass": keeper.pass_id}, project=keeper.name)
-        quiet = said == keeper.said or isinstance(error, EngineUnreachableError)
-        tell = log.debug if quiet else log.warning
-        unforeseen = not isinstance(error, ReconcilerError)
-        tell(
-            "pass failed", error=_text(error), seconds=round(seconds, 3), **({"exc_info": error} if unforeseen else {})
-        )
-        keeper.said = said
-
-
-def _decided(keeper: Keeper, report: ProjectReport | None) -> str:
-    if keeper.error:
-        return f"later: {keeper.error}"
-    if report is None:
-        return "nothing to do"
-    if report.operations:
-        return f"refused: {len(report.operations)} operations would not converge"
-    if report.conditions:
-        return "; ".join(dict.fromkeys(f"{item.reason}: {item.message}" for item in report.conditions))
-    return "in sync"
-
-
-def _text(error: Exception) -> str:
-    """What is said of an error; one that nobody foresaw may hold anything, so only its kind is."""
-    return str(error) if isinstance(error, ReconcilerError) else f"internal error: {type(error).__name__}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.operation import Operation
-from reconciler.model.project import Project
+from reconciler.model.project import Notice, Project
 from reconciler.model.report import Activity, ProjectReport
 from reconciler.model.step import ServiceStatus
 
@@ -40,6 +40,7 @@ class Waiter:
 class Keeper:
     """One project: what its last pass found, how often it failed in a row, and who waits for it.
 
+    `error` says why the last pass came to nothing, and `errors` each reason by itself, with its place.
     `actions` are what a person wants done first in the next pass. `work` says what the last rollout did and `repeats`
     how often that was the same in a row; `stop` ends a rollout that a newer wish takes over from, and `live` is how the
     services are while one is under way. `leaving` says that no source has it any more, and `source` where it was.
@@ -50,6 +51,7 @@ class Keeper:
     state: State = "new"
     report: ProjectReport | None = None
     error: str = ""
+    errors: tuple[Notice, ...] = ()
     failures: int = 0
     work: frozenset[tuple[str, ...]] = frozenset()
     repeats: int = 0

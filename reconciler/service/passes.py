@@ -28,7 +28,8 @@ class Passes:
     """Implements `dispatcher.Work`.
 
     `open_session` opens a project's session, `look` looks at the whole engine, `wake` ends the wait of a project's
-    rollout, `known` is as there; `clock` gives the engine's time.
+    rollout, `known` is as there, `dismiss` hears of a project that is nobody's any more, `clock` gives the engine's
+    time.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Passes:
         look: Callable[[], frozenset[str]],
         wake: Callable[[str], None],
         known: Callable[[str], Mapping[str, tuple[str, ...]]],
+        dismiss: Callable[[str], None],
         clock: Callable[[], float],
         settings: Settings,
         log: Any,
@@ -45,6 +47,7 @@ class Passes:
         self._look = look
         self._wake = wake
         self._known = known
+        self._dismiss = dismiss
         self._clock = clock
         self._settings = settings
         self._log = log
@@ -126,6 +129,7 @@ class Passes:
             session = self._sessions.pop(project, None)
         if session:
             session.__exit__(None)
+            self._dismiss(project)
 
     def close(self) -> None:
         """Close all sessions."""

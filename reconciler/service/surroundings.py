@@ -13,7 +13,8 @@ from reconciler.service.mail import Message
 
 Kind = Literal["look", "roll", "source"]
 Job = Callable[[], Message]
-LOOKERS = 4
+LOOKERS = 8
+"""How many projects are compared at once: a few may wait for registries that are slow."""
 
 
 class Surroundings(Protocol):
@@ -50,7 +51,7 @@ class Threads:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._mail: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
+        self._lookers = ThreadPoolExecutor(LOOKERS + 1, thread_name_prefix="look")
         self._others: set[threading.Thread] = set()
 
     def now(self) -> float:

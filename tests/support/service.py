@@ -57,7 +57,9 @@ class Served:
         self.logged = captured.entries
         ground = SimulatedGround(self.engine, virtual=True)
         self.surroundings = ground.surroundings
-        self.passes = Passes(self._session, ground.look, ground.wake, self._known, self.clock.now, self.settings, log)
+        self.passes = Passes(
+            self._session, ground.look, ground.wake, self._known, ground.dismiss, self.clock.now, self.settings, log
+        )
         source = Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
         selection = Selection(base=str(self.folder))
         feed = Feed(source, lambda checkout: read(checkout, selection, {}, lambda project, _: project))
