@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.admission import admit, policies, policy_notices
 from reconciler.age import SETTING, Keyring
 from reconciler.errors import PolicyError, ReconcilerError, SpecError, SpecErrors, UsageError
+from reconciler.keyfiles import HASH_KEY, hash_key
 from reconciler.loading import Selection, Specs, documents, error_notice, flat, load_specs
 from reconciler.model.history import ActionRecord, RolloutRecord
 from reconciler.model.project import Notice, Project
@@ -91,12 +92,8 @@ def plan(options: Options) -> Report:
     """Forecast every project to its fixed point. Writes nothing anywhere."""
     specs = load_all(options)
     with opened(options, specs.projects, read_only=True) as (session, store):
-        reports = []
-        for item in specs.projects:
-            try:
-                reports.append(session.plan(item, max_unavailable=options.max_unavailable, adopt=options.adopt))
-            except PolicyError as error:
-                specs = _refused(specs, error)
+        limit, adopt = options.max_unavailable, options.adopt
+        reports, specs = _each(specs, lambda item: session.plan(item, max_unavailable=limit, adopt=adopt))
         specs = with_notices(specs, store)
     failed = any(not report.converges for report in reports)
     return _report("plan", specs, reports, failed=failed)
@@ -119,6 +116,8 @@ def converge(options: Options, on_plan: OnPlan, on_activity: OnActivity, stop: t
                 reports.append(_converge(session, project, options, on_plan, on_activity, stop))
             except PolicyError as error:
                 specs = _refused(specs, error)
+            except SpecError as error:
+                specs = _unfit(specs, error)
             except ReconcilerError as error:
                 errors.append(Notice(error.code, str(error), project.source))
         specs = with_notices(specs, store)
@@ -131,7 +130,7 @@ def status(options: Options, *, deep: bool = False) -> Report:
     """What runs of each project, compared with its spec; `deep` looks into containers too. Writes nothing."""
     specs = load_all(options)
     with opened(options, specs.projects, read_only=True) as (session, store):
-        reports = [session.status(project, deep=deep) for project in specs.projects]
+        reports, specs = _each(specs, lambda project: session.status(project, deep=deep))
         specs = with_notices(specs, store)
     return _report("status", specs, reports, failed=False)
 
@@ -248,6 +247,24 @@ def _converge(
     )
 
 
+def _each(specs: Specs, make: Callable[[Project], ProjectReport]) -> tuple[list[ProjectReport], Specs]:
+    """The report of each project, and the specs with what the engine cannot be asked for."""
+    reports: list[ProjectReport] = []
+    for project in specs.projects:
+        try:
+            reports.append(make(project))
+        except PolicyError as error:
+            specs = _refused(specs, error)
+        except SpecError as error:
+            specs = _unfit(specs, error)
+    return reports, specs
+
+
+def _unfit(specs: Specs, error: SpecError) -> Specs:
+    """The specs, one of which asks for files that the engine cannot be given."""
+    return replace(specs, errors=(*specs.errors, *(error_notice(one) for one in flat([error]))))
+
+
 def _rollouts(session: Session, project: str, services: tuple[str, ...], limit: int) -> tuple[RolloutRecord, ...]:
     """The newest rollouts, the newest last."""
     found = [record for service in services or (None,) for record in session.history(project, service, limit)]
@@ -333,7 +350,7 @@ def with_notices(specs: Specs, store: Store) -> Specs:
 def load_all(options: Options, *, choosing: bool = False) -> Specs:
     """The projects that the options mean and their policies admit; see `loading.load_specs`."""
     specs = load_specs(_selection(options), os.environ, choosing=choosing)
-    return admit(specs, policies(options.settings))
+    return admit(replace(specs, warnings=(*specs.warnings, *_hash_key_notices(options))), policies(options.settings))
 
 
 def _selection(options: Options) -> Selection:
@@ -352,3 +369,9 @@ def _selection(options: Options) -> Selection:
 
 def _keyring(options: Options) -> Keyring:
     return Keyring(options.settings.age_identity_file or os.environ.get(SETTING, ""), SETTING)
+
+
+def _hash_key_notices(options: Options) -> tuple[Notice, ...]:
+    """What is to be said of the file of the hash key."""
+    path = options.settings.hash_key_file
+    return hash_key(path, HASH_KEY)[1] if path else ()

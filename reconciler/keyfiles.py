@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.errors import SettingsError
 from reconciler.model.project import Notice
 
+HASH_KEY = "RECONCILER_HASH_KEY_FILE"
 LARGEST = 64 * 1024
 SHORTEST_HASH_KEY = 16
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.admission import policies
 from reconciler.executor import SessionExecutor, ThreadedExecutor
-from reconciler.files.materialising import Places
+from reconciler.files.fitting import places_of
 from reconciler.keyfiles import hash_key
 from reconciler.lock import project_lock, unlocked
 from reconciler.model.project import Project
@@ -73,5 +73,5 @@ def session_on(
         check_interval,
         settings.max_removed,
         key,
-        Places(settings.data_dir, settings.host_data_dir),
+        places_of(settings),
     )

@@ -12,6 +12,13 @@ from reconciler.files.serving import for_engine
 from reconciler.files.trees import Tree
 from reconciler.model.observed import EngineInfo
 from reconciler.model.project import Project
+from reconciler.model.settings import Settings
+
+
+def places_of(settings: Settings) -> Places:
+    """Where copies are kept, as the settings say. What the engine calls that is known only where somebody said it."""
+    said = "host_data_dir" in settings.places
+    return Places(settings.data_dir, settings.host_data_dir if said else "")
 
 
 @dataclass(frozen=True)

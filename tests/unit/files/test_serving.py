@@ -11,12 +11,13 @@ import pytest
 
 from reconciler.errors import SpecError
 from reconciler.files import serving
-from reconciler.files.fitting import fitted
+from reconciler.files.fitting import fitted, places_of
 from reconciler.files.materialising import Places
 from reconciler.files.serving import for_engine
 from reconciler.model.files import Content, CopiedFile, FileReference
 from reconciler.model.observed import EngineInfo
 from reconciler.model.project import Image, Project, Service
+from reconciler.model.settings import Settings
 
 HERE = EngineInfo("here", "id", "28", "1.41", shares_files=True)
 ELSEWHERE = replace(HERE, shares_files=False)
@@ -135,3 +136,10 @@ def test_which_way_a_project_goes(tmp_path: Path) -> None:
     assert fitted(asked, HERE, Places("/data")).project is asked
     found = fitted(in_git, ELSEWHERE, Places("/data"))
     assert (found.trees, len(found.project.services[0].copied_files)) == ((), 2)
+
+
+def test_what_the_engine_calls_our_folder_has_to_be_said() -> None:
+    """A default is no answer: a remote engine has a folder of that name too, with other things in it."""
+    settings = Settings(data_dir="/data", host_data_dir="/data")
+    assert places_of(settings) == Places("/data")
+    assert places_of(replace(settings, places={"host_data_dir": "settings.yaml:3"})) == Places("/data", "/data")
