@@ -95,7 +95,7 @@ class Loop:
         self._should_stop = should_stop
         self._deadline = deadline
         self._suspended = suspended
-        self._hide = hiding(desired.project.services)
+        self._hide = hiding(())
         self._inflight: dict[str, Operation] = {}
         self._tries: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
@@ -109,6 +109,7 @@ class Loop:
         Raises EngineUnreachableError where the engine stops answering: nothing is decided on a failed read.
         """
         outcome = Outcome(Step(), memory)
+        self._hide = hiding(self._desired.project.services, (item.service for item in memory.stable.values()))
         self._resync()
         for _ in range(MAX_PASSES):
             outcome.step = self._plan(outcome)

@@ -17,16 +17,18 @@ UNREADABLE = "(not shown: a secret of the service cannot be read, so it could no
 Hide = Callable[[str], str]
 
 
-def hiding(services: Iterable[Service]) -> Hide:
+def hiding(services: Iterable[Service], earlier: Iterable[Service] = ()) -> Hide:
     """What takes the secrets of these services, and passwords in URLs, out of a text.
 
-    Secrets that are files are read when the first text comes; where one cannot be, the whole text is left out.
+    Secrets that are files are read when the first text comes; where one cannot be, the whole text is left out. Of
+    `earlier` definitions, whose files are others by now, what they gave to the container is taken out.
     """
-    known = tuple(services)
+    known, before = tuple(services), tuple(earlier)
 
     @cache
     def values() -> tuple[str, ...]:
-        found = {value for service in known for value in _values(service)}
+        found = {value for service in (*known, *before) for value in _given(service)}
+        found |= {value for service in known for value in _mounted(service)}
         return tuple(sorted(found, key=len, reverse=True))
 
     def hide(text: str) -> str:
@@ -41,15 +43,22 @@ def hiding(services: Iterable[Service]) -> Hide:
     return hide
 
 
-def _values(service: Service) -> Iterator[str]:
+def _given(service: Service) -> Iterator[str]:
     for entry in secret_entries(service.container.get("Env") or (), service.hidden):
         name, _, value = entry.partition("=")
         yield from _parts(value) if is_secret_name(name) else ()
-    secrets = {content.target: content for content in service.contents if content.field.startswith("secrets.")}
+    secrets = {content.target for content in _secrets(service)}
     for file in service.copied_files:
         yield from _parts(_text(file.data)) if file.encrypted or file.path in secrets else ()
-    for content in secrets.values():
+
+
+def _mounted(service: Service) -> Iterator[str]:
+    for content in _secrets(service):
         yield from _parts(_file(content)) if content.path else ()
+
+
+def _secrets(service: Service) -> Iterator[Content]:
+    return (content for content in service.contents if content.field.startswith("secrets."))
 
 
 def _parts(text: str) -> Iterator[str]:

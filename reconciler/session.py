@@ -39,6 +39,7 @@ from reconciler.registries import Registries
 from reconciler.remembering import Remembering
 from reconciler.reports import forecast_report, image_rows, moved_pins, outcome_report
 from reconciler.resolving import Resolver, local_zone
+from reconciler.secrecy import hiding
 from reconciler.spec.lockfile import can_be_pinned, is_pinned
 from reconciler.volumes import Volumes
 
@@ -380,7 +381,8 @@ class Session(Operated):
         project, now = forecast.desired.project, self._executor.now
         began = now()
         write(forecast.trees, self._places)
-        reporter = Reporter(self._engine, project, on_activity, now)
+        hide = hiding(project.services, (item.service for item in forecast.memory.stable.values()))
+        reporter = Reporter(self._engine, project, on_activity, now, hide)
         recorder = Recorder(self._kept(project.name), project, now, reporter.logs, forecast.triggers)
         self._executor.watch(reporter.progress)
         deadline = None if timeout is None else began + timeout

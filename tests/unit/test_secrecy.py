@@ -43,6 +43,14 @@ def test_secrets_are_taken_out_line_by_line(tmp_path: Path) -> None:
     assert hide(text) == "***, ***\n*** *** of-a-config ***"
 
 
+def test_an_earlier_definition_is_known_by_what_it_gave(tmp_path: Path) -> None:
+    """Its files are others by now, and cost no text."""
+    gone = Content("secrets.s:/run/secrets/s", "", path=str(tmp_path / "none"))
+    copied = Content("secrets.t:/run/secrets/t", "")
+    earlier = service(gone, copied, files=(CopiedFile("/run/secrets/t", "given-then"),))
+    assert hiding((), (earlier,))("given-then from-env shown") == "*** *** shown"
+
+
 def test_what_cannot_be_read_costs_the_text(tmp_path: Path) -> None:
     """But for a copy that is not written yet, which nobody has read."""
     missing = Content("secrets.s:/run/secrets/s", "", path=str(tmp_path / "none"))
