@@ -45,13 +45,14 @@ COLLECT_SECONDS = 600.0
 def serve(settings: Settings, options: Options) -> int:
     """Serve until SIGTERM or SIGINT; 0. SettingsError, StateError or ServiceError where that cannot begin.
 
-    An engine that does not answer is waited for.
+    An engine that does not answer is waited for. Where no source is named, this folder's default places are it.
     """
     from reconciler.service.control import Control
     from reconciler.store import Store
 
     log = get_logger()
     stopped = threading.Event()
+    settings = replace(settings, sources=settings.sources or (DirectorySource("here", ()),))
     with ExitStack() as stack:
         stack.enter_context(_signals({signal.SIGTERM: stopped.set, signal.SIGINT: stopped.set}))
         simulated = settings.host == SIMULATED
