@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.admission import policies, refusals, require_none
 from reconciler.age import Keyring
 from reconciler.app import Options
 from reconciler.errors import EngineUnreachableError
+from reconciler.files.fitting import fitted, places_of
 from reconciler.loading import Selection
 from reconciler.logs import get_logger
 from reconciler.model.settings import DirectorySource, GitSource, Settings
@@ -88,7 +90,7 @@ class _Parts:
         from reconciler.source.watching import Watcher
 
         self._settings, self._options, self._store = settings, options, store
-        self._ground, self._keyring = ground, keyring
+        self._ground, self._keyring, self._policy = ground, keyring, policies(settings)
         post, surroundings = ground.surroundings.post, ground.surroundings
         self.passes = Passes(
             self._open_session, ground.look, ground.wake, self._known, ground.dismiss, surroundings.now, settings, log
@@ -145,11 +147,21 @@ class _Parts:
             def earlier(trouble: Trouble) -> Reading | None:
                 commits = (origin.commit for origin in origins if origin.files == trouble.files and origin.commit)
                 kept = source.kept_at(next(commits, ""))
-                return read(kept, selection, variables, _complete) if kept else None
+                return read(kept, selection, variables, self._complete) if kept else None
 
-            return with_earlier(read(checkout, selection, variables, _complete), earlier)
+            return with_earlier(read(checkout, selection, variables, self._complete), earlier)
 
         return Feed(source, read_it, git)
+
+    def _complete(self, project: Project, checkout: Checkout) -> Project:
+        """The project with the folder that its files lie in, where it comes from a repository.
+
+        PolicyErrors where the policy denies anything of what would run of it.
+        """
+        found = replace(project, checkout=checkout.root) if checkout.confined else project
+        fit = fitted(found, self._ground.engine.info(), places_of(self._settings)).project
+        require_none(refusals(fit, self._policy(fit)))
+        return found
 
     def _open_session(self, project: str) -> Session:
         from reconciler.opening import session_on
@@ -170,11 +182,6 @@ class _Parts:
 
     def _origins(self) -> Mapping[str, Origin]:
         return self._store.origins(self._ground.engine.info().id, self._settings.instance)
-
-
-def _complete(project: Project, checkout: Checkout) -> Project:
-    """The project with the folder that its files lie in, where it comes from a repository."""
-    return replace(project, checkout=checkout.root) if checkout.confined else project
 
 
 def _source(settings: GitSource | DirectorySource, state_dir: Path, base: str) -> Source:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from reconciler.errors import SpecError, SpecErrors
+from reconciler.admission import policy_notices
+from reconciler.errors import PolicyError, SpecError, SpecErrors
 from reconciler.loading import Entry, Selection, documents, error_notice, flat, project_of
-from reconciler.model.project import Project
+from reconciler.model.project import Notice, Project
 from reconciler.service.fleet import Member, Reading, Trouble
 from reconciler.source.checkout import Checkout
 
@@ -16,7 +17,9 @@ Complete = Callable[[Project, Checkout], Project]
 
 
 def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], complete: Complete) -> Reading:
-    """Everything that the checkout has. `complete` makes of a loaded project what is to run of it (SpecError).
+    """Everything that the checkout has. `complete` makes of a loaded project what is to run of it.
+
+    Where that ends with a SpecError or PolicyError the project is a trouble: what was in force of it stays.
 
     `base` are the options that hold for all of them. SpecError or UsageError where the checkout as a whole holds no
     spec: that is no empty source.
@@ -29,9 +32,9 @@ def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], co
         files = tuple(os.path.relpath(path, checkout.root) for path in entry.files)
         try:
             members += [Member(_project(entry, selection, checkout, complete), checkout.revision.source, files)]
-        except SpecError as error:
+        except (SpecError, PolicyError) as error:
             name = entry.loaded.name if entry.loaded else ""
-            troubles.append(Trouble(files, tuple(error_notice(item) for item in flat([error])), name))
+            troubles.append(Trouble(files, _notices(error), name))
     found = (*checkout.notices, *notices, *(notice for member in members for notice in member.project.notices))
     paths = () if checkout.confined else (path for entry in entries for path in _paths(entry, members))
     return Reading(
@@ -79,6 +82,12 @@ def _project(entry: Entry, selection: Selection, checkout: Checkout, complete: C
         raise _several(entry)
     project = project_of(entry.loaded, selection)
     return complete(replace(project, revision=checkout.revision, from_git=checkout.confined), checkout)
+
+
+def _notices(error: SpecError | PolicyError) -> tuple[Notice, ...]:
+    if isinstance(error, PolicyError):
+        return policy_notices(error)
+    return tuple(error_notice(item) for item in flat([error]))
 
 
 def _several(entry: Entry) -> SpecError:

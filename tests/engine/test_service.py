@@ -144,6 +144,8 @@ def test_a_commit_that_breaks_the_policy_is_refused(site: Site, tmp_path: Path) 
         there.daemon.until(lambda: there.daemon.errors)
         there.daemon.run("status").says("policy rule privileged", "compose.yaml:")
         assert site.running() == before
+        site.api.kill(site.only("web")["Id"])
+        there.daemon.until(lambda: there.running("1"))
         there.push("Be modest", web=there.web("3"))
         there.daemon.until(lambda: there.running("3"))
         assert there.daemon.errors == {}
