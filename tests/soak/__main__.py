@@ -31,6 +31,7 @@ MEBIBYTE = 1024 * 1024
 MOST_GROWTH = 5.0  # MiB
 MOST_IDLE = 1.0  # percent of a core
 SAMPLES = 10
+RELEASES = 4  # of everything at once: after so many the process has seen its largest working set
 WARM_UP, BUSY, IDLE = 0.2, 0.6, 0.2
 REST = 5.0
 
@@ -74,7 +75,8 @@ def soak(subjects: list[Subject], seconds: float) -> Iterator[Verdict]:
     """The whole of it; a verdict for everything that is held against a bar."""
     yield from _in_sync(subjects, "in sync after the start")
     _disturb(subjects, WARM_UP * seconds)
-    yield from _in_sync(subjects, "in sync after the warm-up", release=True)
+    for number in range(RELEASES):
+        yield from _in_sync(subjects, f"in sync, warming up {number + 1}", release=True)
     before = _rest(subjects, REST)
     _disturb(subjects, BUSY * seconds)
     yield from _in_sync(subjects, "in sync at the end", release=True)

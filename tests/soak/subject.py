@@ -183,7 +183,7 @@ def start(module: str, folder: Path) -> tuple[subprocess.Popen[str], str, Path]:
     with log.open("w") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", module, "serve", "-f", str(folder / "specs"), *words],
-            env={**kept, "PYTHONPATH": str(ROOT)},
+            env={**kept, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"},  # as unit and image have it
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
