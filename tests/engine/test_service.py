@@ -122,14 +122,19 @@ def test_what_people_do_by_hand_is_undone(site: Site) -> None:
 
 
 def test_a_bad_commit_changes_nothing_and_the_next_one_heals(site: Site, tmp_path: Path) -> None:
-    """What was good stays in force and is kept up; status says what is wrong, and where, until it is not."""
+    """What was good stays in force and is kept up, over a restart too; status says what is wrong, and where."""
     with shop(site, tmp_path, web=site.service(environment={"V": "1"})) as there:
         there.daemon.until(lambda: there.running("1") and there.daemon.settled)
         there.push("Break it", {"compose.yaml": b"services:\n  web: [\n"})
         there.daemon.until(lambda: there.daemon.errors)
         there.daemon.run("status").expect(3).says("compose.yaml:")
-        there.site.api.kill(site.only("web")["Id"])
+        site.api.kill(site.only("web")["Id"])
         there.daemon.until(lambda: there.running("1"))
+        there.daemon.stop()
+        site.api.remove_container(site.only("web")["Id"], force=True)
+        there.daemon.start()
+        there.daemon.until(lambda: there.running("1"))
+        there.daemon.run("status").expect(3).says("compose.yaml:")
         there.push("Mend it", web=there.web("2"))
         there.daemon.until(lambda: there.running("2"))
         assert there.daemon.errors == {}
