@@ -9,7 +9,7 @@
 #   engine      the real engine: the gallery, faults, safety
 #   demo        deploy/demo.sh
 #   fuzz        damaged compose files, and ignore files where an engine answers; FUZZ_SECONDS (60), FUZZ_SEED (a new one, printed) (not part of all)
-#   bench       the figures, against raw API calls and docker compose; BENCH_ONLY=build, load or registry needs no engine, BENCH_ONLY=serving does (not part of all)
+#   bench       the figures, against raw API calls and docker compose; BENCH_ONLY=build, load or registry needs no engine, BENCH_ONLY=serving or reacting does (not part of all)
 #   traffic     requests lost behind a proxy while versions roll out, against docker compose; 15 minutes (not part of all)
 #   deploy      what deploy/ ships: compose file, unit, settings, CI jobs   no engine needed
 #   image       the service's image on the real engine, as shut as its compose file (not part of all)

@@ -1,7 +1,7 @@
-"""Measures converging services (cold, with nothing to do, replacing all, rolling all), loading, building, serving.
+"""Measures converging services (cold, no-op, replacing all, rolling all), loading, building, serving and reacting.
 
 `bash tests/run.sh bench`. Settings: BENCH_ROUNDS (5), BENCH_SERVICES (50), BENCH_ONLY (build, load, registry: no engine
-needed; or serving), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
+needed; or serving, reacting), COMPOSE (a Compose binary, where `docker compose` is not there or not the one).
 
 All contenders take their turn in every round, on one engine, in an order that rotates. Prints a table and writes
 .cache/bench.json. Missing a bar is a finding, not a failure: the bars are for a quiet machine.
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from tests.bench import api, building, contenders, loading, registries, serving, table
+from tests.bench import api, building, contenders, loading, reacting, registries, serving, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVICES = int(os.environ.get("BENCH_SERVICES", "50"))
@@ -111,6 +111,9 @@ def main() -> None:
     if os.environ.get("BENCH_ONLY") == "serving":
         serving.report(serving.measure(ROUNDS))
         return
+    if os.environ.get("BENCH_ONLY") == "reacting":
+        reacting.report(reacting.measure(ROUNDS))
+        return
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
         if os.environ.get("BENCH_ONLY") == "build":
             building.report(building.measure(Path(folder), ROUNDS))
@@ -131,6 +134,7 @@ def main() -> None:
         registries.report(resolves)
         building.report(keys)
         serving.report(serving.measure(ROUNDS))
+        reacting.report(reacting.measure(ROUNDS))
 
 
 if __name__ == "__main__":

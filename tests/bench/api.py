@@ -69,6 +69,15 @@ def call(method: str, path: str, body: object = None, *, ok: tuple[int, ...] = (
     return json.loads(raw) if raw else None
 
 
+def events(since: float, until: float) -> list[dict[str, Any]]:
+    """What the engine remembers of its events between these times (seconds since the epoch)."""
+    connection = _connect()
+    connection.request("GET", f"/events?since={since:.9f}&until={until:.9f}")
+    lines = connection.getresponse().read().splitlines()
+    connection.close()
+    return [json.loads(line) for line in lines]
+
+
 def in_parallel(work: Callable[[str], object], items: Iterable[str], workers: int) -> None:
     """Does the work on every item, `workers` at a time; the first error is raised."""
     with ThreadPoolExecutor(workers) as pool:

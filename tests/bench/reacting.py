@@ -1,0 +1,141 @@
+"""How soon the running service acts on its own: after a container died, and after a spec was saved.
+
+Alone: BENCH_ONLY=reacting. `reconcile serve` is a process of its own over a folder with one project of 30 services. The
+time counts from the engine's own `die` event, or from the moment when the spec was written, until the first line of the
+log that says an operation has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.bench import api, contenders
+
+SERVICES, LEAST = 30, 10
+BARS = {"event to decision, ms": 100.0, "spec saved to first call": 400.0}
+_PATIENCE = 120.0
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Milliseconds, one for each round; `load` is the machine's over the last minute when they had been taken."""
+
+    event: tuple[float, ...]
+    spec: tuple[float, ...]
+    load: float
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running service: where its specs and its log lie."""
+
+    project: str
+    spec: Path
+    log: Path
+
+    def save(self, values: Mapping[int, str]) -> float:
+        """Write a spec in which some services have another value; when that was."""
+        document = json.loads(contenders.spec(SERVICES, "1"))
+        for number, value in values.items():
+            document["services"][f"s{number:02d}"]["environment"]["VALUE"] = value
+        text = json.dumps({"name": self.project, **document})
+        saved = time.time()
+        self.spec.write_text(text)
+        return saved
+
+    def kill(self, number: int) -> float:
+        """`docker kill` of a service's container; when the engine says that it died."""
+        suffix = f"-s{number:02d}-"
+        (row,) = [row for row in api.containers(self.project) if suffix in row["Names"][0]]
+        asked = time.time()
+        api.call("POST", f"/containers/{row['Id']}/kill")
+        for _ in range(100):
+            for event in api.events(asked - 1, time.time()):
+                if (event["Action"], event["Actor"]["ID"]) == ("die", row["Id"]):
+                    return float(event["timeNano"]) / 1e9
+        raise RuntimeError(f"the engine has no event of the death of {row['Id']}")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Its log."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def settled_after(self, begun: int) -> list[dict[str, Any]]:
+        """The lines from that one on, once there is one of a pass that found all in sync after work was done."""
+        ends = time.monotonic() + _PATIENCE
+        while time.monotonic() < ends:
+            found = self.lines()[begun:]
+            ended = next((at for at, line in enumerate(found) if line["event"] == "work ended"), len(found))
+            if any(line.get("decided") == "in sync" for line in found[ended:]):
+                return found
+            time.sleep(0.1)
+        raise RuntimeError(f"the service does not come to rest: {self.log.read_text()[-2000:]}")
+
+    def reaction(self, act: Callable[[], float]) -> float:
+        """Milliseconds from what the act says until an operation began."""
+        before = len(self.lines())
+        happened = act()
+        first = next(line for line in self.settled_after(before) if _begun(line))
+        return (datetime.fromisoformat(first["timestamp"]).timestamp() - happened) * 1000
+
+
+def _begun(line: Mapping[str, Any]) -> bool:
+    return line["event"] == "started" and str(line.get("text")).startswith("container.")
+
+
+@contextmanager
+def serving() -> Iterator[Service]:
+    """The service with all containers up."""
+    with tempfile.TemporaryDirectory(prefix="rcb-") as folder:
+        place = Path(folder)
+        (place / "specs").mkdir()
+        service = Service(contenders.fresh_project("reacting"), place / "specs" / "shop.yaml", place / "log")
+        settings = {
+            "sources": [{"directory": "specs"}],
+            "state_dir": "state",
+            "socket": "s.sock",
+            "log": {"format": "json", "level": "debug"},
+        }
+        (place / "config.yaml").write_text(json.dumps(settings))
+        service.save({})
+        command = [sys.executable, "-m", "reconciler", "serve", "--config", str(place / "config.yaml")]
+        with service.log.open("wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            service.settled_after(0)
+            yield service
+        finally:
+            process.terminate()
+            process.wait()
+            api.remove_project(service.project)
+
+
+def measure(rounds: int) -> Samples:
+    """At least ten rounds, each with another container."""
+    rounds = max(rounds, LEAST)
+    print(f"reacting: bringing up {SERVICES} containers", file=sys.stderr, flush=True)
+    with serving() as service:
+        events = tuple(service.reaction(partial(service.kill, number)) for number in range(rounds))
+        wanted = [dict.fromkeys(range(number + 1), "2") for number in range(rounds)]
+        specs = tuple(service.reaction(partial(service.save, values)) for values in wanted)
+    return Samples(events, specs, os.getloadavg()[0])
+
+
+def report(samples: Samples) -> None:
+    """Prints the medians, the slowest, and whether the bars are met."""
+    print(f"\nreacting, {SERVICES} containers, {os.cpu_count()} cores, load {samples.load:.1f}")
+    for (what, bar), found in zip(BARS.items(), (samples.event, samples.spec), strict=True):
+        verdict = "met" if median(found) <= bar else "MISSED"
+        print(f"{what:<26} {median(found):>7.0f}   bar {bar:<5.0f} {verdict} (worst {max(found):.0f}, of {len(found)})")
