@@ -118,8 +118,9 @@ def _kept(feed: Feed) -> SourceRead:
         checkout = feed.source.kept()
         if checkout is None:
             return SourceRead(name, asked=False)
+        reading = feed.read(checkout)
         feed.checkout = checkout
-        return SourceRead(name, feed.read(checkout), asked=False)
+        return SourceRead(name, reading, asked=False)
     except Exception as error:  # noqa: BLE001 - the edge of a thread: the dispatcher tells it
         return SourceRead(name, error=error, asked=False)
 
