@@ -432,7 +432,7 @@ def test_events_are_subscribed_before_events_returns(engine: Engine, container: 
     listener = engine.clone()
     events = listener.events()
     engine.start_container(container)
-    assert next(event for event in events if event["id"] == container)["Action"] == "start"
+    assert next(event for event in events if event["Actor"]["ID"] == container)["Action"] == "start"
     seen: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: seen.extend(events))
     thread.start()
