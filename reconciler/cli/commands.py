@@ -40,7 +40,8 @@ Exit codes:
   1   failed: engine unreachable, an operation or rollout failed, rolled back, blocked,
       quarantined, not converged in time
   2   --dry-run --exit-code: changes are pending
-  3   refused: a spec is invalid; that project was not touched, the others were
+  3   refused: a spec is invalid or the policy denies it; that project was not touched,
+      the others were
   64  the command line is wrong
 """
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
