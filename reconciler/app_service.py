@@ -133,6 +133,8 @@ class _Parts:
         variables = git.variables if git else os.environ
         selection = Selection(
             base=str(Path.cwd()),
+            project_name=self._options.project_name,
+            services=self._options.services,
             profiles=self._options.profiles,
             env_files=self._options.env_files,
             prune=self._options.prune,

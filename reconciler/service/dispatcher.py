@@ -331,7 +331,6 @@ class Dispatcher:
 
     def _looked(self, message: Looked) -> None:
         keeper, now = self.keeper(message.project), self._surroundings.now()
-        keeper.looked_at = now
         if message.error is not None:
             self._failed(keeper, message.error, now, message.seconds)
             return
@@ -422,7 +421,7 @@ class Dispatcher:
             keeper.state, keeper.failures = "refused", 0
         else:
             self._hold(keeper, now)
-        keeper.error, keeper.errors = error_text(error), error_notices(error, keeper.name)
+        keeper.error, keeper.errors, keeper.live = error_text(error), error_notices(error, keeper.name), ()
         tell_failed(self._log, keeper, error, seconds)
         keeper.tell(None, error)
 

@@ -55,7 +55,6 @@ class Keeper:
     failures: int = 0
     work: frozenset[tuple[str, ...]] = frozenset()
     repeats: int = 0
-    looked_at: float = 0.0
     pass_id: str = ""
     said: str = ""
     live: tuple[ServiceStatus, ...] = ()
