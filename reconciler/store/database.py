@@ -42,7 +42,9 @@ def open_file(state_dir: Path) -> tuple[sqlite3.Connection, tuple[Notice, ...]]:
     newer program's.
     """
     path = state_dir / FILE_NAME
-    with told(path), _alone(state_dir):
+    with told(path):
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with told(path), _held(state_dir, fcntl.LOCK_EX):
         try:
             return _open(path), ()
         except UnusableError as error:
@@ -57,12 +59,18 @@ def open_copy(state_dir: Path) -> tuple[sqlite3.Connection, tuple[Notice, ...]]:
     The notice names an unusable one. StateError where it cannot be read or is a newer program's.
     """
     path = state_dir / FILE_NAME
-    with told(path):
+    with told(path), _held(state_dir, fcntl.LOCK_SH):
         try:
             return _checked(_copied(path), path), ()
         except UnusableError as error:
             message = f"the state file {error} and counts as empty: the next converge sets it aside, and {_COST}"
             return open_memory(), (Notice("StateUnreadable", message, str(path)),)
+
+
+def close_file(connection: sqlite3.Connection, state_dir: Path) -> None:
+    """Close what `open_file` opened: not while a copy is made, for the last one to close takes the journals away."""
+    with _held(state_dir, fcntl.LOCK_EX):
+        connection.close()
 
 
 def open_memory() -> sqlite3.Connection:
@@ -180,12 +188,18 @@ def _address(path: Path, options: str) -> str:
 
 
 @contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """Nobody else opens a file in the directory, so that no two set the same one aside."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _held(state_dir: Path, how: int) -> Iterator[None]:
+    """The directory, alone (LOCK_EX) or with others (LOCK_SH); one that does not exist is nobody's.
+
+    Who opens or closes the file is alone: no two set the same one aside, nobody reads while its journals come or go.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, how)
         yield
     finally:
         os.close(descriptor)

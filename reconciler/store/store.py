@@ -12,7 +12,7 @@ from typing import Self
 from reconciler.age import Keyring
 from reconciler.model.origin import Origin
 from reconciler.model.project import Notice
-from reconciler.store.database import FILE_NAME, open_copy, open_file, open_memory, told, transaction
+from reconciler.store.database import FILE_NAME, close_file, open_copy, open_file, open_memory, told, transaction
 from reconciler.store.project_store import ROLLOUTS_KEPT, ProjectStore
 
 OF_PROJECTS = ("memory", "revision", "rollout", "suspension", "action", "origin")
@@ -28,7 +28,9 @@ class Store:
         notices: tuple[Notice, ...] = (),
         rollouts_kept: int = ROLLOUTS_KEPT,
         keyring: Keyring | None = None,
+        state_dir: Path | None = None,
     ) -> None:
+        self._state_dir = state_dir
         self._keyring = keyring or Keyring()
         self._connection = connection
         self._path = path
@@ -53,7 +55,14 @@ class Store:
         cannot be used, or a newer program made it.
         """
         connection, notices = (open_copy if read_only else open_file)(state_dir)
-        return cls(connection, state_dir / FILE_NAME, notices, rollouts_kept, keyring)
+        return cls(
+            connection,
+            state_dir / FILE_NAME,
+            notices,
+            rollouts_kept,
+            keyring,
+            state_dir=None if read_only else state_dir,
+        )
 
     @classmethod
     def in_memory(cls, rollouts_kept: int = ROLLOUTS_KEPT, keyring: Keyring | None = None) -> Self:
@@ -71,7 +80,10 @@ class Store:
     def close(self) -> None:
         """Close the file; what was saved is in it."""
         with self._turn:
-            self._connection.close()
+            if self._state_dir is None:
+                self._connection.close()
+            else:
+                close_file(self._connection, self._state_dir)
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -331,3 +335,23 @@ def test_a_kill_at_any_moment_loses_no_save_and_halves_none(tmp_path: Path) -> N
         loaded = load(tmp_path)
         assert loaded == saver.memory(int(max(loaded.up.values())))
         assert max(loaded.up.values()) in {done[-1], done[-1] + 1}
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_no_copy_is_made_while_the_journals_come_or_go(tmp_path: Path, *, read_only: bool) -> None:
+    """They come with the first one to open the file and go with the last: each waits for who is at it."""
+    save(tmp_path)
+    store = Store.open(tmp_path, read_only=read_only)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX if read_only else fcntl.LOCK_SH)
+    does: Callable[[], object] = partial(load, tmp_path, read_only=True) if read_only else store.close
+    waits = threading.Thread(target=does)
+    waits.start()
+    waits.join(0.2)
+    assert waits.is_alive()
+    assert not read_only or traces(tmp_path).keys() == {"state.db"}
+    assert read_only or traces(tmp_path).keys() == {"state.db", "state.db-wal", "state.db-shm"}
+    os.close(directory)
+    waits.join()
+    store.close()
+    assert load(tmp_path, read_only=True) == MEMORY
