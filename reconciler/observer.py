@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from reconciler.engine.protocol import Engine
@@ -26,14 +27,16 @@ from reconciler.observation import (
 )
 from reconciler.secrecy import hiding
 
+Key = TypeVar("Key")
 Found = TypeVar("Found")
+_Question = Callable[[Engine], Any]
 NOT_FOUND = 404
 
 
 class Gather(Protocol):
     """Calls a function of (engine, key) for every key; the results in order."""
 
-    def __call__(self, call: Callable[[Engine, str], Found], keys: Iterable[str], /) -> list[Found]:
+    def __call__(self, call: Callable[[Engine, Key], Found], keys: Iterable[Key], /) -> list[Found]:
         """The results, made in parallel where the engine allows it. The first error is raised."""
         ...
 
@@ -105,17 +108,23 @@ class Observer:
         return set(self._inspects)
 
     def resync(self) -> None:
-        """Read every list again and inspect the containers whose row changed."""
+        """Read every list again and inspect the containers whose row changed.
+
+        All of it at once where the engine allows it: of a container that has just ended it tells late.
+        """
         rows = {row["Id"]: row for row in self._engine.list_containers()}
         ours = our_rows(rows.values(), self._project.name, self._instance, self._made())
         ours |= {key: rows[key] for key in self._adopted.keys() & rows.keys()}
-        found = self._look_at(key for key, row in ours.items() if self._changed(key, row))
+        changed, seen_at = sorted(key for key, row in ours.items() if self._changed(key, row)), self._clock()
+        questions: list[_Question] = [*(partial(inspect_or_none, container=key) for key in changed), *_LISTS]
+        *inspected, networks, volumes, images = self._gather(_answer, questions)
         for gone in self._inspects.keys() - ours.keys():
             self._drop(gone)
         self._rows = rows
-        self._keep_all(found)
+        self._keep_all((key, found, seen_at) for key, found in zip(changed, inspected, strict=True))
         self._distrusted.clear()
-        self._networks = self._volumes = self._images = self._parsed = None
+        self._networks, self._volumes, self._images, self._parsed = networks, volumes, None, None
+        self._images = self._inspected(images)
 
     def refresh(self, containers: Iterable[str]) -> None:
         """Inspect again what an event named, or what time alone may have changed."""
@@ -231,30 +240,31 @@ class Observer:
         if self._volumes is None:
             self._volumes = self._engine.list_volumes()
         if self._images is None:
-            self._read_images()
+            self._images = self._inspected(self._engine.list_images())
         foreign = [row for key, row in self._rows.items() if key not in self._inspects]
         return Observed(
             engine=self._info,
             containers=tuple(self._containers.values()),
             foreign=tuple(foreign_from_row(row, self._instance) for row in foreign),
-            networks=tuple(network_from_row(row) for row in self._networks or ()),
-            volumes=tuple(volume_from_row(row) for row in self._volumes or ()),
-            images=tuple(image_from_row(row, self._image_inspects.get(row["Id"])) for row in self._images or ()),
+            networks=tuple(network_from_row(row) for row in self._networks),
+            volumes=tuple(volume_from_row(row) for row in self._volumes),
+            images=tuple(image_from_row(row, self._image_inspects.get(row["Id"])) for row in self._images),
             mutations={container: mutated_paths(rows) for container, rows in self._changes.items()},
             missing_paths=self._engine.missing_paths(
                 path for service in self._project.services for path in service.bound_paths
             ),
         )
 
-    def _read_images(self) -> None:
-        self._images = self._engine.list_images()
-        listed = {row["Id"] for row in self._images}
-        wanted = (self._wanted_images() & listed) - set(self._image_inspects)
+    def _inspected(self, images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows, once what is to be known of them has been read."""
+        listed = {row["Id"] for row in images}
+        wanted = (self._wanted_images(images) & listed) - set(self._image_inspects)
         found = self._gather(inspect_image_or_none, sorted(wanted))
         known = {key: raw for key, raw in self._image_inspects.items() if key in listed}
         self._image_inspects = known | {raw["Id"]: raw for raw in found if raw}
+        return images
 
-    def _wanted_images(self) -> set[str]:
+    def _wanted_images(self, images: Iterable[Mapping[str, Any]]) -> set[str]:
         """Ids of the images that the project may run or that its containers run."""
         names = {service.image.reference.partition("@")[0] for service in self._project.services}
         names |= {service.image.build.tag for service in self._project.services if service.image.build}
@@ -262,7 +272,7 @@ class Observer:
         running = {raw.get("Image", "") for raw in self._inspects.values()}
         return running | {
             row["Id"]
-            for row in self._images or ()
+            for row in images
             if any(
                 _repository(name) in repositories
                 for name in (*(row.get("RepoTags") or ()), *(row.get("RepoDigests") or ()))
@@ -273,6 +283,17 @@ class Observer:
                 if name
             )
         }
+
+
+def _answer(engine: Engine, question: _Question) -> Any:
+    return question(engine)
+
+
+_LISTS: tuple[_Question, ...] = (
+    lambda engine: engine.list_networks(),
+    lambda engine: engine.list_volumes(),
+    lambda engine: engine.list_images(),
+)
 
 
 def inspect_or_none(engine: Engine, container: str) -> dict[str, Any] | None:

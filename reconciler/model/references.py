@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 HUB = "docker.io"
 
@@ -26,6 +27,7 @@ class Reference:
         return f"{self.repository}{tag}@{digest}"
 
 
+@lru_cache(maxsize=4096)
 def parse_reference(text: str) -> Reference:
     """Split `name[:tag][@digest]`; a colon before a slash is a registry's port, never a tag."""
     name, _, digest = text.partition("@")

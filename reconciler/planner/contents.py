@@ -19,6 +19,8 @@ _COPY = re.compile(r".*/(?P<digest>[0-9a-f]{64})(?P<how>| \(.*\))")
 
 def remembered(service: Service, key: str) -> Service:
     """The definition as it may outlive the pass: with digests that tell nothing to who has no key."""
+    if not service.contents:
+        return service
     return replace(service, contents=tuple(_keyed(content, key) for content in service.contents))
 
 

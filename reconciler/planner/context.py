@@ -216,7 +216,7 @@ class Context:
         failed = frozenset(slot.number for slot in view.slots if slot.state is State.FAILED)
         failure = self._failure(view, failed)
         if failure is None:
-            return replace(view, tolerated=failed)
+            return replace(view, tolerated=failed) if failed else view
         back = self._last_good_view(service, desired_hash, shares) if failure.rolled_back else None
         return replace(back, failure=failure, going_back=True) if back else replace(view, failure=failure)
 

@@ -54,6 +54,10 @@ LIMITS: Mapping[str, Limit] = {
 # Here any negative number means what nothing means: no limit.
 NEGATIVE_IS_NONE = {"PidsLimit", "CpuQuota"}
 
+# To `docker update` zero means "leave it", so that a zero where something was asked for is an engine that cannot
+# enforce it; only `--pids-limit -1` is kept as 0.
+KEPT_AS_ZERO = {"PidsLimit"}
+
 
 def in_place_changes(
     service: Service,
@@ -89,7 +93,7 @@ def written_paths(
     listed only because something in them was written: those above another listed path or above an allowed one.
     """
     found, known = mutations.get(container.id), baselines.get(container.id)
-    if found is None or known is None:
+    if found is None or known is None or found == known:
         return ()
     allowed = {posixpath.normpath(path) for path in service.mutation.allow}
     excused = _folders_above([*found, *allowed]) | set(known)
@@ -162,7 +166,10 @@ def _names_lost(service: Service, item: Attachment, place: Endpoint) -> Iterator
 def _limit_changes(service: Service, container: Container, *, swap_limited: bool) -> Iterator[Difference]:
     asked: JSON = service.container.get("HostConfig") or {}
     for key, limit in LIMITS.items():
-        wanted, found = _wanted_limit(key, asked), container.host_config.get(key)
+        found = container.host_config.get(key)
+        if not found and key not in KEPT_AS_ZERO:
+            continue
+        wanted = _wanted_limit(key, asked)
         if _set_by_hand(key, wanted, found, swap_limited=swap_limited):
             field = as_written(limit.field, service.sources)
             before, after = _shown(limit, found), _shown(limit, wanted)
@@ -176,14 +183,8 @@ def _wanted_limit(key: str, asked: JSON) -> Any:
 
 
 def _set_by_hand(key: str, wanted: Any, found: Any, *, swap_limited: bool) -> bool:
-    """Whether somebody must have set it.
-
-    To `docker update` zero means "leave it", so that a zero where something was asked for is an engine that cannot
-    enforce it; only `--pids-limit -1` is kept as 0, while an engine without that limit shows null.
-    """
+    """Whether somebody must have set it. An engine without that limit shows null."""
     if found is None or _effective(key, found) == _effective(key, wanted):
-        return False
-    if not found and key != "PidsLimit":
         return False
     return not (key == "MemorySwap" and found == NO_LIMIT and wanted and not swap_limited)
 

@@ -57,7 +57,8 @@ def bind_image(service: Service, desired: Desired, observed: Observed) -> BoundI
         message = _why_missing(service.image, target)
         return BoundImage("error", target.reference, message=message, reason=target.reason)
     warning = f"the local image is used, as no registry said what is newest: {target.error}" if target.error else ""
-    return replace(_ready(target.reference, reference, local), warning=warning, reason=target.reason)
+    bound = _ready(target.reference, reference, local)
+    return replace(bound, warning=warning, reason=target.reason) if warning or target.reason else bound
 
 
 def bind_stable(stable: Stable, observed: Observed) -> BoundImage:

@@ -28,9 +28,11 @@ def newly_stable(context: Context, view: View) -> Stable | None:
         return None
     name, known = view.service.name, context.memory.stable.get(view.service.name)
     if known and known.spec_hash == view.desired_hash:
-        kept = replace(remembered(known.service, context.desired.hash_key), replicas=view.service.replicas)
+        kept = remembered(known.service, context.desired.hash_key)
+        kept = kept if kept.replicas == view.service.replicas else replace(kept, replicas=view.service.replicas)
         begun = any(service == name for service, _ in context.memory.causes)
-        return replace(known, service=kept) if begun or kept != known.service else None
+        changed = kept is not known.service and kept != known.service
+        return replace(known, service=kept) if begun or changed else None
     if view.going_back or view.image.image is None:
         return None
     own_writes = known.own_writes + 1 if known and context.own_writes(view, known) else 0

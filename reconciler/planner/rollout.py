@@ -281,7 +281,7 @@ def _remove_others(context: Context, view: View) -> None:
 
 
 def _remove_from(context: Context, view: View, slot: Slot) -> None:
-    cause = slot_cause(context, view, slot)
+    cause = slot_cause(context, view, slot) if slot.others else ()
     for other in slot.others:
         message = context.draft.add(containers.remove(context, other, _impact(view, slot), cause))
         if message:

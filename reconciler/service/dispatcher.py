@@ -32,7 +32,15 @@ from reconciler.service.mail import (
     Stop,
 )
 from reconciler.service.surroundings import LOOKERS, Surroundings
-from reconciler.service.telling import error_notices, error_text, tell_failed, tell_pass, tell_reading, tell_rolled
+from reconciler.service.telling import (
+    error_notices,
+    error_text,
+    tell_failed,
+    tell_pass,
+    tell_reading,
+    tell_rolled,
+    tell_work,
+)
 
 LOCKED_SECONDS = 2.0
 ENGINE = "engine"
@@ -347,6 +355,7 @@ class Dispatcher:
             self._in_vain(keeper, message)
         else:
             keeper.state = "rolling"
+            tell_work(self._log, keeper, report, message.seconds)
             self._surroundings.start("roll", keeper.name, lambda: self._work.roll(keeper, message))
 
     def _in_vain(self, keeper: Keeper, message: Looked) -> None:

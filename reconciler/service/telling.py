@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from reconciler.admission import policy_notices
@@ -37,6 +38,13 @@ def tell_pass(log: Any, keeper: Keeper, report: ProjectReport | None, seconds: f
     tell = log.debug if decided == keeper.said else log.info
     tell("pass", decided=decided, seconds=round(seconds, 3))
     keeper.said = decided
+
+
+def tell_work(log: Any, keeper: Keeper, report: ProjectReport, seconds: float) -> None:
+    """The line of a pass that found something to do."""
+    kinds = Counter(operation.kind for operation in report.operations)
+    work = ", ".join(f"{kind} {times}" for kind, times in sorted(kinds.items())) or "wait for what is under way"
+    log.bind(**{"pass": keeper.pass_id}, project=keeper.name).info("pass", decided=work, seconds=round(seconds, 3))
 
 
 def tell_rolled(log: Any, keeper: Keeper, message: Rolled, *, taken_over: bool) -> None:

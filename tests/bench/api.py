@@ -13,12 +13,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import local
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _TIMEOUT = 120.0
 _REMOVAL = (204, 304, 403, 404, 409, 500)
@@ -76,6 +77,16 @@ def events(since: float, until: float) -> list[dict[str, Any]]:
     lines = connection.getresponse().read().splitlines()
     connection.close()
     return [json.loads(line) for line in lines]
+
+
+@contextmanager
+def following(container: str, action: str) -> Iterator[http.client.HTTPResponse]:
+    """The stream of what happens to a container from now on, one JSON document a line."""
+    filters = quote(json.dumps({"container": [container], "event": [action]}))
+    connection = _connect()
+    connection.request("GET", f"/events?filters={filters}")
+    yield connection.getresponse()
+    connection.close()
 
 
 def in_parallel(work: Callable[[str], object], items: Iterable[str], workers: int) -> None:

@@ -38,13 +38,17 @@ def test_a_saved_spec_is_delivered(served: Served) -> None:
 
 
 def test_a_container_that_somebody_kills_is_replaced(served: Served) -> None:
-    """By the event alone: no time has to pass."""
-    now = served.clock.now()
+    """By the event alone: no time has to pass. The pass says in one line what it decided, before it is done."""
+    now, before = served.clock.now(), len(served.logged)
     outside.remove(served.engine, served.engine.list_containers()[0]["Id"])
     served.run(0.1)
     served.settle()
     assert served.containers() == ["blog:1", "blog:1", "web:1"]
     assert served.clock.now() - now < served.settings.resync
+    told = [entry for entry in served.logged[before:] if entry["event"] in {"pass", "operation", "work ended"}]
+    assert told[0]["decided"] == "container.create 1, container.start 1"
+    assert [entry["event"] for entry in told] == ["pass", "operation", "operation", "work ended", "pass"]
+    assert len({entry["pass"] for entry in told[:-1]}) == 1
 
 
 def test_a_broken_spec_leaves_what_runs_and_costs_no_other_project(served: Served) -> None:

@@ -88,7 +88,9 @@ class Box:
     @property
     def due(self) -> float | None:
         """When the next spontaneous change is due."""
-        return min((at for at in (self.exit_at, self.probe_at, self.restart_at) if at is not None), default=None)
+        if self.exit_at is self.probe_at is self.restart_at is None:
+            return None
+        return min(at for at in (self.exit_at, self.probe_at, self.restart_at) if at is not None)
 
     def clear_timers(self) -> None:
         """Nothing happens by itself any more."""
@@ -194,7 +196,7 @@ def copied(value: Any) -> Any:
     if kind in SCALARS:
         return value
     if kind is dict or isinstance(value, Mapping):
-        return {key: copied(item) for key, item in value.items()}
+        return {key: item if type(item) in SCALARS else copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -45,7 +45,7 @@ class SlowExecutor:
         self._due = [(due, operation) for due, operation in self._due if due > self.now()]
         return [execute(self.engine, operation, lambda _text: None, self.now, unguarded) for operation in done]
 
-    def gather(self, call: Callable[[Engine, str], Any], keys: Iterable[str]) -> list[Any]:
+    def gather(self, call: Callable[[Engine, Any], Any], keys: Iterable[Any]) -> list[Any]:
         return [call(self.engine, key) for key in keys]
 
 

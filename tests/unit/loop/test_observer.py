@@ -115,7 +115,8 @@ def test_an_image_that_vanishes_is_not_inspected(stage: Stage) -> None:
     observer.resync()
     assert observer.observed().images[0].config == {}
     stage.engine.fault = lambda call, _moment: EngineError("no", status=500) if call.name == "inspect_image" else None
-    observer.resync()
+    with pytest.raises(EngineError):
+        observer.resync()
     with pytest.raises(EngineError):
         observer.observed()
 
