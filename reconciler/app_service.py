@@ -175,7 +175,8 @@ class _Parts:
         here = ground.engine.info().shares_files
         registries = None
         if settings.host != SIMULATED:
-            registries = own_registries(settings.host, settings.context, engine_is_here=here)
+            apart = ground.surroundings.apart
+            registries = own_registries(settings.host, settings.context, engine_is_here=here, apart=apart)
         executor, interval = ground.executor(project), settings.image_checks
         return session_on(
             ground.engine, executor, ground.lock, settings.instance, self._store, settings, registries, interval

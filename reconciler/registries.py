@@ -6,6 +6,8 @@ Called by `session`. The engine may reach what we cannot: it has name servers, p
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,17 +26,21 @@ if TYPE_CHECKING:
 
 _OUT_OF_REACH = {"RegistryUnreachable", "RegistryUntrusted"}
 _Answers = dict[str, RegistryAnswer]
+Apart = Callable[[], AbstractContextManager[None]]
 
 
-def own_registries(host: str | None, context: str | None, *, engine_is_here: bool) -> Registries:
-    """Asks with the credentials and settings of this process, which `-H` and `-c` choose among."""
+def own_registries(
+    host: str | None, context: str | None, *, engine_is_here: bool, apart: Apart = nullcontext
+) -> Registries:
+    """Asks with the credentials and settings of this process, which `-H` and `-c` choose among; `apart` as there."""
     from reconciler.engine.docker_connect import resolve_target
     from reconciler.engine.docker_credentials import credential_lookup
     from reconciler.images.registry.client import RegistryClient
     from reconciler.images.registry.settings import settings_from
 
     lookup = credential_lookup(resolve_target(host, context, os.environ))
-    return Registries(RegistryClient(lookup, settings_from(os.environ)), engine_is_here=engine_is_here)
+    client = RegistryClient(lookup, settings_from(os.environ))
+    return Registries(client, engine_is_here=engine_is_here, apart=apart)
 
 
 class Registries:
@@ -42,11 +48,15 @@ class Registries:
 
     Without a client the engine is asked for all: the simulated one answers by itself. A reference to a registry on
     `localhost` means the engine's machine: where `engine_is_here` is false only the engine can be asked for it.
+    While registries are asked, which may take long, `apart` is entered, on the thread that wants to know.
     """
 
-    def __init__(self, client: RegistryClient | None, *, engine_is_here: bool = True) -> None:
+    def __init__(
+        self, client: RegistryClient | None, *, engine_is_here: bool = True, apart: Apart = nullcontext
+    ) -> None:
         self._client = client
         self._engine_is_here = engine_is_here
+        self._apart = apart
 
     def close(self) -> None:
         """Close the connections."""
@@ -62,16 +72,18 @@ class Registries:
         """An answer for each reference. Without an executor there is no engine to ask."""
         if self._client is None:
             return _through_engine(references, executor)
-        found = self._client.resolve(reference for reference in references if self._is_ours(reference))
-        ours = {reference: _answer(answer) for reference, answer in found.items()}
-        beyond = tuple(item for item in references if item not in ours or ours[item].reason in _OUT_OF_REACH)
-        engines = _through_engine(beyond, executor)
+        with self._apart():
+            found = self._client.resolve(reference for reference in references if self._is_ours(reference))
+            ours = {reference: _answer(answer) for reference, answer in found.items()}
+            beyond = tuple(item for item in references if item not in ours or ours[item].reason in _OUT_OF_REACH)
+            engines = _through_engine(beyond, executor)
         return ours | {reference: _either(ours.get(reference), engines[reference]) for reference in beyond}
 
     def tags(self, references: tuple[str, ...]) -> dict[str, tuple[str, ...] | RegistryError]:
         """The tags of each reference's repository, or why they are not known; the engine cannot be asked for them."""
         ours = [reference for reference in references if self._client is not None and self._is_ours(reference)]
-        found = self._client.all_tags(ours) if self._client is not None else {}
+        with self._apart():
+            found = self._client.all_tags(ours) if self._client is not None else {}
         hint = "write the tag, and leave track: none"
         return {
             reference: found[reference] if reference in found else _beyond(reference, "its tags", hint)
@@ -88,7 +100,8 @@ class Registries:
         from reconciler.images.registry.sameness import is_same
 
         try:
-            return is_same(self._client, parse_reference(reference).repository, digest, image)
+            with self._apart():
+                return is_same(self._client, parse_reference(reference).repository, digest, image)
         except RegistryError:
             return None
 
@@ -100,7 +113,8 @@ class Registries:
             return
         if not self._is_ours(reference):
             raise _beyond(reference, "signatures", "give the registry a name that means the same on every machine")
-        verify(self._client, reference, digest, keys)
+        with self._apart():
+            verify(self._client, reference, digest, keys)
 
     def _is_ours(self, reference: str) -> bool:
         """Whether our client and the engine mean the same registry by it."""

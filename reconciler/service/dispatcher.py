@@ -19,6 +19,7 @@ from reconciler.service.feeds import Feeds
 from reconciler.service.fleet import Fleet, Member
 from reconciler.service.keeper import Keeper
 from reconciler.service.mail import (
+    Apart,
     Asked,
     Collected,
     EngineLooked,
@@ -31,7 +32,7 @@ from reconciler.service.mail import (
     SourceRead,
     Stop,
 )
-from reconciler.service.surroundings import LOOKERS, Surroundings
+from reconciler.service.surroundings import LOOKERS, SLOW, Surroundings
 from reconciler.service.telling import (
     error_notices,
     error_text,
@@ -155,6 +156,8 @@ class Dispatcher:
                 self._source_read(message)
             case Happened():
                 self._happened(message)
+            case Apart():
+                self.keeper(message.project).counts_until = 0.0
             case Looked():
                 self._looked(message)
             case Rolled():
@@ -199,10 +202,17 @@ class Dispatcher:
         times += [] if self._looking_at_engine else [self._engine_due]
         times += [] if self.engine_error else [self.agenda.next_at()]
         times += [self._collect_due] if self.settled else []
+        counting = self._counting(self._surroundings.now())
+        times += [min(counting)] if len(counting) >= LOOKERS else []
         return min(time for time in times if time is not None)
 
     def _at_rest(self) -> bool:
         return not any(keeper.state in {"looking", "rolling"} for keeper in self.keepers.values())
+
+    def _counting(self, now: float) -> list[float]:
+        """The looks that others wait for, by the time from which they do not: one that takes long delays nobody."""
+        looks = (keeper.counts_until for keeper in self.keepers.values() if keeper.state == "looking")
+        return [until for until in looks if until > now]
 
     def _begin_due(self, now: float) -> None:
         self._feeds.ask_due(now)
@@ -212,18 +222,17 @@ class Dispatcher:
             self._everybody(Urgency.ROUTINE, "full look", full=True)
         if self.engine_error:
             return  # nothing is decided while nothing is known
-        looking = sum(keeper.state == "looking" for keeper in self.keepers.values())
-        for due in self.agenda.take(now, max(0, LOOKERS - looking)):
-            self._begin(due)
+        for due in self.agenda.take(now, max(0, LOOKERS - len(self._counting(now)))):
+            self._begin(due, now)
         self._begin_collecting(now)
 
-    def _begin(self, due: Due) -> None:
+    def _begin(self, due: Due, now: float) -> None:
         keeper, member = self.keeper(due.project), self.fleet.members.get(due.project)
         if member is None and not keeper.leaving:
             self.agenda.done(due.project)
             keeper.tell(keeper.report, None)
             return
-        keeper.begin(self._ids())
+        keeper.begin(self._ids(), now + SLOW)
         work = self._work
         self._surroundings.start("look", due.project, lambda: work.look(keeper, member, due.reasons))
 

@@ -44,7 +44,8 @@ class Keeper:
     `actions` are what a person wants done first in the next pass. `work` says what the last rollout did and `repeats`
     how often that was the same in a row; `stop` ends a rollout that a newer wish takes over from, and `live` is how the
     services are while one is under way. `leaving` says that no source has it any more, and `source` where it was.
-    `full`: look at every container.
+    `full`: look at every container. `counts_until` is the engine's time from which a look that is under way is in
+    nobody's way any more.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Keeper:
     said: str = ""
     live: tuple[ServiceStatus, ...] = ()
     full: bool = True
+    counts_until: float = 0.0
     leaving: bool = False
     source: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -66,9 +68,9 @@ class Keeper:
     waiting: list[Waiter] = field(default_factory=list)
     served: list[Waiter] = field(default_factory=list)
 
-    def begin(self, pass_id: str) -> None:
+    def begin(self, pass_id: str, counts_until: float) -> None:
         """A pass begins: who waits by now is served by it."""
-        self.pass_id, self.state = pass_id, "looking"
+        self.pass_id, self.state, self.counts_until = pass_id, "looking", counts_until
         self.served += self.waiting
         self.waiting = []
         self.stop, self.live = threading.Event(), ()

@@ -39,6 +39,13 @@ class Happened:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """The look at a project waits for others than the engine, as registries: the next one may begin."""
+
+    project: str
+
+
+@dataclass(frozen=True)
 class Looked:
     """A project was compared: what came of it, and the work that is to be done, if any.
 
@@ -98,4 +105,6 @@ class Collected:
     error: Exception | None = None
 
 
-Message = SourceChanged | SourceRead | Happened | Looked | Rolled | EngineLooked | Asked | Reload | Stop | Collected
+Message = (
+    SourceChanged | SourceRead | Happened | Apart | Looked | Rolled | EngineLooked | Asked | Reload | Stop | Collected
+)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import queue
 import random
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol
 
-from reconciler.service.mail import Message
+from reconciler.service.mail import Apart, Message
 
 Kind = Literal["look", "roll", "source"]
 Job = Callable[[], Message]
 LOOKERS = 8
-"""How many projects are compared at once: a few may wait for registries that are slow."""
+"""How many projects are compared at once; those that wait for registries do not count."""
+SLOW = 2.0
+"""Seconds after which a look that has not ended does not count either: whatever it waits for, the others do not."""
 
 
 class Surroundings(Protocol):
@@ -40,19 +42,34 @@ class Surroundings(Protocol):
         """Do a job elsewhere; what it returns is posted."""
         ...
 
+    def apart(self) -> AbstractContextManager[None]:
+        """For what may take long within a job that compares: others are compared meanwhile."""
+        ...
+
     def close(self) -> None:
         """Wait for the jobs to end."""
         ...
 
 
+class _Here(threading.local):
+    """What a thread is at: the project it compares, and whether it is one of the few that do so after a wait."""
+
+    project = ""
+    back = False
+
+
 class Threads:
-    """The real ones: a few threads that compare, one for each rollout and each question to a source."""
+    """The real ones: a thread for each job.
+
+    The dispatcher sees to it that not too many compare at once. Those that were `apart` take turns by themselves.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._mail: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._lookers = ThreadPoolExecutor(LOOKERS + 1, thread_name_prefix="look")
-        self._others: set[threading.Thread] = set()
+        self._threads: set[threading.Thread] = set()
+        self._here = _Here()
+        self._turns = threading.Semaphore(LOOKERS)
 
     def now(self) -> float:
         """The engine's time, in seconds since the epoch."""
@@ -79,16 +96,37 @@ class Threads:
 
     def start(self, kind: Kind, name: str, job: Job, /) -> None:
         """Do a job in a thread; what it returns is posted."""
-        if kind == "look":
-            self._lookers.submit(lambda: self.post(job()))
-            return
-        self._others = {thread for thread in self._others if thread.is_alive()}
-        thread = threading.Thread(target=lambda: self.post(job()), name=f"{kind} {name}")
-        self._others.add(thread)
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        thread = threading.Thread(target=self._do, args=(kind, name, job), name=f"{kind} {name}")
+        self._threads.add(thread)
         thread.start()
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Give the place of this thread's look to another one; it goes on when it is its turn, or after a while."""
+        if not self._here.project:  # whoever asks is in nobody's way
+            yield
+            return
+        self._end_turn()
+        self.post(Apart(self._here.project))
+        try:
+            yield
+        finally:
+            self._here.back = self._turns.acquire(timeout=SLOW)
+
     def close(self) -> None:
-        """Wait for the jobs to end; those that compare and have not begun are dropped."""
-        self._lookers.shutdown(wait=True, cancel_futures=True)
-        for thread in self._others:
+        """Wait for the jobs to end."""
+        for thread in self._threads:
             thread.join()
+
+    def _do(self, kind: Kind, name: str, job: Job) -> None:
+        self._here.project = name if kind == "look" else ""
+        try:
+            self.post(job())
+        finally:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        if self._here.back:
+            self._here.back = False
+            self._turns.release()
