@@ -19,6 +19,7 @@ from reconciler.age import Keyring
 from reconciler.app import Options
 from reconciler.errors import EngineUnreachableError
 from reconciler.files.fitting import fitted, places_of
+from reconciler.images.registry.pacing import Patience
 from reconciler.loading import Selection
 from reconciler.logs import get_logger
 from reconciler.model.settings import DirectorySource, GitSource, Settings
@@ -93,6 +94,7 @@ class _Parts:
 
         self._settings, self._options, self._store = settings, options, store
         self._ground, self._keyring, self._policy = ground, keyring, policies(settings)
+        self._patience = Patience()
         post, surroundings = ground.surroundings.post, ground.surroundings
         self.passes = Passes(
             self._open_session, ground.look, ground.wake, self._known, ground.dismiss, surroundings.now, settings, log
@@ -175,8 +177,10 @@ class _Parts:
         here = ground.engine.info().shares_files
         registries = None
         if settings.host != SIMULATED:
-            apart = ground.surroundings.apart
-            registries = own_registries(settings.host, settings.context, engine_is_here=here, apart=apart)
+            apart, patience = ground.surroundings.apart, self._patience
+            registries = own_registries(
+                settings.host, settings.context, engine_is_here=here, patience=patience, apart=apart
+            )
         executor, interval = ground.executor(project), settings.image_checks
         return session_on(
             ground.engine, executor, ground.lock, settings.instance, self._store, settings, registries, interval

@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from reconciler.engine.protocol import Engine
@@ -22,25 +24,39 @@ from reconciler.model.references import parse_reference
 if TYPE_CHECKING:
     from reconciler.images.registry.client import RegistryClient
     from reconciler.images.registry.digests import ImageContent, Manifest
+    from reconciler.images.registry.pacing import Pacing, Patience
     from reconciler.model.project import PublicKey
 
 _OUT_OF_REACH = {"RegistryUnreachable", "RegistryUntrusted"}
+_SERVER_ERROR = 500
 _Answers = dict[str, RegistryAnswer]
 Apart = Callable[[], AbstractContextManager[None]]
+HANGS = 5.0
+"""Seconds after which the engine's failure to ask a registry says that the registry hangs."""
 
 
 def own_registries(
-    host: str | None, context: str | None, *, engine_is_here: bool, apart: Apart = nullcontext
+    host: str | None,
+    context: str | None,
+    *,
+    engine_is_here: bool,
+    patience: Patience | None = None,
+    apart: Apart = nullcontext,
 ) -> Registries:
-    """Asks with the credentials and settings of this process, which `-H` and `-c` choose among; `apart` as there."""
+    """Asks with the credentials and settings of this process, which `-H` and `-c` choose among.
+
+    `patience` is what others who ask have learned of registries, `apart` as in `Registries`.
+    """
     from reconciler.engine.docker_connect import resolve_target
     from reconciler.engine.docker_credentials import credential_lookup
     from reconciler.images.registry.client import RegistryClient
+    from reconciler.images.registry.pacing import Patience
     from reconciler.images.registry.settings import settings_from
 
+    patience = patience or Patience()
     lookup = credential_lookup(resolve_target(host, context, os.environ))
-    client = RegistryClient(lookup, settings_from(os.environ))
-    return Registries(client, engine_is_here=engine_is_here, apart=apart)
+    client = RegistryClient(lookup, settings_from(os.environ), pacing=patience.ours)
+    return Registries(client, engine_is_here=engine_is_here, engines=patience.engines, apart=apart)
 
 
 class Registries:
@@ -48,14 +64,21 @@ class Registries:
 
     Without a client the engine is asked for all: the simulated one answers by itself. A reference to a registry on
     `localhost` means the engine's machine: where `engine_is_here` is false only the engine can be asked for it.
-    While registries are asked, which may take long, `apart` is entered, on the thread that wants to know.
+    While registries are asked, which may take long, `apart` is entered, on the thread that wants to know. `engines` is
+    what is known of those that the engine was asked for: one for which it hangs is left alone for a while.
     """
 
     def __init__(
-        self, client: RegistryClient | None, *, engine_is_here: bool = True, apart: Apart = nullcontext
+        self,
+        client: RegistryClient | None,
+        *,
+        engine_is_here: bool = True,
+        engines: Pacing | None = None,
+        apart: Apart = nullcontext,
     ) -> None:
         self._client = client
         self._engine_is_here = engine_is_here
+        self._engines = engines
         self._apart = apart
 
     def close(self) -> None:
@@ -76,7 +99,7 @@ class Registries:
             found = self._client.resolve(reference for reference in references if self._is_ours(reference))
             ours = {reference: _answer(answer) for reference, answer in found.items()}
             beyond = tuple(item for item in references if item not in ours or ours[item].reason in _OUT_OF_REACH)
-            engines = _through_engine(beyond, executor)
+            engines = _through_engine(beyond, executor, self._engines)
         return ours | {reference: _either(ours.get(reference), engines[reference]) for reference in beyond}
 
     def tags(self, references: tuple[str, ...]) -> dict[str, tuple[str, ...] | RegistryError]:
@@ -130,10 +153,36 @@ def _beyond(reference: str, what: str, hint: str) -> RegistryError:
     )
 
 
-def _through_engine(references: tuple[str, ...], executor: SessionExecutor | None) -> _Answers:
+def _through_engine(
+    references: tuple[str, ...], executor: SessionExecutor | None, pacing: Pacing | None = None
+) -> _Answers:
     if executor is None:
         return dict.fromkeys(references, RegistryAnswer(error="there is none"))
-    return dict(zip(references, executor.gather(_from_engine, references), strict=True))
+    ask = partial(_patiently, pacing) if pacing else _from_engine
+    return dict(zip(references, executor.gather(ask, references), strict=True))
+
+
+def _patiently(pacing: Pacing, engine: Engine, reference: str) -> RegistryAnswer:
+    """The engine's answer, or what it said of the same registry a short while ago, after it had waited in vain."""
+    host = parse_reference(reference).repository.partition("/")[0]
+    try:
+        with pacing.turn(host, reference):
+            return _noted(pacing, host, engine, reference)
+    except RegistryError as error:
+        return RegistryAnswer(error=error.message)
+
+
+def _noted(pacing: Pacing, host: str, engine: Engine, reference: str) -> RegistryAnswer:
+    began = monotonic()
+    try:
+        digest = engine.registry_digest(reference)
+    except EngineError as error:
+        said, took = redact_text(error.message), monotonic() - began
+        if took >= HANGS and (error.status or _SERVER_ERROR) >= _SERVER_ERROR:
+            pacing.failed(host, RegistryError(said, reason="RegistryUnreachable", source=reference), took=took)
+        return RegistryAnswer(error=said)
+    pacing.answered(host, {})
+    return RegistryAnswer(digest=digest)
 
 
 def _from_engine(engine: Engine, reference: str) -> RegistryAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from time import monotonic
 
 from reconciler.errors import RegistryError
 from reconciler.images.registry.credentials import Credentials
@@ -21,10 +22,12 @@ _FIRST_SERVER_ERROR = 500
 class Asking:
     """Asks any number of registries. Thread-safe. Every method raises RegistryError."""
 
-    def __init__(self, credentials: Credentials, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, credentials: Credentials, settings: Settings, clock: Callable[[], float], pacing: Pacing
+    ) -> None:
         self._settings = settings
         self._wire = Wire(settings)
-        self._pacing = Pacing(clock)
+        self._pacing = pacing
         self._tokens = Tokens(self._paced, credentials, clock)
 
     def close(self) -> None:
@@ -57,12 +60,16 @@ class Asking:
     def _paced(self, request: Request) -> Answer:
         """The answer of a host that is not to be left alone for now; what it says of its patience is kept."""
         downloads = self._settings.downloads_left if request.method == "GET" and "/manifests/" in request.url else 0
-        self._pacing.check(request.host, request.source, downloads_left=downloads)
+        with self._pacing.turn(request.host, request.source, downloads_left=downloads):
+            return self._sent(request)
+
+    def _sent(self, request: Request) -> Answer:
+        began = monotonic()
         try:
             answer = self._wire.send(request)
         except RegistryError as error:
             if error.reason == "RegistryUnreachable":
-                self._pacing.failed(request.host, error)
+                self._pacing.failed(request.host, error, took=monotonic() - began)
             raise
         if answer.status == _TOO_MANY or answer.status >= _FIRST_SERVER_ERROR:
             raise self._pacing.failed(

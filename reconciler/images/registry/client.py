@@ -36,6 +36,7 @@ from reconciler.images.registry.documents import (
 )
 from reconciler.images.registry.listing import PAGE, Descriptor, descriptors_in, next_page, referrers_tag, tags_in
 from reconciler.images.registry.names import Location, locate
+from reconciler.images.registry.pacing import Pacing
 from reconciler.images.registry.passes import Question, answers
 from reconciler.images.registry.settings import Settings
 from reconciler.images.registry.wire import OK, Answer, Request
@@ -52,15 +53,19 @@ class RegistryClient:
     """A client of all registries. Thread-safe. Every method raises RegistryError, whose source is the reference.
 
     `credentials` are asked for a host (`docker.io` for Docker Hub) once a pass, after a registry asked for them;
-    `clock` is the time in seconds since the epoch.
+    `clock` is the time in seconds since the epoch. Clients with the same `pacing` ask as if they were one.
     """
 
     def __init__(
-        self, credentials: Lookup, settings: Settings | None = None, clock: Callable[[], float] = time.time
+        self,
+        credentials: Lookup,
+        settings: Settings | None = None,
+        clock: Callable[[], float] = time.time,
+        pacing: Pacing | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._credentials = Credentials(credentials)
-        self._asking = Asking(self._credentials, self._settings, clock)
+        self._asking = Asking(self._credentials, self._settings, clock, pacing or Pacing(clock))
 
     def __enter__(self) -> Self:
         """Use as a context manager."""

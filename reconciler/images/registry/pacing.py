@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 from reconciler.errors import RegistryError
@@ -14,6 +16,10 @@ from reconciler.errors import RegistryError
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 300.0
 LONGEST_WAIT = 86400.0
+AT_ONCE = 8
+"""How many questions a host is asked at once, whoever asks: where it hangs, all others learn it from these."""
+WORTH = 5.0
+"""How many times as long as it kept us waiting in vain a host is left alone, at least."""
 _DOUBLINGS = 10
 _WINDOW = 21600.0
 _REMAINING = re.compile(r"\s*(\d{1,9})(?:\s*;\s*w=(\d{1,9}))?")
@@ -25,6 +31,12 @@ class _Host:
     trouble: RegistryError | None = None
     left: int | None = None
     left_until: float = 0.0
+    turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_ONCE))
+
+    @property
+    def paused_until(self) -> float:
+        """When it may be asked again, 0 where it may be now."""
+        return (self.trouble.retry_at or 0.0) if self.trouble else 0.0
 
 
 class Pacing:
@@ -36,12 +48,21 @@ class Pacing:
         self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
 
+    @contextmanager
+    def turn(self, host: str, source: str, *, downloads_left: int = 0) -> Iterator[None]:
+        """Wait until few enough others ask the host; RegistryError as `check`, by what those have learned."""
+        with self._lock:
+            turns = self._hosts.setdefault(host, _Host()).turns
+        with turns:
+            self.check(host, source, downloads_left=downloads_left)
+            yield
+
     def check(self, host: str, source: str, *, downloads_left: int = 0) -> None:
         """RegistryError where the host is not to be asked yet, or too few downloads are left there."""
         with self._lock:
             known = self._hosts.get(host, _Host())
             now = self._clock()
-            if known.trouble is not None and (known.trouble.retry_at or 0.0) > now:
+            if known.trouble is not None and known.paused_until > now:
                 raise _again(known.trouble, source)
             if known.left is not None and known.left < downloads_left and known.left_until > now:
                 raise RegistryError(
@@ -61,19 +82,30 @@ class Pacing:
                 known.left = int(match[1])
                 known.left_until = self._clock() + float(match[2] or _WINDOW)
 
-    def failed(self, host: str, error: RegistryError, retry_after: str = "") -> RegistryError:
-        """The error with the time from which the host is asked again: its own (RFC 9110, Retry-After) or ours."""
+    def failed(self, host: str, error: RegistryError, retry_after: str = "", took: float = 0.0) -> RegistryError:
+        """The error with the time from which the host is asked again: its own (RFC 9110, Retry-After) or ours.
+
+        `took` is for how many seconds an answer was waited for. Questions that were under way together fail once.
+        """
         with self._lock:
-            known = self._hosts.setdefault(host, _Host())
-            known.failures += 1
-            said = seconds_of(retry_after, self._clock())
-            error.retry_at = self._clock() + (self._pause(known.failures) if said is None else said)
+            known, now = self._hosts.setdefault(host, _Host()), self._clock()
+            known.failures += known.paused_until <= now
+            said = seconds_of(retry_after, now)
+            error.retry_at = now + (self._pause(known.failures, took) if said is None else said)
             known.trouble = error
             return error
 
-    def _pause(self, failures: int) -> float:
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, _DOUBLINGS))
-        return longest * (0.5 + self._chance() / 2)
+    def _pause(self, failures: int, took: float) -> float:
+        wanted = max(WORTH * took, FIRST_PAUSE * 2.0 ** min(failures - 1, _DOUBLINGS))
+        return min(LONGEST_PAUSE, wanted) * (0.5 + self._chance() / 2)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What all who ask registries from one process share: by their own client (`ours`), and through the engine."""
+
+    ours: Pacing = field(default_factory=lambda: Pacing(time.time))
+    engines: Pacing = field(default_factory=lambda: Pacing(time.time))
 
 
 def seconds_of(retry_after: str, now: float) -> float | None:

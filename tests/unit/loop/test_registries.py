@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler import registries as asking_registries
 from reconciler.engine.simulated import SimulatedEngine, VirtualClock
 from reconciler.errors import RegistryError
 from reconciler.forecast import VirtualExecutor
 from reconciler.images.registry.client import RegistryClient
 from reconciler.images.registry.digests import ImageContent, Platform
+from reconciler.images.registry.pacing import Pacing, Patience
 from reconciler.images.registry.settings import Settings
 from reconciler.model.observed import RegistryAnswer
 from reconciler.model.project import PublicKey
@@ -85,6 +87,48 @@ def test_the_engine_is_asked_for_what_is_out_of_reach(
     assert "the engine has no answer either: manifest for" in (silent[nowhere].error or "")
     known(executor, nowhere)
     assert registries.answers((nowhere,), executor) == {nowhere: RegistryAnswer(DIGEST)}
+
+
+def test_clients_with_one_patience_learn_from_each_other(
+    executor: VirtualExecutor, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry that says one of them to wait is not asked by the others, and each is told so of its own image."""
+    monkeypatch.setenv("DOCKER_CONFIG", "/none")
+    server.answering = lambda _: Reply(429, {"Retry-After": "60"})
+    patience = Patience()
+    one, other = (own_registries("unix:///none", None, engine_is_here=True, patience=patience) for _ in range(2))
+    said = one.answers((f"{server.host}/a",), executor)[f"{server.host}/a"]
+    assert other.answers((f"{server.host}/b",), executor) == {f"{server.host}/b": said}
+    assert said.reason == "RegistryRateLimited"
+    assert len(server.asked) == 1
+    for registries in (one, other):
+        registries.close()
+
+
+@pytest.mark.parametrize(("hangs", "down", "asked"), [(0.0, True, 1), (0.0, False, 3), (600.0, True, 3)])
+def test_a_registry_for_which_the_engine_hangs_is_left_alone(
+    executor: VirtualExecutor, nowhere: str, monkeypatch: pytest.MonkeyPatch, hangs: float, down: bool, asked: int
+) -> None:
+    """By all who share its memory; each says why by itself. What came soon, or from the registry, is of one image."""
+    monkeypatch.setattr(asking_registries, "HANGS", hangs)
+    engines, references = Pacing(Clock()), [f"{nowhere}:{number}" for number in range(3)]
+
+    def ask(reference: str) -> RegistryAnswer:
+        registries = Registries(RegistryClient(lambda _host: None, Settings(()), Clock()), engines=engines)
+        answer = registries.answers((reference,), executor)[reference]
+        registries.close()
+        return answer
+
+    if down:
+        executor._engine.world.registry = {name: RegistryAnswer(error=f"no word of {name}") for name in references}
+    answers = [ask(reference) for reference in references]
+    assert {answer.reason for answer in answers} == {"RegistryUnreachable"}
+    told = [(answer.error or "").partition("the engine has no answer either: ")[2] for answer in answers]
+    assert all(told)
+    assert len(set(told)) == asked
+    engines.answered(nowhere.partition("/")[0], {})
+    known(executor, references[0])
+    assert ask(references[0]) == RegistryAnswer(DIGEST)
 
 
 def test_a_rate_limit_says_until_when(registries: Registries, executor: VirtualExecutor, server: StandIn) -> None:

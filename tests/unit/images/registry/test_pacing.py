@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from reconciler.errors import RegistryError
-from reconciler.images.registry.pacing import FIRST_PAUSE, LONGEST_PAUSE, Pacing, seconds_of
+from reconciler.images.registry.pacing import AT_ONCE, FIRST_PAUSE, LONGEST_PAUSE, WORTH, Pacing, seconds_of
 from tests.support.standin import Clock
 
 
@@ -40,13 +42,50 @@ def test_a_host_in_trouble_is_left_alone_and_no_other() -> None:
 
 def test_pauses_double_up_to_a_bound_and_end_with_an_answer() -> None:
     """Where the host does not say how long, the pause grows; an answer makes it forgotten."""
-    pacing = paced(Clock())
-    pauses = [(pacing.failed("h", trouble()).retry_at or 0.0) - 1000.0 for _ in range(12)]
+    clock = Clock()
+    pacing = paced(clock)
+
+    def pause(took: float = 0.0) -> float:
+        before, clock.now = clock.now, pacing.failed("h", trouble(), took=took).retry_at or 0.0
+        return clock.now - before
+
+    pauses = [pause() for _ in range(12)]
     assert pauses[:3] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
     assert pauses[-1] == LONGEST_PAUSE
     pacing.answered("h", {})
     assert refused(pacing, "h") is None
-    assert pacing.failed("h", trouble()).retry_at == 1000.0 + FIRST_PAUSE
+    assert pause() == FIRST_PAUSE
+    pacing.answered("h", {})
+    assert [pause(10.0), pause(100.0)] == [10.0 * WORTH, LONGEST_PAUSE]
+
+
+def test_questions_that_fail_together_are_one_failure() -> None:
+    """However many were under way when the host fell silent, it is tried again as soon as after one."""
+    pacing = paced(Clock())
+    assert {pacing.failed("h", trouble()).retry_at for _ in range(AT_ONCE)} == {1000.0 + FIRST_PAUSE}
+
+
+def test_a_host_is_asked_by_few_at_once_and_the_others_hear_what_those_learn() -> None:
+    """Of many who ask a host that hangs, all but the first few get their trouble, and another host is free."""
+    pacing, waiting, asked = paced(Clock()), threading.Event(), threading.Semaphore(0)
+
+    def ask(number: int) -> bool:
+        try:
+            with pacing.turn("h", f"a:{number}"):
+                asked.release()
+                waiting.wait()
+                pacing.failed("h", trouble())
+                return True
+        except RegistryError as error:
+            return error.reason != "RegistryRateLimited"
+
+    with ThreadPoolExecutor(3 * AT_ONCE) as pool:
+        answers = pool.map(ask, range(3 * AT_ONCE))
+        for _ in range(AT_ONCE):
+            asked.acquire()
+        with pacing.turn("elsewhere", "b"):
+            waiting.set()
+        assert sum(answers) == AT_ONCE
 
 
 def test_pauses_are_spread() -> None:
