@@ -7,6 +7,7 @@ simulated engine stands in tests/simulation.
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.service.surroundings import LOOKERS
 from tests.support.command import UNHEALTHY
 from tests.support.daemon import Daemon, daemon
 from tests.support.git_server import Repository, certificate, serving
@@ -266,3 +268,28 @@ def test_a_project_whose_file_vanished(site: Site, prune: bool) -> None:
             service.run("sync").expect(0)
             assert site.running() == before
         assert site.volumes() == {f"{site.name}_data"}
+
+
+def test_a_registry_that_hangs_delays_no_other_project(site: Site) -> None:
+    """More projects than are compared at once wait for it; one that does not is brought up and healed before them.
+
+    Once it is known what is wrong with it, they say so by name.
+    """
+    specs = site.folder / "specs"
+    specs.mkdir()
+    names = [f"{site.name}-a{number}" for number in range(LOOKERS + 4)]
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as registry:
+        host = f"127.0.0.1:{registry.getsockname()[1]}"
+        for name in names:
+            web = {"image": f"{host}/none:1", "pull_policy": "always"}
+            (specs / f"{name}.yaml").write_text(json.dumps({"name": name, "services": {"web": web}}))
+        (specs / "z.yaml").write_bytes(compose(site, web=site.service()))
+        with daemon(site, {"directory": str(specs)}) as service:
+            service.until(lambda: service.settled)
+            before = site.only("web")["Id"]
+            site.api.kill(before)
+            service.until(lambda: site.running("web") and before not in site.running("web"))
+            assert next(line["project"] for line in service.log if "decided" in line) == site.name
+            registry.close()
+            service.until(lambda: set(names) <= {line.get("project") for line in service.log if "decided" in line})
+            service.run("status").says(f"{host} cannot be reached")
