@@ -28,11 +28,10 @@ from reconciler.service.backoff import Backoff
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
-from reconciler.service.fleet import Reading, Trouble
 from reconciler.service.grounds import Ground, RealGround, SimulatedGround, simulated_engine
 from reconciler.service.mail import Reload, SourceChanged, Stop
 from reconciler.service.passes import Passes
-from reconciler.service.reading import read, with_earlier
+from reconciler.service.reading import Reader
 from reconciler.source.folder import watched_paths
 
 if TYPE_CHECKING:
@@ -146,18 +145,7 @@ class _Parts:
             keyring=self._keyring,
         )
 
-        def read_it(checkout: Checkout) -> Reading:
-            origins = [origin for origin in self._origins().values() if origin.source == source.name]
-            source.keep(frozenset(origin.commit for origin in origins))
-
-            def earlier(trouble: Trouble) -> Reading | None:
-                commits = (origin.commit for origin in origins if origin.files == trouble.files and origin.commit)
-                kept = source.kept_at(next(commits, ""))
-                return read(kept, selection, variables, self._complete) if kept else None
-
-            return with_earlier(read(checkout, selection, variables, self._complete), earlier)
-
-        return Feed(source, read_it, git)
+        return Feed(source, Reader(source, selection, variables, self._complete, self._origins), git)
 
     def _complete(self, project: Project, checkout: Checkout) -> Project:
         """The project with the folder that its files lie in, where it comes from a repository.

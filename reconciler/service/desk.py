@@ -209,7 +209,7 @@ class Desk:
             command,  # type: ignore[arg-type]
             projects,
             warnings=tuple(dict.fromkeys(warnings)),
-            errors=tuple(errors),
+            errors=tuple(dict.fromkeys(errors)),
             refused=refused or dispatcher.fleet.unread,
             failed=bool(dispatcher.engine_error),
         )

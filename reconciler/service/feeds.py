@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.errors import ReconcilerError, SourceError
+from reconciler.errors import ReconcilerError, SourceError, SpecError
 from reconciler.model.settings import GitSource
-from reconciler.service.fleet import Reading
 from reconciler.service.mail import SourceRead
+from reconciler.service.reading import Reader
 from reconciler.service.surroundings import Surroundings
 from reconciler.source.checkout import Checkout, Source
 from reconciler.source.polling import Poll, next_poll
 
-Read = Callable[[Checkout], Reading]
-
 
 @dataclass
 class Feed:
-    """One source: `read` makes projects of a checkout, `settings` say when a repository is to be asked again.
+    """One source: `reader` makes projects of a checkout, `settings` say when a repository is to be asked again.
 
     `error` is why the newest state is not in force, `answers` how often it has answered.
     """
 
     source: Source
-    read: Read
+    reader: Reader
     settings: GitSource | None = None
     poll: Poll = field(default_factory=lambda: Poll(0.0))
     asking: bool = False
@@ -112,13 +110,16 @@ class Feeds:
 
 
 def _kept(feed: Feed) -> SourceRead:
-    """What was good when it was read last, before anybody is asked."""
+    """What was good when it was read last, before anybody is asked; where that holds no spec, what came up last."""
     name = feed.source.name
     try:
         checkout = feed.source.kept()
         if checkout is None:
             return SourceRead(name, asked=False)
-        reading = feed.read(checkout)
+        try:
+            reading = feed.reader.read(checkout)
+        except SpecError as error:
+            return SourceRead(name, feed.reader.instead(checkout, error), asked=False)
         feed.checkout = checkout
         return SourceRead(name, reading, asked=False)
     except Exception as error:  # noqa: BLE001 - the edge of a thread: the dispatcher tells it
@@ -131,7 +132,7 @@ def _asked(feed: Feed) -> SourceRead:
         checkout = feed.source.fetch()
         if checkout is feed.checkout and checkout.revision.commit:
             return SourceRead(name)
-        reading = feed.read(checkout)
+        reading = feed.reader.read(checkout)
         feed.checkout = checkout
     except Exception as error:  # noqa: BLE001 - as above
         return SourceRead(name, error=error)

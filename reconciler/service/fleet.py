@@ -72,7 +72,8 @@ class Fleet:
     @property
     def errors(self) -> tuple[Notice, ...]:
         """Everything that could not be loaded, as it was read last."""
-        return tuple(error for found in self._troubles.values() for trouble in found for error in trouble.errors)
+        found = (error for troubles in self._troubles.values() for trouble in troubles for error in trouble.errors)
+        return tuple(dict.fromkeys(found))
 
     @property
     def paths(self) -> frozenset[str]:

@@ -112,15 +112,20 @@ class RealGround:
 
 
 class SimulatedGround:
-    """An engine in memory (`-H simulated://`): every job runs on the dispatcher's thread. `virtual` as in `Inline`."""
+    """An engine in memory (`-H simulated://`): every job runs on the dispatcher's thread.
+
+    `random` and `virtual` as in `Inline`.
+    """
 
     lock = staticmethod(unlocked)
 
-    def __init__(self, engine: SimulatedEngine, *, virtual: bool = False) -> None:
+    def __init__(
+        self, engine: SimulatedEngine, random: Callable[[], float] = lambda: 0.5, *, virtual: bool = False
+    ) -> None:
         from reconciler.service.inline import Inline
 
         self.engine = engine
-        self.surroundings = Inline(engine, virtual=virtual)
+        self.surroundings = Inline(engine, random, virtual=virtual)
 
     def executor(self, _project: str, /) -> SessionExecutor:
         """One that moves the engine's clock."""

@@ -3,17 +3,80 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
 from reconciler.admission import policy_notices
-from reconciler.errors import PolicyError, SpecError, SpecErrors
+from reconciler.errors import PolicyError, ReconcilerError, SpecError, SpecErrors, UsageError
 from reconciler.loading import Entry, Selection, documents, error_notice, flat, project_of
+from reconciler.model.origin import Origin
 from reconciler.model.project import Notice, Project
 from reconciler.service.fleet import Member, Reading, Trouble
-from reconciler.source.checkout import Checkout
+from reconciler.source.checkout import Checkout, Source
 
 Complete = Callable[[Project, Checkout], Project]
+
+
+class Reader:
+    """Reads what one source has. `origins` gives where projects came from when they came up last, by their names.
+
+    `base`, `environment` and `complete` are those of `read`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        base: Selection,
+        environment: Mapping[str, str],
+        complete: Complete,
+        origins: Callable[[], Mapping[str, Origin]],
+    ) -> None:
+        self._source = source
+        self._base = base
+        self._environment = environment
+        self._complete = complete
+        self._origins = origins
+
+    def read(self, checkout: Checkout) -> Reading:
+        """What the checkout has, and of each project that cannot be loaded what it came up with last.
+
+        Checkouts that no project came up with are removed. Errors as `read`.
+        """
+        origins = self._own_origins()
+        self._source.keep(frozenset(origin.commit for origin in origins.values()))
+        return self._with_earlier(read(checkout, self._base, self._environment, self._complete), origins.values())
+
+    def instead(self, checkout: Checkout, error: ReconcilerError) -> Reading | None:
+        """What the source's projects came up with last, where its checkout as a whole holds no spec (`error`).
+
+        None where no project came from this source.
+        """
+        origins = self._own_origins()
+        why = Notice(error.code, f"source {self._source.name}: {error.message}", error.source or "")
+        troubles = tuple(Trouble(origin.files, (why,), name) for name, origin in origins.items())
+        empty = Reading(self._source.name, checkout.revision, (), troubles)
+        return self._with_earlier(empty, origins.values()) if troubles else None
+
+    def _own_origins(self) -> dict[str, Origin]:
+        return {name: item for name, item in self._origins().items() if item.source == self._source.name}
+
+    def _with_earlier(self, reading: Reading, origins: Iterable[Origin]) -> Reading:
+        at = cache(self._at)
+
+        def earlier(trouble: Trouble) -> Reading | None:
+            commits = (origin.commit for origin in origins if origin.files == trouble.files and origin.commit)
+            return at(next(commits, ""))
+
+        return with_earlier(reading, earlier)
+
+    def _at(self, commit: str) -> Reading | None:
+        """What the source had at an earlier commit; None where its checkout is gone, or holds no spec by now."""
+        kept = self._source.kept_at(commit)
+        try:
+            return read(kept, self._base, self._environment, self._complete) if kept else None
+        except SpecError:  # the settings look elsewhere by now
+            return None
 
 
 def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], complete: Complete) -> Reading:
@@ -21,11 +84,11 @@ def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], co
 
     Where that ends with a SpecError or PolicyError the project is a trouble: what was in force of it stays.
 
-    `base` are the options that hold for all of them. SpecError or UsageError where the checkout as a whole holds no
-    spec: that is no empty source.
+    `base` are the options that hold for all of them. SpecError where the checkout as a whole holds no spec: that is no
+    empty source.
     """
     selection = _selection(checkout, base)
-    entries, notices = documents(selection, environment)
+    entries, notices = _documents(checkout, selection, environment)
     members: list[Member] = []
     troubles: list[Trouble] = []
     for entry in entries:
@@ -56,6 +119,22 @@ def with_earlier(reading: Reading, earlier: Callable[[Trouble], Reading | None])
     known = {member.project.name for member in reading.members}
     members = (member for trouble, old in found if old for member in old.members if member.files == trouble.files)
     return replace(reading, members=(*reading.members, *(item for item in members if item.project.name not in known)))
+
+
+def _documents(
+    checkout: Checkout, selection: Selection, environment: Mapping[str, str]
+) -> tuple[list[Entry], list[Notice]]:
+    try:
+        return documents(selection, environment)
+    except (SpecError, UsageError) as error:
+        raise _without_spec(checkout, error) from error
+
+
+def _without_spec(checkout: Checkout, error: SpecError | UsageError) -> SpecError:
+    """The error in the words of the source: who reads it in status has not chosen these paths on a command line."""
+    message, commit = error.message.replace(f" in {checkout.root}", ""), checkout.revision.short
+    hint = "what runs stays as it is until there is one"
+    return SpecError(f"commit {commit}: {message}" if commit else message, source=error.source, hint=hint)
 
 
 def _paths(entry: Entry, members: list[Member]) -> Iterator[str]:

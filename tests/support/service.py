@@ -1,8 +1,9 @@
-"""A whole service on a simulated engine and a virtual clock: specs in a folder, one thread, a day in a second."""
+"""A whole service on a simulated engine and a virtual clock: one thread, and a day takes seconds."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,25 +16,46 @@ from reconciler.forecast import VirtualExecutor, assumed_behaviours
 from reconciler.loading import Selection
 from reconciler.lock import unlocked
 from reconciler.model import labels
-from reconciler.model.settings import DirectorySource, Settings
+from reconciler.model.origin import Origin
+from reconciler.model.settings import DirectorySource, GitSource, Settings
 from reconciler.service.backoff import Backoff
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
 from reconciler.service.grounds import SimulatedGround
+from reconciler.service.inline import Chance
 from reconciler.service.mail import Message, SourceChanged
 from reconciler.service.passes import Passes
-from reconciler.service.reading import read
+from reconciler.service.reading import Reader
 from reconciler.session import Session
+from reconciler.source.checkout import Checkout, Source
 from reconciler.source.folder import Folder
+from reconciler.source.git.repository import GitRepository
 from reconciler.store import Store
 
 START = 1_780_000_000.0
 SOURCE = "specs"
 
 
+class Polled(GitRepository):
+    """A repository that notes when it is asked."""
+
+    def __init__(self, settings: GitSource, folder: Path, clock: VirtualClock) -> None:
+        super().__init__(settings, folder)
+        self._clock = clock
+        self.asked: list[float] = []
+
+    def fetch(self) -> Checkout:
+        """As the service wants it."""
+        self.asked.append(self._clock.now())
+        return super().fetch()
+
+
 class Served:
-    """One service; `logged` are its log lines as dictionaries."""
+    """One service; `logged` are its log lines as dictionaries.
+
+    It follows a folder, or the repository `git` with its data in the folder.
+    """
 
     def __init__(
         self,
@@ -42,12 +64,16 @@ class Served:
         behaviours: Behaviours | None = None,
         state: Path | None = None,
         settings: Settings | None = None,
+        git: GitSource | None = None,
+        random: Chance = lambda: 0.5,
     ) -> None:
         self.folder = folder
         self.clock = VirtualClock(START)
         self.engine = SimulatedEngine(self.clock, behaviours=behaviours or assumed_behaviours(()))
         self.store = Store.open(state) if state else Store.in_memory()
         self.settings = settings or Settings()
+        self.git = git
+        self.random = random
         self.begin()
 
     def begin(self) -> None:
@@ -55,17 +81,17 @@ class Served:
         captured = structlog.testing.LogCapture()
         log = structlog.wrap_logger(None, processors=[captured], wrapper_class=structlog.make_filtering_bound_logger(0))
         self.logged = captured.entries
-        ground = SimulatedGround(self.engine, virtual=True)
+        ground = SimulatedGround(self.engine, self.random, virtual=True)
         self.surroundings = ground.surroundings
         self.passes = Passes(
             self._session, ground.look, ground.wake, self._known, ground.dismiss, self.clock.now, self.settings, log
         )
-        source = Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
-        selection = Selection(base=str(self.folder))
-        feed = Feed(source, lambda checkout: read(checkout, selection, {}, lambda project, _: project))
+        self.source = self._source()
+        base = Selection(base=str(self.folder))
+        reader = Reader(self.source, base, {}, lambda project, _: project, self._origins)
         names = count(1)
         self.dispatcher = Dispatcher(
-            Feeds({SOURCE: feed}, self.surroundings, log),
+            Feeds({SOURCE: Feed(self.source, reader, self.git)}, self.surroundings, log),
             self.passes,
             self.surroundings,
             Backoff(self.settings.backoff_first, self.settings.backoff_most),
@@ -127,13 +153,20 @@ class Served:
     def _quiet(self) -> bool:
         return self.dispatcher.settled and self.surroundings.quiet
 
+    def _source(self) -> Source:
+        if self.git:
+            return Polled(replace(self.git, name=SOURCE), self.folder, self.clock)
+        return Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
+
     def _session(self, _project: str) -> Session:
         executor: SessionExecutor = VirtualExecutor(self.engine)
         return Session(self.engine, executor, unlocked, self.settings.instance, self.store)
 
     def _known(self, source: str) -> dict[str, tuple[str, ...]]:
-        origins = self.store.origins(self.engine.info().id, self.settings.instance)
-        return {name: item.files for name, item in origins.items() if item.may_go_with(source)}
+        return {name: item.files for name, item in self._origins().items() if item.may_go_with(source)}
+
+    def _origins(self) -> Mapping[str, Origin]:
+        return self.store.origins(self.engine.info().id, self.settings.instance)
 
     def _post_and_answer(self, message: Message) -> None:
         self.dispatcher.hear(message)

@@ -1,0 +1,109 @@
+"""The service follows a repository, on a simulated engine: what came up stays in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from reconciler.engine.simulated import outside
+from tests.support.git_server import Forge, Repository, serving
+from tests.support.git_source import settings
+from tests.support.service import Served, spec
+
+HOUR = 3600.0
+README = {"README": b"nothing to run\n"}
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Forge]:
+    """An empty one."""
+    (tmp_path / "forge").mkdir()
+    with serving(tmp_path / "forge") as running:
+        yield running
+
+
+@pytest.fixture
+def repository(forge: Forge) -> Repository:
+    """Two projects, in commits of their own: both are in force as the second one has them."""
+    found = Repository.new(forge.root / "shop.git")
+    found.commit({"specs/shop.yaml": spec().encode(), "specs/blog.yaml": spec("blog:1").encode()}, "First")
+    return found
+
+
+def follow(forge: Forge, tmp_path: Path, subdir: str = "") -> Served:
+    """The service that follows it, asked once an hour, and that is up."""
+    (tmp_path / "data").mkdir()
+    chance = Random(7).random  # noqa: S311 - it has to be the same each time
+    followed = settings(forge, interval=HOUR, subdir=subdir)
+    served = Served(tmp_path / "data", state=tmp_path / "state", git=followed, random=chance)
+    served.settle()
+    return served
+
+
+def lose(served: Served, image: str) -> None:
+    """Somebody removes the container that runs this image; the service has heard of it."""
+    rows = served.engine.list_containers()
+    outside.remove(served.engine, next(row["Id"] for row in rows if row["Image"].startswith(image)))
+    served.run(0.1)
+    served.settle()
+
+
+@pytest.mark.parametrize("subdir", ["", "specs"])
+def test_a_commit_without_specs_leaves_in_force_what_came_up(
+    forge: Forge, repository: Repository, tmp_path: Path, subdir: str
+) -> None:
+    """While the service runs, and over a restart: each project as the commit has it that it came up with."""
+    served = follow(forge, tmp_path, subdir)
+    good = repository.git("rev-parse", "main")
+    emptied = repository.commit({**README, "specs/words": b""}, "Take it all away")
+    served.changed()
+    lose(served, "web:1")
+    assert served.containers() == ["blog:1", "web:1"]
+    served.begin()
+    served.settle()
+    lose(served, "web:1")
+    lose(served, "blog:1")
+    assert served.containers() == ["blog:1", "web:1"]
+    status = served.desk.status((), (), deep=False)
+    assert {item.revision.commit for item in status.projects if item.revision} == {good}
+    (error,) = status.errors
+    assert error.message.startswith(f"source specs: commit {emptied[:10]}: ")
+    assert "spec" in error.message.removeprefix("source specs")
+    assert str(tmp_path) not in error.message
+
+
+def test_each_project_is_as_the_commit_has_it_that_it_came_up_with(
+    forge: Forge, repository: Repository, tmp_path: Path
+) -> None:
+    """One that a later commit broke, and then all specs left: the two are of two commits."""
+    served = follow(forge, tmp_path)
+    repository.commit({"specs/shop.yaml": b"services: [\n", "specs/blog.yaml": spec("blog:2").encode()}, "Half")
+    served.changed()
+    assert served.containers() == ["blog:2", "web:1"]
+    repository.commit(README, "Take it all away")
+    served.changed()
+    served.begin()
+    served.settle()
+    lose(served, "web:1")
+    lose(served, "blog:2")
+    assert served.containers() == ["blog:2", "web:1"]
+    repository.commit({"specs/blog.yaml": spec("blog:3").encode()}, "Mend it, without the shop")
+    served.changed()
+    assert served.containers() == ["blog:3"]
+    assert not served.desk.status((), (), deep=False).errors
+
+
+def test_a_first_commit_without_specs_is_told(forge: Forge, tmp_path: Path) -> None:
+    """Nothing has ever come up, so nothing is in force."""
+    repository = Repository.new(forge.root / "shop.git")
+    emptied = repository.commit(README, "Words only")
+    served = follow(forge, tmp_path)
+    served.begin()
+    served.settle()
+    status = served.desk.status((), (), deep=False)
+    (error,) = status.errors
+    assert error.message.startswith(f"source specs: commit {emptied[:10]}: ")
+    assert status.projects == ()
