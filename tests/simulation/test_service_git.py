@@ -1,8 +1,9 @@
-"""The service follows a repository, on a simulated engine: what came up stays in force."""
+"""The service follows a repository, on a simulated engine: what came up stays in force, an idle day is quiet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -11,9 +12,10 @@ import pytest
 from reconciler.engine.simulated import outside
 from tests.support.git_server import Forge, Repository, serving
 from tests.support.git_source import settings
-from tests.support.service import Served, spec
+from tests.support.service import Polled, Served, spec
 
 HOUR = 3600.0
+DAY = 24 * HOUR
 README = {"README": b"nothing to run\n"}
 
 
@@ -107,3 +109,23 @@ def test_a_first_commit_without_specs_is_told(forge: Forge, tmp_path: Path) -> N
     (error,) = status.errors
     assert error.message.startswith(f"source specs: commit {emptied[:10]}: ")
     assert status.projects == ()
+
+
+def test_an_idle_day_with_a_repository_is_quiet(forge: Forge, repository: Repository, tmp_path: Path) -> None:
+    """Its ref is asked for once an interval, give or take 5 % and never twice alike, and hardly a line is written."""
+    served = follow(forge, tmp_path)
+    assert isinstance(served.source, Polled)
+    assert repository.made == 1
+    before, events = len(served.said("info")), served.engine.world.logged
+    asked, began = len(served.source.asked), served.clock.now()
+    served.run(DAY)
+    assert len(served.said("info")) - before <= 10, served.said("info")[before:]
+    assert not served.said("warning")
+    assert served.engine.world.logged == events
+    polls = served.source.asked[asked:]
+    waits = [after - earlier for earlier, after in pairwise([*served.source.asked[asked - 1 : asked], *polls])]
+    assert all(0.95 * HOUR <= wait <= 1.05 * HOUR for wait in waits), waits
+    assert int(DAY / (1.05 * HOUR)) <= len(polls) <= DAY / (0.95 * HOUR)
+    assert polls[0] - began <= 1.05 * HOUR
+    assert len({round(wait) for wait in waits}) == len(waits)
+    assert min(waits) < 0.98 * HOUR < 1.02 * HOUR < max(waits)
