@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model.project import Notice, Project
 from reconciler.model.report import Activity, Answer, History, ProjectReport, Report
+from reconciler.operating import emptied
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed
 from reconciler.service.fleet import Member
@@ -147,7 +148,7 @@ class Desk:
 
     def _names(self, project: str | None, service: str | None) -> list[str]:
         if service is not None:
-            return [self._member(service, project).project.name]
+            return [self._left_suspended(service, project) or self._member(service, project).project.name]
         return [found.name for found, _ in self._chosen((project,) if project else ())]
 
     def _there(self, call: Callable[[], Found]) -> Found:
@@ -168,11 +169,19 @@ class Desk:
 
     def _chosen(self, names: Iterable[str]) -> list[tuple[Project, ProjectReport]]:
         members = self._dispatcher.fleet.members
-        wanted = tuple(names) or tuple(sorted(members))
-        unknown = next((name for name in wanted if name not in members), None)
+        known = {item.name: _leaving(item) for item in self._dispatcher.keepers.values() if item.leaving}
+        known |= {name: (item.project, self._report_of(item)) for name, item in members.items()}
+        wanted = tuple(names) or tuple(sorted(known))
+        unknown = next((name for name in wanted if name not in known), None)
         if unknown is not None:
-            raise UsageError(f"there is no project {unknown}", hint=f"the projects are {', '.join(sorted(members))}")
-        return [(members[name].project, self._report_of(members[name])) for name in wanted]
+            raise UsageError(f"there is no project {unknown}", hint=f"the projects are {', '.join(sorted(known))}")
+        return [known[name] for name in wanted]
+
+    def _left_suspended(self, service: str, project: str | None) -> str:
+        """The project that left its source and that this suspended service keeps from going; "" where there is none."""
+        leaving = (item for name, item in self._dispatcher.keepers.items() if item.leaving and project in {None, name})
+        found = (item.name for item in leaving if item.report and _suspends(item.report, service))
+        return next(found, "")
 
     def _report_of(self, member: Member) -> ProjectReport:
         name = member.project.name
@@ -216,6 +225,19 @@ class Desk:
 
     def _deep(self, project: Project) -> ProjectReport:
         return self._sessions(project.name).status(project, deep=True)
+
+
+def _leaving(keeper: Keeper) -> tuple[Project, ProjectReport]:
+    """A project that left its source and is not gone yet."""
+    message = f"project {keeper.name} left its source: what is still there of it goes once nothing holds it"
+    project = replace(emptied(keeper.name), source=keeper.source)
+    report = keeper.report or ProjectReport(keeper.name, None, source=keeper.source)
+    notice = Notice("LeftSource", message, keeper.source)
+    return project, replace(report, revision=None, notices=(*report.notices, notice))
+
+
+def _suspends(report: ProjectReport, service: str) -> bool:
+    return any((item.reason, item.service) == ("Suspended", service) for item in report.conditions)
 
 
 def _only(report: ProjectReport, services: Names) -> ProjectReport:

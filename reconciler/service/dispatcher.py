@@ -17,7 +17,7 @@ from reconciler.service.agenda import Agenda, Due, Urgency
 from reconciler.service.backoff import Backoff
 from reconciler.service.feeds import Feeds
 from reconciler.service.fleet import Fleet, Member
-from reconciler.service.keeper import Keeper
+from reconciler.service.keeper import Keeper, is_removed
 from reconciler.service.mail import (
     Apart,
     Asked,
@@ -398,7 +398,7 @@ class Dispatcher:
     def _rest(self, keeper: Keeper, report: ProjectReport | None, message: Looked, *, failed: bool) -> None:
         """Nothing is done now: all is well, or a person has to act, or it is to be tried later."""
         now = self._surroundings.now()
-        if keeper.leaving and not failed:
+        if keeper.leaving and report and is_removed(report):
             self._left(keeper)
         elif failed:
             self._hold(keeper, now)

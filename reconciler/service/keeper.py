@@ -103,6 +103,12 @@ class Keeper:
         self.work, self.repeats = frozenset(), 0
 
 
+def is_removed(report: ProjectReport) -> bool:
+    """Whether a project that left its source is gone, whole: nothing is suspended, stuck, or in use by others."""
+    in_use = any(notice.code == "NetworkInUse" for notice in report.notices)
+    return report.in_sync and not report.conditions and not in_use
+
+
 def _what(operation: Operation) -> tuple[str, ...]:
     """What is done, whatever the container is called this time."""
     fields = tuple(sorted(f"{item.field}={item.after}" for item in operation.cause))

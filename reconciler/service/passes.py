@@ -16,7 +16,7 @@ from reconciler.model.project import Project
 from reconciler.model.report import Activity
 from reconciler.model.step import Step
 from reconciler.service.fleet import Member
-from reconciler.service.keeper import Keeper
+from reconciler.service.keeper import Keeper, is_removed
 from reconciler.service.mail import Collected, EngineLooked, Looked, Rolled
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Passes:
                 report = session.carry_out(forecast, keeper.activity, keeper.stop.is_set, None)
             if member:
                 session.keep_origin(project, member.source, member.files)
-            elif work is None and report.in_sync:
+            elif work is None and is_removed(report):
                 session.note_gone(keeper.name)
             return Looked(keeper.name, keeper.pass_id, monotonic() - began, report, work, _earliest(*times))
         except Exception as error:  # noqa: BLE001 - the edge of a thread: the dispatcher tells it

@@ -93,6 +93,67 @@ def test_a_project_that_must_not_be_pruned_stays(served: Served) -> None:
     assert served.containers() == ["blog:1", "blog:1", "web:1"]
 
 
+def test_a_suspended_project_goes_once_it_is_resumed(served: Served) -> None:
+    """It left its source meanwhile: until then it runs, status says so, and nothing is forgotten."""
+    served.desk.suspend("shop", None, "looking into it", "ada")
+    served.settle()
+    served.remove("shop.yaml")
+    served.run(3600)
+    assert served.containers() == ["blog:1", "blog:1", "web:1"]
+    status = served.desk.status(("shop",), (), deep=False)
+    assert [item.reason for item in status.projects[0].conditions] == ["Suspended"]
+    assert [notice.code for notice in status.warnings] == ["LeftSource"]
+    assert served.desk.resume("shop", None, "ada") == ("shop",)
+    served.settle()
+    assert served.containers() == ["blog:1", "blog:1"]
+    assert "shop" not in served.dispatcher.keepers
+    assert not served.desk.status((), (), deep=False).warnings
+
+
+def test_a_suspended_service_of_a_project_that_left_goes_when_it_is_resumed(served: Served) -> None:
+    """The others went at once; a restart in between forgets nothing of that."""
+    served.write("shop.yaml", spec() + spec("db:1", service="db").removeprefix("services:\n"))
+    served.desk.suspend("shop", "db", "its data is being copied", "ada")
+    served.settle()
+    served.remove("shop.yaml")
+    assert served.containers("shop") == ["db:1"]
+    served.begin()
+    served.settle()
+    served.run(3600)
+    assert served.containers("shop") == ["db:1"]
+    assert served.desk.resume(None, "db", "ada") == ("shop/db",)
+    served.settle()
+    assert served.containers("shop") == []
+    assert "shop" not in served.dispatcher.keepers
+
+
+def test_a_project_that_comes_back_before_it_was_resumed_stays(served: Served) -> None:
+    """What left and was held is in force again as its source has it now."""
+    served.desk.suspend("shop", None, "looking into it", "ada")
+    served.settle()
+    served.remove("shop.yaml")
+    served.write("shop.yaml", spec("web:2"))
+    served.desk.resume("shop", None, "ada")
+    served.settle()
+    assert served.containers() == ["blog:1", "blog:1", "web:2"]
+
+
+def test_a_network_in_use_by_others_goes_once_it_is_free(served: Served) -> None:
+    """Nobody asks for it: the event of its last user's end is enough."""
+    served.engine.create_container("guest", {"Image": "blog:1", "HostConfig": {"NetworkMode": "shop_default"}})
+    guest = next(row["Id"] for row in served.engine.list_containers() if "/guest" in row["Names"])
+    served.engine.start_container(guest)
+    served.remove("shop.yaml")
+    networks = {row["Name"] for row in served.engine.list_networks()}
+    assert "shop_default" in networks
+    assert served.containers("shop") == []
+    outside.remove(served.engine, guest)
+    served.run(served.settings.full)
+    served.settle()
+    assert "shop_default" not in {row["Name"] for row in served.engine.list_networks()}
+    assert "shop" not in served.dispatcher.keepers
+
+
 def test_it_remembers_over_a_restart_which_projects_are_its_own(tmp_path: Path) -> None:
     """A file that vanished while nobody looked is a project that left."""
     (tmp_path / "specs").mkdir()
