@@ -14,17 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.admission import policies, refusals, require_none
+from reconciler.admission import policies
 from reconciler.age import Keyring
 from reconciler.app import Options
 from reconciler.errors import EngineUnreachableError
-from reconciler.files.fitting import fitted, places_of
+from reconciler.files.fitting import places_of
 from reconciler.images.registry.pacing import Patience
 from reconciler.loading import Selection
 from reconciler.logs import get_logger
 from reconciler.model.settings import DirectorySource, GitSource, Settings
 from reconciler.opening import SIMULATED
 from reconciler.service.backoff import Backoff
+from reconciler.service.completing import completed
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
@@ -148,14 +149,7 @@ class _Parts:
         return Feed(source, Reader(source, selection, variables, self._complete, self._origins), git)
 
     def _complete(self, project: Project, checkout: Checkout) -> Project:
-        """The project with the folder that its files lie in, where it comes from a repository.
-
-        PolicyErrors where the policy denies anything of what would run of it.
-        """
-        found = replace(project, checkout=checkout.root) if checkout.confined else project
-        fit = fitted(found, self._ground.engine.info(), places_of(self._settings)).project
-        require_none(refusals(fit, self._policy(fit)))
-        return found
+        return completed(project, checkout, self._ground.engine.info(), places_of(self._settings), self._policy)
 
     def _open_session(self, project: str) -> Session:
         from reconciler.opening import session_on

@@ -7,15 +7,17 @@ from typing import Any
 
 from reconciler.admission import policy_notices
 from reconciler.errors import EngineUnreachableError, PolicyError, ReconcilerError
-from reconciler.model.project import Notice
+from reconciler.model.project import Notice, Project
 from reconciler.model.report import ProjectReport
 from reconciler.service.fleet import Change
 from reconciler.service.keeper import Keeper
 from reconciler.service.mail import Rolled, SourceRead
 
+EXCEPTIONS = {"PolicyException", "PolicyExceptionUnused"}
+
 
 def tell_reading(log: Any, message: SourceRead, change: Change, *, new: bool) -> None:
-    """What a source has by now, where that is `new` or changes anything."""
+    """What a source has by now, where that is `new` or changes anything; which exceptions what changed uses."""
     reading = message.reading
     assert reading is not None  # noqa: S101 - the caller has seen to it
     if new or change.changed or change.gone:
@@ -29,6 +31,16 @@ def tell_reading(log: Any, message: SourceRead, change: Change, *, new: bool) ->
             **({"gone": sorted(change.gone)} if change.gone else {}),
             **({"refused": len(reading.troubles)} if reading.troubles else {}),
         )
+    for member in reading.members:
+        if member.project.name in change.changed:
+            _tell_exceptions(log, member.project)
+
+
+def _tell_exceptions(log: Any, project: Project) -> None:
+    """What the policy lets pass for this project only, by whose reason; and what it need not let pass any more."""
+    for notice in project.notices:
+        if notice.code in EXCEPTIONS:
+            log.info("policy exception", project=project.name, source=notice.source, text=notice.message)
 
 
 def tell_pass(log: Any, keeper: Keeper, report: ProjectReport | None, seconds: float) -> None:

@@ -10,15 +10,19 @@ from typing import Any
 
 import structlog
 
+from reconciler.admission import policies
 from reconciler.engine.simulated import Behaviours, SimulatedEngine, VirtualClock
 from reconciler.executor import SessionExecutor
+from reconciler.files.fitting import places_of
 from reconciler.forecast import VirtualExecutor, assumed_behaviours
 from reconciler.loading import Selection
 from reconciler.lock import unlocked
 from reconciler.model import labels
 from reconciler.model.origin import Origin
+from reconciler.model.project import Project
 from reconciler.model.settings import DirectorySource, GitSource, Settings
 from reconciler.service.backoff import Backoff
+from reconciler.service.completing import completed
 from reconciler.service.desk import Desk
 from reconciler.service.dispatcher import Dispatcher
 from reconciler.service.feeds import Feed, Feeds
@@ -88,7 +92,7 @@ class Served:
         )
         self.source = self._source()
         base = Selection(base=str(self.folder))
-        reader = Reader(self.source, base, {}, lambda project, _: project, self._origins)
+        reader = Reader(self.source, base, {}, self._complete, self._origins)
         names = count(1)
         self.dispatcher = Dispatcher(
             Feeds({SOURCE: Feed(self.source, reader, self.git)}, self.surroundings, log),
@@ -158,9 +162,14 @@ class Served:
             return Polled(replace(self.git, name=SOURCE), self.folder, self.clock)
         return Folder(DirectorySource(SOURCE, (str(self.folder),)), str(self.folder))
 
+    def _complete(self, project: Project, checkout: Checkout) -> Project:
+        places, policy_of = places_of(self.settings), policies(self.settings)
+        return completed(project, checkout, self.engine.info(), places, policy_of)
+
     def _session(self, _project: str) -> Session:
         executor: SessionExecutor = VirtualExecutor(self.engine)
-        return Session(self.engine, executor, unlocked, self.settings.instance, self.store)
+        policy_of = policies(self.settings)
+        return Session(self.engine, executor, unlocked, self.settings.instance, self.store, policy=policy_of)
 
     def _known(self, source: str) -> dict[str, tuple[str, ...]]:
         return {name: item.files for name, item in self._origins().items() if item.may_go_with(source)}
