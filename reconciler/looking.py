@@ -24,6 +24,7 @@ class Looking:
         self._engine = engine
         self._instance = instance
         self._executor = executor
+        self._info = engine.info()
         self._kept: dict[str, Observer] = {}
 
     def anew(self, project: Project, memory: Memory, *, deep: bool) -> Observer:
@@ -39,9 +40,11 @@ class Looking:
     def again(self, project: Project, memory: Memory, *, full: bool) -> Observer:
         """The observer of the project's last pass, which has read again what changed or was touched; `full`: all.
 
-        It is one pass's at a time.
+        It is one pass's at a time, and begins anew where the engine is another version since.
         """
-        observer = self._kept.get(project.name) or self._observer(project, memory)
+        known = self._kept.get(project.name) if self._engine.info() == self._info else None
+        self._info = self._engine.info()
+        observer = known or self._observer(project, memory)
         self._kept = {project.name: observer}
         observer.retarget(project, lambda: memory.made, memory.adopted)
         touched = self._executor.touched()

@@ -22,7 +22,7 @@ from reconciler.looking import Looking, take_over, taken_over, with_baselines
 from reconciler.model.desired import MAX_REMOVED, Desired
 from reconciler.model.history import Explanation, Trigger
 from reconciler.model.memory import DRAINS, Memory, Stable
-from reconciler.model.observed import Observed
+from reconciler.model.observed import EngineInfo, Observed
 from reconciler.model.project import Notice, Project, Service
 from reconciler.model.pushed import Pushed
 from reconciler.model.report import Adoption, ImageRow, ProjectReport
@@ -77,14 +77,13 @@ class Session(Operated):
     ) -> None:
         super().__init__(store, engine.info().id, instance, executor.now)
         self._engine = engine
-        self._info = engine.info()
-        self._hash_key = hash_key or self._info.id
+        self._hash_key = hash_key or engine.info().id
         self._places = replace(places, key=self._hash_key)
         self._executor = executor
         self._lock = lock
         self._instance = instance
         self._max_removed = max_removed
-        self._remembering = Remembering(store, self._info.id, instance)
+        self._remembering = Remembering(store, engine.info().id, instance)
         self._looking = Looking(engine, instance, executor)
         self._policy = policy or policies(Settings())
         self._registries = registries or Registries(None)
@@ -248,6 +247,10 @@ class Session(Operated):
                 self._learn(forecast)
                 return replace(forecast.report, succeeded=as_asked(forecast, forecast.report.succeeded))
             return self._carry_out(forecast, on_activity, should_stop, timeout, listener or Silence())
+
+    @property
+    def _info(self) -> EngineInfo:
+        return self._engine.info()
 
     @property
     def resolver(self) -> Resolver:

@@ -52,6 +52,14 @@ class Connections:
             raise
         return self._streamed(connection, stream)
 
+    def renew(self, engine: Engine) -> None:
+        """From now on clone this one; what is idle is closed."""
+        with self._lock:
+            self._engine = engine
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
     def close(self) -> None:
         """Close what is idle, and what is lent when it comes back; streams that other threads read end."""
         with self._lock:

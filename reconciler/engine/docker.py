@@ -109,6 +109,10 @@ class DockerEngine:
         """Another connection, made at its first call."""
         return DockerEngine(self._target, self._info)
 
+    def introduced_anew(self) -> Engine:
+        """Another connection, after GET /info. Errors as `connect`."""
+        return DockerEngine(self._target, _introduce(self._target))
+
     def close(self) -> None:
         """Close the connections; an `events` iterator in another thread ends."""
         self._transport.close()

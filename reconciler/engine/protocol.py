@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Another connection to the same engine, for another thread."""
         ...
 
+    def introduced_anew(self) -> Engine:
+        """Another connection, for which the engine was asked again who it is: it may have been upgraded since."""
+        ...
+
     def close(self) -> None:
         """Give the connection back."""
         ...

@@ -64,8 +64,19 @@ class SharedEngine:
         self._engine.close()
 
     def info(self) -> EngineInfo:
-        """What the engine said of itself when it was connected to."""
+        """What the engine said of itself when it was connected to, or asked again last (`introduce`)."""
         return self._engine.info()
+
+    def introduce(self) -> None:
+        """Ask the engine again who it is, after it was lost. EngineError where it does not say."""
+        before, self._engine = self._engine, self._engine.introduced_anew()
+        self._connections.renew(self._engine)
+        before.close()
+
+    def introduced_anew(self) -> Engine:
+        """Itself, introduced."""
+        self.introduce()
+        return self
 
     def clone(self) -> Engine:
         """Itself: it is for all threads."""

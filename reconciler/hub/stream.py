@@ -9,6 +9,7 @@ from time import monotonic
 from reconciler.engine.events import Event, read_event
 from reconciler.engine.shared import SharedEngine
 from reconciler.errors import EngineError, EngineUnreachableError
+from reconciler.logs import get_logger
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -52,8 +53,10 @@ class EventStream:
             self._closed.wait(pause)
 
     def _follow(self) -> EngineError:
-        """Follow one stream to its end; why it ended."""
+        """Follow one stream to its end; why it ended. After one that was lost the engine may be another version."""
         try:
+            if self.trouble:
+                self._introduce()
             stream = self._engine.events()
             self._engine.follow(followed=True)
             self._turn(None)
@@ -62,6 +65,16 @@ class EventStream:
         except EngineError as error:
             return error
         return EngineUnreachableError("the engine has ended its stream of events")
+
+    def _introduce(self) -> None:
+        before = self._engine.info()
+        self._engine.introduce()
+        after = self._engine.info()
+        if after.id != before.id:
+            hint = "restart the service, which then goes by what it knows of that one"
+            get_logger().warning("another engine answers", before=before.id, now=after.id, hint=hint)
+        elif after.version != before.version:
+            get_logger().info("the engine is of another version", before=before.version, now=after.version)
 
     def _turn(self, trouble: EngineError | None) -> None:
         if not self._closed.is_set():

@@ -69,10 +69,8 @@ class RealGround:
     def __init__(self, engine: Engine) -> None:
         from reconciler.hub import EngineHub
 
-        offset = engine.info().clock_offset
-
         def now() -> float:
-            return time() + offset
+            return time() + self._hub.engine.info().clock_offset
 
         self._hub = EngineHub(engine, now)
         self._hub.subscribe(self._on_happened)

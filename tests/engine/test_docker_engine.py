@@ -116,6 +116,15 @@ def test_info_is_asked_for_once(engine: Engine) -> None:
     assert engine.clone().info() is info
 
 
+def test_it_can_be_asked_again_who_it_is(engine: Engine) -> None:
+    """For a connection after it was lost: it may have been upgraded, or its clock set."""
+    again = engine.introduced_anew()
+    assert again.info() == engine.info()
+    assert again.info() is not engine.info()
+    assert {row["Name"] for row in again.list_networks()} >= {"bridge", "host", "none"}
+    again.close()
+
+
 def test_missing_socket_names_host_and_choice(tmp_path: Path) -> None:
     """The error says which host was tried, who chose it, and what to do; the engine may come back."""
     with pytest.raises(EngineUnreachableError, match=r"chosen by DOCKER_HOST.*there is no socket") as caught:

@@ -18,9 +18,10 @@ from reconciler.errors import EngineUnreachableError
 if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
     from reconciler.engine.simulated import Behaviours
+    from reconciler.model.observed import EngineInfo
 
 LONGEST_LOOK = 0.2
-_WITHOUT_A_CALL = {"info", "missing_paths"}
+_WITHOUT_A_CALL = {"missing_paths"}
 
 
 @dataclass
@@ -71,15 +72,25 @@ class LiveWorld:
 class LiveEngine:
     """One connection to a live engine: the protocol's calls, each made alone and at the present time."""
 
-    def __init__(self, world: LiveWorld) -> None:
+    def __init__(self, world: LiveWorld, info: EngineInfo | None = None) -> None:
         self._world = world
         self._closed = False
+        self._info = info or world.engine.info()
         with world.turn:
             world.opened += 1
 
     def clone(self) -> LiveEngine:
         """Another connection."""
+        return LiveEngine(self._world, self._info)
+
+    def introduced_anew(self) -> LiveEngine:
+        """Another connection, which knows what the engine is by now."""
+        self._check()
         return LiveEngine(self._world)
+
+    def info(self) -> EngineInfo:
+        """What the engine was when it was asked last."""
+        return self._info
 
     def close(self) -> None:
         """Give it back; its stream of events ends."""

@@ -114,6 +114,10 @@ class SimulatedEngine:
         """Itself: there is one world."""
         return self
 
+    def introduced_anew(self) -> SimulatedEngine:
+        """Itself: it is asked again every time."""
+        return self
+
     def close(self) -> None:
         """Nothing to give back."""
 

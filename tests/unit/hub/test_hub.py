@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,37 @@ def test_a_lost_stream_is_told_and_found_again(
         container = engine.create_container("one", body("shop"))
     until(lambda: container in ear.subjects)
     assert shop.touched() == {container}
+
+
+def test_an_engine_that_comes_back_is_asked_again_who_it_is(
+    world: LiveWorld, hub: EngineHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be another version and have another time; every connection is a new one then."""
+    monkeypatch.setattr(stream, "FIRST_PAUSE", 0.01)
+    before = hub.engine.info()
+    hub.engine.list_containers()
+    world.go_down(down=True)
+    until(lambda: hub.trouble)
+    world.engine.world.info = replace(before, version="28.1.0", clock_offset=90.0)
+    world.go_down(down=False)
+    until(lambda: hub.trouble is None)
+    assert (hub.engine.info().version, hub.engine.info().clock_offset) == ("28.1.0", 90.0)
+    assert hub.executor("shop").gather(lambda engine, _key: engine.info().version, [1]) == ["28.1.0"]
+    assert "another version" in capsys.readouterr().err
+    assert world.open == 2  # the one that introduced itself, and the stream's
+
+
+def test_another_engine_in_its_place_is_told(
+    world: LiveWorld, hub: EngineHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is known here is of the first one; only a restart changes that."""
+    monkeypatch.setattr(stream, "FIRST_PAUSE", 0.01)
+    world.go_down(down=True)
+    until(lambda: hub.trouble)
+    world.engine.world.info = replace(hub.engine.info(), id="another")
+    world.go_down(down=False)
+    until(lambda: hub.trouble is None)
+    assert "another engine answers" in capsys.readouterr().err
 
 
 def test_an_engine_that_does_not_answer_at_first(world: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:

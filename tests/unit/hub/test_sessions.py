@@ -314,3 +314,15 @@ def test_many_projects_many_threads(shop: Shop) -> None:
         assert list(pool.map(work, range(count))) == [[(True, True), (False, True)] * 3] * count
     until(lambda: not {"engine", "reader"} & set(threads()))
     assert shop.world.open <= connections.MOST_IDLE + 2
+
+
+def test_status_tells_the_version_that_the_engine_has_by_now(running: Shop) -> None:
+    """A pass, after the engine was upgraded, reads everything again."""
+    running.world.go_down(down=True)
+    until(lambda: running.hub.trouble)
+    running.world.engine.world.info = replace(running.hub.engine.info(), version="28.1.0")
+    running.world.go_down(down=False)
+    until(lambda: running.hub.trouble is None)
+    engine = running.run(running.project()).engine
+    assert engine is not None
+    assert engine.version == "28.1.0"

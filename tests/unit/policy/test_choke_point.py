@@ -61,6 +61,7 @@ READING = {
     "info",
     "inspect_container",
     "inspect_image",
+    "introduced_anew",
     "list_containers",
     "list_images",
     "list_networks",
