@@ -27,7 +27,7 @@ from reconciler.service.feeds import Feed, Feeds
 from reconciler.service.grounds import RealGround
 from reconciler.service.mail import Apart, Collected, Stop
 from reconciler.service.passes import Passes
-from reconciler.service.reading import read
+from reconciler.service.reading import Reader
 from reconciler.service.surroundings import LOOKERS, Threads
 from reconciler.session import Session
 from reconciler.source.folder import Folder
@@ -94,7 +94,7 @@ def serving(folder: Path, world: LiveWorld, *, told: bool) -> Iterator[None]:
 
     passes = Passes(session, ground.look, ground.wake, lambda _: {}, ground.dismiss, threads.now, settings, log)
     source, selection = Folder(DirectorySource("specs", (str(folder),)), str(folder)), Selection(base=str(folder))
-    feed = Feed(source, lambda checkout: read(checkout, selection, {}, lambda project, _: project))
+    feed = Feed(source, Reader(source, selection, {}, lambda project, _: project, dict))
     feeds = Feeds({"specs": feed}, threads, log)
     found = Dispatcher(
         feeds,
