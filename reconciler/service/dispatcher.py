@@ -13,6 +13,7 @@ from reconciler.errors import EngineUnreachableError, LockedError, PolicyError, 
 from reconciler.hub.inventory import NOBODYS
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport
+from reconciler.service import telling
 from reconciler.service.agenda import Agenda, Due, Urgency
 from reconciler.service.backoff import Backoff
 from reconciler.service.feeds import Feeds
@@ -33,15 +34,6 @@ from reconciler.service.mail import (
     Stop,
 )
 from reconciler.service.surroundings import LOOKERS, SLOW, Surroundings
-from reconciler.service.telling import (
-    error_notices,
-    error_text,
-    tell_failed,
-    tell_pass,
-    tell_reading,
-    tell_rolled,
-    tell_work,
-)
 
 LOCKED_SECONDS = 2.0
 ENGINE = "engine"
@@ -286,8 +278,8 @@ class Dispatcher:
         wait = self._backoff.delay(self._engine_failures, self._surroundings.random)
         self._engine_due = self._surroundings.now() + min(wait, self._resync)
         if not self.engine_error:
-            self._log.warning("engine does not answer", error=error_text(error))
-        self.engine_error = error_text(error)
+            self._log.warning("engine does not answer", error=telling.error_text(error))
+        self.engine_error = telling.error_text(error)
 
     def _engine_answers(self) -> None:
         self._engine_failures = 0
@@ -308,7 +300,7 @@ class Dispatcher:
         leaving = {project for project, keeper in self.keepers.items() if keeper.leaving}
         change = self.fleet.take(message.reading, {key: known[key] for key in known.keys() - leaving})
         self._on_reading()
-        tell_reading(self._log, message, change, new=before != message.reading.revision)
+        telling.tell_reading(self._log, message, change, new=before != message.reading.revision)
         for error in [error for error in self.fleet.errors if error not in errors]:
             self._log.warning("spec refused", source=error.source, code=error.code, error=error.message)
         for project in sorted(change.changed):
@@ -364,7 +356,7 @@ class Dispatcher:
             self._in_vain(keeper, message)
         else:
             keeper.state = "rolling"
-            tell_work(self._log, keeper, report, message.seconds)
+            telling.tell_work(self._log, keeper, report, message.seconds)
             self._surroundings.start("roll", keeper.name, lambda: self._work.roll(keeper, message))
 
     def _in_vain(self, keeper: Keeper, message: Looked) -> None:
@@ -383,7 +375,7 @@ class Dispatcher:
         taken_over = keeper.stop.is_set()
         succeeded = message.report is None or message.report.succeeded
         self._collect_due = now + self._collect
-        tell_rolled(self._log, keeper, message, taken_over=taken_over)
+        telling.tell_rolled(self._log, keeper, message, taken_over=taken_over)
         if succeeded or taken_over:
             keeper.failures, keeper.error, keeper.errors = 0, "", ()
             keeper.state = "idle"
@@ -405,7 +397,7 @@ class Dispatcher:
         else:
             keeper.failures, keeper.state = 0, "idle"
             self.agenda.done(keeper.name)
-        tell_pass(self._log, keeper, report, message.seconds)
+        telling.tell_pass(self._log, keeper, report, message.seconds)
         keeper.tell(report, None)
 
     def _left(self, keeper: Keeper) -> None:
@@ -439,14 +431,18 @@ class Dispatcher:
             keeper.state, keeper.failures = "refused", 0
         else:
             self._hold(keeper, now)
-        keeper.error, keeper.errors, keeper.live = error_text(error), error_notices(error, keeper.name), ()
-        tell_failed(self._log, keeper, error, seconds)
+        keeper.error, keeper.errors, keeper.live = (
+            telling.error_text(error),
+            telling.error_notices(error, keeper.name),
+            (),
+        )
+        telling.tell_failed(self._log, keeper, error, seconds)
         keeper.tell(None, error)
 
     def _collected(self, message: Collected) -> None:
         self._collecting = False
         if message.error is not None:
-            self._log.warning("superseded images cannot be collected", error=error_text(message.error))
+            self._log.warning("superseded images cannot be collected", error=telling.error_text(message.error))
         elif message.removed:
             self._log.info("superseded images collected", removed=message.removed)
 
