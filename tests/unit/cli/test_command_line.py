@@ -14,6 +14,7 @@ from reconciler.cli.failures import error_text, internal_text
 from reconciler.cli.interrupt import STOPPING, stop_on_signal
 from reconciler.cli.palette import PLAIN
 from reconciler.errors import ReconcilerError, SpecError, SpecErrors
+from tests.support.inprocess import reconcile
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,9 +44,9 @@ def test_help_shows_options_in_groups_with_examples_and_exit_codes(flag: str) ->
 
 
 @pytest.mark.parametrize("command", ["validate", "config", "schema", "status", "history", "why", "retry", "rollback"])
-def test_every_command_has_a_help_page(command: str) -> None:
+def test_every_command_has_a_help_page(tmp_path: Path, command: str) -> None:
     """`reconcile COMMAND --help` works and stays on stdout."""
-    done = run(command, "--help")
+    done = reconcile(tmp_path, command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Usage: reconcile {command}" in done.stdout
 
@@ -96,9 +97,11 @@ def test_version_is_one_line() -> None:
         (("--max-unavailable", "0"), "0 is not in the range x>=1"),
     ],
 )
-def test_a_wrong_command_line_exits_64_with_one_clear_line(arguments: tuple[str, ...], message: str) -> None:
+def test_a_wrong_command_line_exits_64_with_one_clear_line(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
     """What is wrong and what was probably meant, on stderr, without a usage wall or traceback."""
-    done = run(*arguments)
+    done = reconcile(tmp_path, *arguments)
     assert done.returncode == 64
     assert done.stdout == ""
     error, hint = done.stderr.splitlines()

@@ -21,6 +21,7 @@ from reconciler.cli.removal_text import end, going, plan, removed, volumes
 from reconciler.model.project import Notice
 from reconciler.model.report import ProjectReport
 from reconciler.model.volumes import VolumeRow
+from tests.support.inprocess import Done, reconcile
 from tests.unit.cli.reports import ENGINE, GONE, operation
 
 ROOT = Path(__file__).parents[3]
@@ -148,34 +149,27 @@ def test_documents_have_every_key_of_the_contract() -> None:
     assert "project" not in json.loads(render_down(None))
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The program on an empty engine."""
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", "-H", "simulated://", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def run(folder: Path, *arguments: str) -> Done:
+    """A command line on an empty engine."""
+    return reconcile(folder, "-H", "simulated://", *arguments)
 
 
-def test_taking_down_what_is_not_here_is_success() -> None:
+def test_taking_down_what_is_not_here_is_success(tmp_path: Path) -> None:
     """As removing a missing thing is."""
-    done = run("down", "shop", "--volumes")
+    done = run(tmp_path, "down", "shop", "--volumes")
     assert (done.returncode, done.stdout) == (0, "shop: nothing of it is here.\n")
-    document = json.loads(run("down", "shop", "-o", "json").stdout)
+    document = json.loads(run(tmp_path, "down", "shop", "-o", "json").stdout)
     assert (document["project"]["operations"], document["volumes"]) == ([], [])
 
 
-def test_volumes_without_any() -> None:
+def test_volumes_without_any(tmp_path: Path) -> None:
     """A list may be empty; a name that is not on it is refused, in JSON too."""
-    assert run("volumes").stdout == "no volume is this instance's\n"
-    done = run("volumes", "rm", "data", "-o", "json", "--yes")
+    assert run(tmp_path, "volumes").stdout == "no volume is this instance's\n"
+    done = run(tmp_path, "volumes", "rm", "data", "-o", "json", "--yes")
     assert done.returncode == 1
     assert json.loads(done.stdout)["errors"][0]["code"] == "VolumeRefused"
     assert "there is no volume data" in done.stderr
-    assert run("volumes", "rm").returncode == 64
+    assert run(tmp_path, "volumes", "rm").returncode == 64
 
 
 ASK = """

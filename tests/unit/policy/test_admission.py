@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +15,7 @@ from reconciler.loading import Selection, Specs, load_specs
 from reconciler.model.settings import PolicyException, PolicySettings, Settings
 from reconciler.policy.judge import violations
 from tests.support import policy_rules
+from tests.support.inprocess import reconcile
 
 if TYPE_CHECKING:
     from reconciler.model.project import Project
@@ -125,20 +123,6 @@ def test_the_page_is_what_the_table_says() -> None:
     assert PAGE.read_text() == policy_rules.page()
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The program in that folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(folder), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 @pytest.fixture
 def specs(tmp_path: Path) -> Path:
     """A folder with a project that `standard` denies, and one that it does not."""
@@ -151,7 +135,7 @@ def specs(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("arguments", [("validate",), ("--dry-run", "-H", "simulated://"), ("-H", "simulated://")])
 def test_ci_checks_as_the_service_does(specs: Path, arguments: tuple[str, ...]) -> None:
     """Exit 3, every violation with its line on stderr, the other project all the same."""
-    done = run(specs, *arguments, RECONCILER_POLICY_LEVEL="standard")
+    done = reconcile(specs, *arguments, RECONCILER_POLICY_LEVEL="standard")
     assert done.returncode == 3, done.stderr
     assert "error: specs/bad/compose.yaml:5: services.web: a privileged container is not allowed here" in done.stderr
     assert "error: specs/bad/compose.yaml:6: services.web: the pid namespace 'host'" in done.stderr
@@ -161,7 +145,7 @@ def test_ci_checks_as_the_service_does(specs: Path, arguments: tuple[str, ...]) 
 
 def test_a_document_has_the_same_errors(specs: Path) -> None:
     """As JSON, for machines."""
-    done = run(specs, "--dry-run", "-H", "simulated://", "-o", "json", RECONCILER_POLICY_LEVEL="standard")
+    done = reconcile(specs, "--dry-run", "-H", "simulated://", "-o", "json", RECONCILER_POLICY_LEVEL="standard")
     document = json.loads(done.stdout)
     assert [item["code"] for item in document["errors"]] == ["PolicyDenied", "PolicyDenied"]
     assert [item["name"] for item in document["projects"]] == ["good"]
@@ -169,19 +153,21 @@ def test_a_document_has_the_same_errors(specs: Path) -> None:
 
 def test_a_local_directory_is_open(specs: Path) -> None:
     """Without a level nothing is denied there."""
-    assert run(specs, "validate").returncode == 0
-    assert run(specs, "-H", "simulated://").returncode == 0
+    assert reconcile(specs, "validate").returncode == 0
+    assert reconcile(specs, "-H", "simulated://").returncode == 0
 
 
 def test_a_command_about_one_service_is_refused_too(specs: Path) -> None:
     """With the policy's code."""
-    done = run(specs, "why", "web", "-p", "bad", "-H", "simulated://", "-o", "json", RECONCILER_POLICY_LEVEL="standard")
+    done = reconcile(
+        specs, "why", "web", "-p", "bad", "-H", "simulated://", "-o", "json", RECONCILER_POLICY_LEVEL="standard"
+    )
     assert done.returncode == 3
     assert {item["code"] for item in json.loads(done.stdout)["errors"]} == {"PolicyDenied"}
 
 
 def test_a_level_that_there_is_not_is_refused(specs: Path) -> None:
     """Rather than taken for another."""
-    done = run(specs, "validate", RECONCILER_POLICY_LEVEL="lax")
+    done = reconcile(specs, "validate", RECONCILER_POLICY_LEVEL="lax")
     assert done.returncode == 3
     assert "policy.level: 'lax' is not one of" in done.stderr
