@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 _TIME = re.compile(r"(?P<whole>[^.]+?)(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)")
@@ -14,6 +15,7 @@ def timestamp(t: float) -> str:
     return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+@lru_cache(maxsize=4096)  # the same few times stand in every row and every inspect
 def seconds(text: str) -> float:
     """The seconds since the epoch of an Engine API time; 0 for none and for the engine's zero time."""
     match = _TIME.fullmatch(text)

@@ -26,7 +26,7 @@ def is_secret_name(name: str) -> bool:
 
 def redact_text(text: str) -> str:
     """The text with the password of every URL in it replaced."""
-    return _URL_PASSWORD.sub(rf"\g<scheme>:{REDACTED}@", text)
+    return _URL_PASSWORD.sub(rf"\g<scheme>:{REDACTED}@", text) if "@" in text else text
 
 
 def hide_values(text: str, environment: Iterable[str]) -> str:
