@@ -5,6 +5,7 @@ The Docker SDK is imported by the fixtures that need it, never by the fast suite
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from typing import TYPE_CHECKING
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
     from tests.support.janitor import Janitor
 
+gc.set_threshold(100_000, 50, 50)  # as the program itself: what thousands of tests hold is not worth a look every time
+
 
 @pytest.fixture(scope="session", autouse=True)
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test remembers anything where the programs of this machine do, asks a service of it, or heeds its settings."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # the programs that tests start are not measured
         patch.setenv("RECONCILER_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("RECONCILER_SOCKET", str(tmp_path_factory.mktemp("socket") / "none.sock"))
         patch.setenv("RECONCILER_CONFIG", os.devnull)
