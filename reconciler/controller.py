@@ -225,7 +225,9 @@ class Loop:
             self._synced_at = 0.0
             return
         outcome.failed_operations.append((operation.id, str(error)))
-        outcome.memory = outcome.memory.with_failed_operation(operation.id, str(error), self._executor.now())
+        memory = outcome.memory
+        note = memory.with_refused_operation if isinstance(error, PolicyError) else memory.with_failed_operation
+        outcome.memory = note(operation.id, str(error), self._executor.now())
 
     def _resync(self) -> None:
         self._observer.resync()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.errors import ReconcilerError
 from reconciler.model.desired import Desired
 from reconciler.model.history import Explanation
-from reconciler.model.memory import Failure, Memory, Stable
+from reconciler.model.memory import POLICY_DENIED, Failure, Memory, Stable
 from reconciler.model.observed import Observed
 from reconciler.model.project import Project, Service
 from reconciler.model.step import Condition, ServiceStatus, Step
@@ -27,6 +27,7 @@ IN_FORCE = {"RolledBack", "RollingBack", "Quarantined", *STAYS}
 WAYS_OUT = {
     **dict.fromkeys(("RolledBack", "RollingBack", "Quarantined", "Paused"), (FIX, RETRY)),
     **dict.fromkeys(("Exited", "CrashLoop", "Unhealthy", "StartFailed", "ProgressDeadlineExceeded"), (FIX, RETRY)),
+    POLICY_DENIED: ("change the spec of {service}, or what the policy allows in the settings",),
     "OperationFailed": ("remove the cause that the message names", RETRY),
     "ImageGone": ("`docker pull` or load the image of the last stable revision again", FIX, RETRY),
     "Suspended": ("`reconcile resume` when it may be touched again",),
@@ -51,7 +52,8 @@ def explain(step: Step, memory: Memory, kept: ProjectStore, project: Project, se
     pending = next((item.cause for item in step.operations if item.service == service and item.cause), ())
     revisions = kept.revisions(service)
     due = [time for time in (step.wake_at, step.retry_at) if time is not None]
-    quarantine = [failure for (name, _), failure in memory.failures.items() if name == service]
+    failures = {key: failure for key, failure in memory.failures.items() if key not in memory.denied}
+    quarantine = [failure for (name, _), failure in failures.items() if name == service]
     return Explanation(
         project=project.name,
         status=status,

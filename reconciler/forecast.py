@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from reconciler.controller import Loop, Outcome
@@ -17,6 +18,7 @@ from reconciler.model.project import Project
 from reconciler.observer import Observer
 
 JOB_SECONDS = 1.0
+OF_SERVICES = ("container.", "image.", "network.connect:")
 SPONTANEOUS = ("die", "health_status")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -114,6 +116,27 @@ def simulate(desired: Desired, observer: Observer, memory: Memory, now: float, g
         copy.look_deep(observer.looked_into)
     outcome = Loop(desired, copy, executor, Silence(), guard).run(memory)
     return outcome, executor.now() - now
+
+
+def with_refusals(memory: Memory, outcome: Outcome) -> Memory:
+    """The memory, and what the policy refused of services in that forecast: not asked for again, the rest goes on.
+
+    Itself where there is nothing new. A network or volume that is refused is everybody's: nothing goes on without it.
+    """
+    found = outcome.memory
+    refused = {
+        key: text
+        for key, text in found.failed_operations.items()
+        if text in found.refused and key.startswith(OF_SERVICES)
+    }
+    if refused.keys() <= memory.failed_operations.keys():
+        return memory
+    return replace(
+        memory,
+        failures={**found.denied, **memory.failures},
+        failed_operations={**memory.failed_operations, **refused},
+        refused=memory.refused | frozenset(refused.values()),
+    )
 
 
 def assumed_behaviours(projects: tuple[Project, ...]) -> Behaviours:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.memory import Memory, Stable
+from reconciler.model.memory import Failure, Memory, Stable
 
 if TYPE_CHECKING:
     from reconciler.store import ProjectStore, Store
@@ -18,19 +19,34 @@ class Remembering:
         self._store = store
         self._engine_id = engine_id
         self._instance = instance
+        self._denied: dict[str, Mapping[tuple[str, str], Failure]] = {}
 
     def kept(self, project_name: str) -> ProjectStore:
         """What is kept of a project."""
         return self._store.project(self._engine_id, self._instance, project_name)
 
     def memory(self, project_name: str) -> Memory:
-        """What a run knows when it begins: the failures known by now are in quarantine, revisions are numbered."""
+        """What a run knows when it begins: the failures known by now are in quarantine, revisions are numbered.
+
+        What the policy denied of it is known, too, and is in no quarantine.
+        """
         kept = self.kept(project_name)
         memory = kept.load()
         failed = {service for service, _ in memory.failures} & memory.stable.keys()
         numbered = {name: _numbered(kept, memory.stable[name]) for name in failed}
-        quarantined = frozenset(memory.failures)
+        quarantined, denied = frozenset(memory.failures), self._denied.get(project_name, {})
+        memory = replace(memory, failures={**memory.failures, **denied})
         return replace(memory, stable={**memory.stable, **numbered}, quarantined=quarantined, earlier=memory.attempted)
+
+    def keep_denied(self, project_name: str, memory: Memory) -> None:
+        """Remember what the policy denied while this process lives: the next one may have another policy."""
+        self._denied[project_name] = memory.denied
+
+    def lift(self, project_name: str, service: str) -> bool:
+        """Forget what the policy denied of a service; whether there was anything."""
+        known = self._denied.get(project_name, {})
+        self._denied[project_name] = {key: failure for key, failure in known.items() if key[0] != service}
+        return len(self._denied[project_name]) < len(known)
 
     def keep_sightings(self, project_name: str, memory: Memory) -> None:
         """Remember what registries said, whether or not anything comes of it: cooldowns begin with it."""

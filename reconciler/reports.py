@@ -12,7 +12,7 @@ from reconciler.images.resolution import Option, is_running, policy_words
 from reconciler.model import labels
 from reconciler.model.canonical import keyed_hash
 from reconciler.model.desired import UNCHECKED, Desired, Held
-from reconciler.model.memory import Failure
+from reconciler.model.memory import POLICY_DENIED, Failure
 from reconciler.model.observed import Container, Observed
 from reconciler.model.operation import Operation
 from reconciler.model.project import Notice, Pin, Project, Service
@@ -24,7 +24,15 @@ from reconciler.planner.images import HELD, bind_image
 from reconciler.resolving import Resolution
 
 GIVEN_UP_FOR_NOW = {
-    *("BackOff", "RestartsExhausted", "DependencyFailed", "TooManyRemoved", "WritesItsOwnFile", UNCHECKED),
+    *(
+        POLICY_DENIED,
+        "BackOff",
+        "RestartsExhausted",
+        "DependencyFailed",
+        "TooManyRemoved",
+        "WritesItsOwnFile",
+        UNCHECKED,
+    ),
     *get_args(SignatureReason),
 }
 KNOWN_AFTER = {"image.pull": "known after pull", "image.build": "known after build"}

@@ -130,6 +130,7 @@ class Session(Operated):
         adopt: bool = False,
         also: Callable[[Service], bool] = lambda _: False,
         down: bool = False,
+        keep_up: bool = False,
     ) -> Forecast:
         project, now = fit.project, self._executor.now
         self._registries.begin()
@@ -156,11 +157,18 @@ class Session(Operated):
         outcome, seconds = Outcome(first, memory), 0.0
         policy = self._policy(project)
         gate = Gate(policy)
-        if not first.empty:
-            from reconciler.forecast import simulate
+        while not first.empty:
+            from reconciler.forecast import simulate, with_refusals
 
             outcome, seconds = simulate(desired, observer, memory, now(), gate)
-        quarantined = {service for service, _ in memory.quarantined} | {item.service for item in first.failures}
+            known = with_refusals(memory, outcome) if keep_up else memory
+            if known is memory:
+                break
+            memory, gate = known, Gate(policy)
+            first = plan(desired, observed, memory, now())
+            outcome, seconds = Outcome(first, memory), 0.0
+        quarantined = {service for service, _ in (*memory.quarantined, *memory.denied)}
+        quarantined |= {item.service for item in first.failures}
         report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
         report = replace(report, adoption=adoption, notices=(*notices, *kept, *report.notices))
         refused = refusals(project, policy) or tuple(gate.refused.values())
@@ -207,12 +215,14 @@ class Session(Operated):
         adopt: bool = False,
         full: bool = False,
         down: bool = False,
+        keep_up: bool = False,
     ) -> Forecast:
         """The forecast of a pass, which holds the project's lock: carry it out, or release it.
 
         The engine is read on from the project's last pass: what changed since; `full`: all of it. `adopt` as in
         `forecast`, `down` as `even_suspended` in `remove`. LockedError where somebody else has the project, EngineError
-        where the engine cannot be read, PolicyErrors where the policy denies anything of it.
+        where the engine cannot be read, PolicyErrors where the policy denies anything of it. With `keep_up` services of
+        which only an operation is denied are left as they are, and the others are looked after.
         """
         with ExitStack() as held:
             held.enter_context(self._lock(self._info.id, project.name))
@@ -220,7 +230,7 @@ class Session(Operated):
             fit = fitted(project, self._info, self._places)
             observer = self._looking.again(fit.project, memory, full=full)
             held.callback(observer.rest)
-            forecast = self._forecast(fit, observer, memory, max_unavailable, adopt=adopt, down=down)
+            forecast = self._forecast(fit, observer, memory, max_unavailable, adopt=adopt, down=down, keep_up=keep_up)
             self._remembering.keep_sightings(project.name, forecast.memory)
             require_none(forecast.refused)
             triggers, by_hand = self._triggers, frozenset(self._by_hand)
@@ -307,7 +317,7 @@ class Session(Operated):
         kept = self._kept(project.name)
         memory = kept.load()
         lifted = memory.without_failures(project.name, service_name)
-        if lifted == memory:
+        if not self._remembering.lift(project.name, service_name) and lifted == memory:
             return False
         kept.save(lifted)
         self.record(project.name, by, "retry", service_name)
@@ -411,7 +421,9 @@ class Session(Operated):
             self._executor.unwatch()
         recorder.close(stopped=outcome.stopped or outcome.timed_out)
         memory = with_baselines(outcome.memory, forecast.observer, project)
-        recorder.remember(self._tidied(memory, forecast.observer.observed(), project))
+        tidied = self._tidied(memory, forecast.observer.observed(), project)
+        recorder.remember(tidied)
+        self._remembering.keep_denied(project.name, tidied)
         drop_copies(self._places.data_dir, self._kept(project.name), project, forecast.observer.observed())
         drained = not any(identifier.startswith(DRAINS) for identifier, _ in outcome.failed_operations)
         succeeded = as_asked(forecast, outcome.succeeded, outcome) and drained

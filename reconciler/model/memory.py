@@ -16,6 +16,7 @@ from reconciler.model.suspension import Suspension
 
 SlotKey = tuple[str, int]
 Value = TypeVar("Value")
+POLICY_DENIED = "PolicyDenied"
 DRAINS = ("container.kill:", "container.exec:", "container.http:")
 REMEMBERED_WHEN = {"network.connect", "network.disconnect", "container.copy", *(name.rstrip(":") for name in DRAINS)}
 
@@ -93,7 +94,8 @@ class Memory:
     """What the engine cannot tell.
 
     - `failures`: definitions known to be bad, by (service, hash); `stable`: each service's last good one.
-    - `failed_operations`: messages of operations that failed for good in this run, by id.
+    - `failed_operations`: messages of operations that failed for good in this run, by id; `refused`: those of these
+      messages that are the policy's.
     - `attempted`: names of containers that a rollout not yet ended created or started: one that dies is a failed
       rollout and not a replica that died since.
     - `causes`: why a rollout began with a slot, by (service, slot): the container that showed it may be gone by now.
@@ -124,6 +126,7 @@ class Memory:
     failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
     stable: Mapping[str, Stable] = field(default_factory=dict)
     failed_operations: Mapping[str, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
     attempted: frozenset[str] = frozenset()
     causes: Mapping[tuple[str, int], tuple[Difference, ...]] = field(default_factory=dict)
     volumes: Mapping[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
@@ -158,6 +161,19 @@ class Memory:
         failed = {**self.failed_operations, operation_id: message}
         subnets = _without_key(self.subnets, operation_id.removeprefix("network.create:"))
         return replace(self, failed_operations=failed, done={**self.done, **told}, subnets=subnets)
+
+    def with_refused_operation(self, operation_id: str, message: str, at: float = 0.0) -> Memory:
+        """This memory and an operation that the policy refused: for good, but its definition is not to blame."""
+        return replace(self.with_failed_operation(operation_id, message, at), refused=self.refused | {message})
+
+    def why_failed(self, message: str, otherwise: str) -> str:
+        """The reason of what failed with this message: `PolicyDenied` where the policy refused it."""
+        return POLICY_DENIED if any(refusal in message for refusal in self.refused) else otherwise
+
+    @property
+    def denied(self) -> dict[tuple[str, str], Failure]:
+        """The failures that are the policy's doing: they hold for as long as it does, and are kept nowhere."""
+        return {key: failure for key, failure in self.failures.items() if failure.reason == POLICY_DENIED}
 
     def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""

@@ -301,7 +301,7 @@ class Context:
         return Failure(
             view.service.name,
             view.desired_hash,
-            _failure_reason(slot),
+            self.memory.why_failed(slot.reason, _failure_reason(slot)),
             f"{view.service.name}/{slot.number}: {slot.reason}{more}",
             container.name,
             slot=slot.number,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.model import labels
 from reconciler.model.keys import container_key
-from reconciler.model.memory import Failure
+from reconciler.model.memory import POLICY_DENIED, Failure
 from reconciler.model.observed import Container
 from reconciler.planner import containers, naming
 from reconciler.planner.causes import slot_cause
@@ -22,8 +22,10 @@ def report(context: Context, view: View, failure: Failure) -> None:
     context.draft.failures.append(failure)
     name = view.service.name
     reason, told = _what_is_done(context, view, failure)
-    known = (name, failure.spec_hash) in context.memory.quarantined
-    way_out = f"not tried again until its spec or image changes, or `reconcile retry {name}`"
+    denied = failure.reason == POLICY_DENIED
+    known = denied or (name, failure.spec_hash) in context.memory.quarantined
+    changes = "its spec or the policy changes" if denied else f"its spec or image changes, or `reconcile retry {name}`"
+    way_out = f"not tried again until {changes}"
     parts = (failure.message, told, way_out if view.going_back or known else "")
     context.draft.stall(reason, "; ".join(part for part in parts if part), name, view.service.source())
 
@@ -117,13 +119,12 @@ def fail_on(context: Context, view: View, message: str) -> None:
     """Turn an operation that failed for good into a failed rollout of this definition."""
     if not message or not view.desired_hash:
         return
+    reason = context.memory.why_failed(message, "OperationFailed")
     if view.gate.stable:
-        context.draft.stall("OperationFailed", message, view.service.name, view.service.source())
+        context.draft.stall(reason, message, view.service.name, view.service.source())
         return
     rolled_back = context.can_go_back(view.service, view.desired_hash)
-    failure = Failure(
-        view.service.name, view.desired_hash, "OperationFailed", message, at=context.now, rolled_back=rolled_back
-    )
+    failure = Failure(view.service.name, view.desired_hash, reason, message, at=context.now, rolled_back=rolled_back)
     context.draft.failures.append(failure)
     context.draft.stall(failure.reason, message, view.service.name, view.service.source())
 

@@ -69,7 +69,8 @@ def image_wait(context: Context, view: View) -> str:
         return ""
     failed = context.draft.add(operation)
     if failed:
-        context.draft.stall("ImageUnavailable", failed, view.service.name, _image_source(view.service))
+        reason = context.memory.why_failed(failed, "ImageUnavailable")
+        context.draft.stall(reason, failed, view.service.name, _image_source(view.service))
     return "its image"
 
 

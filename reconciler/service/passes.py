@@ -65,7 +65,8 @@ class Passes:
             project = member.project if member else replace(emptied(keeper.name), source=keeper.source)
             for act in keeper.take_actions():
                 act(session, project)
-            forecast = session.prepare(project, max_unavailable=self._settings.max_unavailable, full=keeper.full)
+            most = self._settings.max_unavailable
+            forecast = session.prepare(project, max_unavailable=most, full=keeper.full, keep_up=True)
             times = (forecast.first.wake_at, forecast.first.retry_at, self._image_check(project, self._clock()))
             report, work = forecast.report, None if forecast.first.empty else forecast
             if work is None:

@@ -84,12 +84,13 @@ class ProjectStore:
 
     def save(self, memory: Memory) -> None:
         """Keep this memory: what differs from what was loaded or saved last, all of it or nothing."""
+        memory = _lasting(memory)
         with self._guard():
             saved = self._saved or self.load()
             changed = [table for table in tables() if _differs(table, saved, memory)]
             if changed:
                 self._write(changed, saved, memory)
-            self._saved = _lasting(memory)
+            self._saved = memory
 
     def _write(self, changed: list[Table], saved: Memory, memory: Memory) -> None:
         puts = [row for table in changed for row in self._puts(table, saved, memory)]
@@ -278,8 +279,11 @@ class ProjectStore:
 
 
 def _lasting(memory: Memory) -> Memory:
-    """The memory without what is a run's own (`TRANSIENT`)."""
-    return replace(memory, failed_operations={}, quarantined=frozenset(), earlier=frozenset())
+    """The memory without what is a run's own (`TRANSIENT`), or holds only for as long as a policy does."""
+    if denied := memory.denied:
+        kept = {key: failure for key, failure in memory.failures.items() if key not in denied}
+        memory = replace(memory, failures=kept)
+    return replace(memory, failed_operations={}, refused=frozenset(), quarantined=frozenset(), earlier=frozenset())
 
 
 def _differs(table: Table, saved: Memory, memory: Memory) -> bool:

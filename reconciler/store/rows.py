@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from reconciler.model.memory import Memory
 
-TRANSIENT = {"failed_operations", "quarantined", "earlier"}
+TRANSIENT = {"failed_operations", "refused", "quarantined", "earlier"}
 APART = {"suspended"}
 
 

@@ -52,7 +52,9 @@ A project that breaks a rule is refused as a whole (exit 3), before anything is 
 What runs stays as it is, other projects go on. Every violation is named with its rule, its `file:line` and what would
 allow it. The same rules see the final payload of every engine call once more, right before the engine does, in the
 forecast and in the run: so nothing gets around them, whichever way it came. An operation that is denied there has
-failed for good. A rollback to a definition that the policy denies by now is refused, too.
+failed, though its definition is not to blame: nothing is tried again until the spec changes or the service starts with
+another policy, and the running service looks after the project's other services meanwhile. A rollback to a definition
+that the policy denies by now is refused, too.
 
 ## What it does not do
 

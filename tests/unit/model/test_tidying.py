@@ -46,7 +46,7 @@ GONE = Memory(
 BOUNDED_ELSEWHERE = {
     *("made", "baselines", "adopted", "adopted_networks"),
     *("sightings", "verified", "compared", "images"),
-    *("failed_operations", "quarantined", "earlier", "suspended"),
+    *("failed_operations", "refused", "quarantined", "earlier", "suspended"),
 }
 
 

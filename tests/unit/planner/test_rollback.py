@@ -276,3 +276,17 @@ def test_a_name_that_cannot_be_given_fails_the_rollout() -> None:
     memory = Memory().with_failed_operation("network.disconnect:web/1/11111111:net/publish", "refused")
     found = step(wanted, observed(new, networks=(NetworkState("n", "net"),)), memory)
     assert [failure.message for failure in found.failures] == ["refused"]
+
+
+def test_an_operation_that_the_policy_refused_is_no_fault_of_the_definition() -> None:
+    """It goes back all the same, and waits for a change; it is in no quarantine that a person would have to lift."""
+    wanted = desired(rolling())
+    asked = step(wanted, observed(container())).operations[0]
+    memory = remembering(stable(BEFORE)).with_refused_operation(asked.id, "not allowed here")
+    found = step(wanted, observed(container()), memory)
+    assert [(failure.reason, failure.rolled_back) for failure in found.failures] == [("PolicyDenied", True)]
+    known = memory.with_failures(found.failures)
+    assert list(known.denied.values()) == list(found.failures)
+    after = step(wanted, observed(container()), known)
+    assert (after.empty, reasons(after)) == (True, ["RolledBack"])
+    assert "until its spec or the policy changes" in after.conditions[0].message

@@ -252,7 +252,7 @@ def test_what_runs_stays_when_a_new_rule_denies_it(site: Site) -> None:
 
 
 def test_the_guard_of_the_run_holds_where_the_forecast_was_let_through(site: Site) -> None:
-    """The operation fails once, for good, and what runs stays."""
+    """The operation fails once, for good, and what runs stays. The definition is not to blame: no quarantine."""
     site.policy = site.held_to(strict=False)
     assert site.converge(PLAIN).succeeded
     before = site.world.container("web/1")
@@ -262,11 +262,15 @@ def test_the_guard_of_the_run_holds_where_the_forecast_was_let_through(site: Sit
     report = site.converge(PRIVILEGED)
     assert not report.succeeded
     (failure,) = report.failures
-    assert failure.reason == "OperationFailed"
+    assert failure.reason == "PolicyDenied"
     assert SAID in failure.message
     assert not {"create_container", "stop_container", "remove_container"} & set(site.calls)
     assert site.world.container("web/1") == before
     assert site.world.states() == {"web/1": "running"}
+    assert site.world.memory().failures == {}
+    site.policy = site.held_to(strict=False)
+    assert site.converge(PRIVILEGED).succeeded
+    assert site.world.container("web/1") != before
 
 
 def test_a_rollback_to_what_is_denied_by_now_is_refused(site: Site) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.age import Keyring
 from reconciler.encoding import decode, encode
 from reconciler.model.history import RolloutRecord
-from reconciler.model.memory import Memory, Stable
+from reconciler.model.memory import Failure, Memory, Stable
 from reconciler.model.observed import Container
 from reconciler.store import Store
 from reconciler.store.rows import tables
@@ -27,7 +27,7 @@ with TemporaryDirectory() as folder:
     KEYRING = Keyring(str(age.identity(Path(folder))))
     KEYRING.seal("")  # it is read now, while its file is there
 
-OF_ONE_RUN = {"failed_operations", "quarantined", "earlier"}
+OF_ONE_RUN = {"failed_operations", "refused", "quarantined", "earlier"}
 WRITTEN_BY_OTHERS = {"suspended"}
 
 
@@ -89,6 +89,16 @@ def test_every_field_of_memory_outlives_the_run_but_these() -> None:
     """Which operations failed in a run, and what was known before it began, are its own; suspensions are persons'."""
     kept = {table.field for table in tables()}
     assert {field.name for field in fields(Memory)} - kept == OF_ONE_RUN | WRITTEN_BY_OTHERS
+
+
+def test_what_a_policy_denied_is_not_kept() -> None:
+    """The next process may have another policy; a definition that failed by itself stays known."""
+    failures = [Failure("web", "aa", "PolicyDenied", "no"), Failure("web", "bb", "Exited", "exited (1)")]
+    with Store.in_memory() as store:
+        project = store.project("engine", "instance", "shop")
+        project.save(Memory().with_failures(tuple(failures)))
+        assert {key for _, key in project.load().failures} == {"bb"}
+        assert {key for _, key in afresh(store, instance="instance").load().failures} == {"bb"}
 
 
 def test_what_a_container_has_worked_out_is_not_kept() -> None:
