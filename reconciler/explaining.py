@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -86,16 +86,20 @@ def _chain(project: Project, step: Step, service: str) -> tuple[str, ...]:
     stalled = {item.service: item.reason for item in reversed(step.conditions) if item.type == "Stalled"}
     waiting = {item.name for item in step.services if item.waiting}
 
-    def follow(name: str, seen: tuple[str, ...]) -> tuple[str, ...]:
-        if stalled.get(name, "DependencyFailed") != "DependencyFailed":
-            return (*seen, name)
-        known = project.service(name) if name in waiting or name in stalled else None
-        others = _needed(known) if known else ()
-        ways = (follow(other, (*seen, name)) for other in others if other not in seen)
-        return next((way for way in ways if way), ())
-
-    found = follow(service, ())
+    found = _follow(project, stalled, waiting, service, ())
     return found if len(found) > 1 else ()
+
+
+def _follow(
+    project: Project, stalled: Mapping[str | None, str], waiting: set[str], name: str, seen: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The way on from that service; () where nobody at its end has to help."""
+    if stalled.get(name, "DependencyFailed") != "DependencyFailed":
+        return (*seen, name)
+    known = project.service(name) if name in waiting or name in stalled else None
+    others = _needed(known) if known else ()
+    ways = (_follow(project, stalled, waiting, other, (*seen, name)) for other in others if other not in seen)
+    return next((way for way in ways if way), ())
 
 
 def _needed(service: Service) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.model.observed import Container
 from reconciler.model.project import Dependency, Service
 from reconciler.planner.context import Context, View
@@ -73,15 +75,16 @@ def in_dependency_order(services: tuple[Service, ...]) -> tuple[Service, ...]:
     """The services with every dependency before its dependents, otherwise in their own order."""
     by_name = {service.name: service for service in services}
     ordered: dict[str, Service] = {}
-
-    def visit(service: Service) -> None:
-        if service.name in ordered:
-            return
-        for name in [item.service for item in service.depends_on] + [name for _, name in service.shares]:
-            if name in by_name and name != service.name:
-                visit(by_name[name])
-        ordered[service.name] = service
-
     for service in services:
-        visit(service)
+        _put_after_its_own(service, by_name, ordered)
     return tuple(ordered.values())
+
+
+def _put_after_its_own(service: Service, by_name: Mapping[str, Service], ordered: dict[str, Service]) -> None:
+    """Add the service, after what it depends on. A closure that calls itself could be freed by the collector only."""
+    if service.name in ordered:
+        return
+    for name in [item.service for item in service.depends_on] + [name for _, name in service.shares]:
+        if name in by_name and name != service.name:
+            _put_after_its_own(by_name[name], by_name, ordered)
+    ordered[service.name] = service
