@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 COLLECT_SECONDS = 600.0
 """Superseded images go when nothing has been deployed for this long."""
+COLLECTOR = (700, 10, 10)
+"""Thresholds of the garbage collector: Python's own, for what lets a command collect rarely is memory kept here."""
 
 
 def serve(settings: Settings, options: Options) -> int:
@@ -54,6 +56,7 @@ def serve(settings: Settings, options: Options) -> int:
     from reconciler.service.control import Control
     from reconciler.store import Store
 
+    gc.set_threshold(*COLLECTOR)
     log = get_logger()
     stopped = threading.Event()
     settings = replace(settings, sources=settings.sources or (DirectorySource("here", ()),))
