@@ -46,7 +46,6 @@ class Operated:
         self._store = store
         self._owner = (engine_id, instance)
         self._now = now
-        self._projects: dict[str, ProjectStore] = {}
 
     def history(self, project_name: str, service: str | None, limit: int) -> tuple[RolloutRecord, ...]:
         """The last rollouts of a project, or of one of its services, newest first."""
@@ -93,9 +92,7 @@ class Operated:
         return self._kept(project_name).suspended()
 
     def _kept(self, project_name: str) -> ProjectStore:
-        if project_name not in self._projects:
-            self._projects[project_name] = self._store.project(*self._owner, project_name)
-        return self._projects[project_name]
+        return self._store.project(*self._owner, project_name)
 
     def note_gone(self, project_name: str) -> None:
         """Note that a project is gone, and forget those that have been for long."""

@@ -367,7 +367,10 @@ class Session(Operated):
             wanted = wanted_names(projects, self._info.platform)
             gather, now = self._executor.gather, self._executor.now
             collector = Collector(self._engine, gather, now, kept, closed, wanted, others)
-            return collector.forecast() if dry_run else collector.run()
+            found = collector.forecast() if dry_run else collector.run()
+            for store in (*(kept[name] for name in kept.keys() - loaded), *(store for _, store in others)):
+                store.read_again()  # nobody else asks for these
+            return found
 
     def volumes(self) -> Volumes:
         """The engine's volumes as this instance sees them."""

@@ -69,8 +69,9 @@ class ProjectStore:
             return replace(self._saved, suspended=self.suspended())
 
     def read_again(self) -> None:
-        """What was read before may be gone: the next `load` reads the file."""
-        self._saved = None
+        """Keep nothing in memory that is in the file: the next `load` reads it."""
+        with self._guard():
+            self._saved = None
 
     def _read_memory(self) -> Memory:
         known = {table.field: table for table in tables()}

@@ -122,14 +122,14 @@ class Store:
     def forget_gone(self, before: float) -> None:
         """Forget all of the projects that are gone since before then (seconds since the epoch), but suspended ones."""
         suspended = "SELECT project FROM suspension"
-        select = f"SELECT id FROM project WHERE gone_at < ? AND id NOT IN ({suspended})"  # noqa: S608 - our own names
+        select = f"SELECT id, engine, instance, name FROM project WHERE gone_at < ? AND id NOT IN ({suspended})"  # noqa: S608 - our own names
         with self._guard(), transaction(self._connection):
-            for project in self._connection.execute(select, (before,)).fetchall():
+            for project, engine, instance, name in self._connection.execute(select, (before,)).fetchall():
                 for table in OF_PROJECTS:
-                    self._connection.execute(f"DELETE FROM {table} WHERE project = ?", project)  # noqa: S608
-                self._connection.execute("DELETE FROM project WHERE id = ?", project)
-            for kept in self._projects.values():
-                kept.read_again()
+                    self._connection.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
+                self._connection.execute("DELETE FROM project WHERE id = ?", (project,))
+                if kept := self._projects.pop((engine, instance, name), None):
+                    kept.read_again()
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

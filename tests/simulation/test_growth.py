@@ -14,7 +14,7 @@ import pytest
 from reconciler.engine.simulated import outside
 from reconciler.model.memory import Memory
 from reconciler.model.settings import Settings
-from tests.support.service import Served
+from tests.support.service import Served, spec
 
 REPLICAS = 25
 KEPT = 20
@@ -45,6 +45,15 @@ def replace_all(served: Served, times: int) -> None:
         outside.remove(served.engine, served.engine.list_containers()[0]["Id"])
         served.run(0.1)
         served.settle()
+    served.run(3600)
+    served.settle()
+
+
+def come_and_go(served: Served, until: int, began: int = 0) -> None:
+    """One project after the other is there for a moment; at last superseded images are collected."""
+    for number in range(began, until):
+        served.write(f"preview-{number}.yaml", spec())
+        served.remove(f"preview-{number}.yaml")
     served.run(3600)
     served.settle()
 
@@ -100,3 +109,11 @@ def test_what_a_pass_has_made_goes_at_its_end(served: Served) -> None:
     with left_over() as found:
         replace_all(served, 2)
     assert found == []
+
+
+def test_projects_that_came_and_went_leave_nothing_behind(served: Served) -> None:
+    """But for what the state file knows of them for a while: in memory that is a name."""
+    come_and_go(served, 2)
+    before = live()
+    come_and_go(served, 12, began=2)
+    assert live() - before == Counter({"ProjectStore": 10})

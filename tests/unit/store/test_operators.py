@@ -123,6 +123,7 @@ def test_a_project_that_is_gone_is_forgotten_in_time(store: Store, project: Proj
     store.forget_gone(100.5)
     assert store.projects("engine", "default") == ("back", "held")
     assert (project.load(), project.revisions("web"), project.actions()) == (Memory(), (), ())
+    assert store.project("engine", "default", "shop") is not project
 
 
 def test_services_that_are_gone_keep_their_revisions_for_a_while(project: ProjectStore) -> None:
