@@ -79,7 +79,7 @@ def serve(settings: Settings, options: Options) -> int:
         desk = Desk(parts.dispatcher, post, parts.passes.session)
         stack.enter_context(Control(settings.socket, desk))
         parts.begin()
-        _collect_garbage_steadily()
+        gc.freeze()  # what was made by now stays: the collector need not look through it again and again
         sources, name = sorted(parts.dispatcher.feeds.all), ground.engine.info().name
         log.info("serving", sources=sources, engine=name, socket=settings.socket)
         parts.dispatcher.run()
@@ -176,12 +176,6 @@ class _Parts:
 
     def _origins(self) -> Mapping[str, Origin]:
         return self._store.origins(self._ground.engine.info().id, self._settings.instance)
-
-
-def _collect_garbage_steadily() -> None:
-    """Often and little at a time, as who lives for months must; never through what was made at the start."""
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def _source(settings: GitSource | DirectorySource, state_dir: Path, base: str) -> Source:
