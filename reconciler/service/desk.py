@@ -211,8 +211,8 @@ class Desk:
         errors += dispatcher.fleet.errors
         errors += [error for keeper in dispatcher.keepers.values() for error in keeper.errors]
         refused = any(keeper.state == "refused" for keeper in dispatcher.keepers.values())
-        if dispatcher.engine_error:
-            errors.append(Notice("EngineUnreachable", dispatcher.engine_error))
+        if dispatcher.engine.error:
+            errors.append(Notice("EngineUnreachable", dispatcher.engine.error))
         warnings = (*dispatcher.fleet.notices, *(notice for item in projects for notice in item.notices))
         return Report(
             command,  # type: ignore[arg-type]
@@ -220,7 +220,7 @@ class Desk:
             warnings=tuple(dict.fromkeys(warnings)),
             errors=tuple(dict.fromkeys(errors)),
             refused=refused or dispatcher.fleet.unread,
-            failed=bool(dispatcher.engine_error),
+            failed=bool(dispatcher.engine.error),
         )
 
     def _deep(self, project: Project) -> ProjectReport:

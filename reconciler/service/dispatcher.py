@@ -16,6 +16,7 @@ from reconciler.model.report import ProjectReport
 from reconciler.service import telling
 from reconciler.service.agenda import Agenda, Due, Urgency
 from reconciler.service.backoff import Backoff
+from reconciler.service.engine_health import EngineHealth
 from reconciler.service.feeds import Feeds
 from reconciler.service.fleet import Fleet, Member
 from reconciler.service.keeper import Keeper, is_removed
@@ -90,7 +91,7 @@ class Dispatcher:
     ) -> None:
         self.fleet = Fleet()
         self.keepers: dict[str, Keeper] = {}
-        self.engine_error = ""
+        self.engine = EngineHealth(resync, backoff, surroundings.random, log)
         self.agenda = Agenda()
         self._feeds = feeds
         self._work = work
@@ -99,14 +100,10 @@ class Dispatcher:
         self._log = log
         self._ids = ids
         self._on_reading = on_reading
-        self._resync = resync
         self._full = full
         self._collect = collect
-        self._engine_due = 0.0
         self._full_due = 0.0
         self._collect_due: float | None = None
-        self._engine_failures = 0
-        self._looking_at_engine = False
         self._collecting = False
         self._stopping = False
 
@@ -118,7 +115,7 @@ class Dispatcher:
     @property
     def settled(self) -> bool:
         """Whether nothing is under way or about to be: only timers are left."""
-        return self.agenda.idle and not (self._feeds.busy or self._looking_at_engine or self._collecting)
+        return self.agenda.idle and not (self._feeds.busy or self.engine.looking or self._collecting)
 
     def run(self) -> None:
         """Serve until told to stop, and until what was under way then has ended."""
@@ -191,8 +188,8 @@ class Dispatcher:
         if self._stopping:
             return None
         times = [self._full_due, self._feeds.next_at()]
-        times += [] if self._looking_at_engine else [self._engine_due]
-        times += [] if self.engine_error else [self.agenda.next_at()]
+        times += [] if self.engine.looking else [self.engine.due]
+        times += [] if self.engine.error else [self.agenda.next_at()]
         times += [self._collect_due] if self.settled else []
         counting = self._counting(self._surroundings.now())
         times += [min(counting)] if len(counting) >= LOOKERS else []
@@ -208,11 +205,12 @@ class Dispatcher:
 
     def _begin_due(self, now: float) -> None:
         self._feeds.ask_due(now)
-        self._look_at_engine(now)
+        if self.engine.begins(now):
+            self._surroundings.start("look", ENGINE, self._work.look_at_engine)
         if self._full_due <= now:
             self._full_due = now + self._full
             self._everybody(Urgency.ROUTINE, "full look", full=True)
-        if self.engine_error:
+        if self.engine.error:
             return  # nothing is decided while nothing is known
         for due in self.agenda.take(now, max(0, LOOKERS - len(self._counting(now)))):
             self._begin(due, now)
@@ -228,14 +226,8 @@ class Dispatcher:
         work = self._work
         self._surroundings.start("look", due.project, lambda: work.look(keeper, member, due.reasons))
 
-    def _look_at_engine(self, now: float) -> None:
-        if self._looking_at_engine or self._engine_due > now:
-            return
-        self._looking_at_engine = True
-        self._surroundings.start("look", ENGINE, self._work.look_at_engine)
-
     def _begin_collecting(self, now: float) -> None:
-        if self._collect_due is None or self._collect_due > now or not self.settled or self._engine_failures:
+        if self._collect_due is None or self._collect_due > now or not self.settled or self.engine.failures:
             return
         self._collect_due, self._collecting = None, True
         members, unread = tuple(self.fleet.members.values()), self._unread()
@@ -251,7 +243,7 @@ class Dispatcher:
 
     def _happened(self, message: Happened) -> None:
         if message.lost:
-            self._engine_due = 0.0
+            self.engine.due = 0.0
             self._everybody(Urgency.ROUTINE, "events were lost")
         self._concern(message.projects, Urgency.HAPPENED, "engine event")
 
@@ -263,29 +255,16 @@ class Dispatcher:
                 self.agenda.add(name, urgency, reason)
 
     def _engine_looked(self, message: EngineLooked) -> None:
-        self._looking_at_engine = False
-        now = self._surroundings.now()
+        now, self.engine.looking = self._surroundings.now(), False
         if message.error is not None:
-            self._engine_failed(message.error)
+            self.engine.failed(message.error, now)
             return
-        self._engine_due = now + self._resync
+        self.engine.due = now + self.engine.resync
         self._engine_answers()
         self._concern(message.projects, Urgency.ROUTINE, "found changed")
 
-    def _engine_failed(self, error: Exception) -> None:
-        """Nothing is known of the engine, so nothing is decided; it is asked again, and whether it answers is told."""
-        self._engine_failures += 1
-        wait = self._backoff.delay(self._engine_failures, self._surroundings.random)
-        self._engine_due = self._surroundings.now() + min(wait, self._resync)
-        if not self.engine_error:
-            self._log.warning("engine does not answer", error=telling.error_text(error))
-        self.engine_error = telling.error_text(error)
-
     def _engine_answers(self) -> None:
-        self._engine_failures = 0
-        if self.engine_error:
-            self.engine_error = ""
-            self._log.info("engine answers again")
+        if self.engine.answered():
             self._everybody(Urgency.HAPPENED, "engine answers again", full=True)
 
     def _source_read(self, message: SourceRead) -> None:
@@ -419,8 +398,7 @@ class Dispatcher:
             self.agenda.done(keeper.name)
             keeper.state = "idle"
             self.agenda.add(keeper.name, Urgency.ROUTINE, "engine did not answer")
-            self._engine_due = now
-            self._engine_failed(error)
+            self.engine.failed(error, now)
         elif isinstance(error, LockedError):
             self.agenda.done(keeper.name)
             keeper.state = "held"
