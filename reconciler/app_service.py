@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 COLLECT_SECONDS = 600.0
 """Superseded images go when nothing has been deployed for this long."""
-COLLECTOR = (700, 10, 10)
-"""Thresholds of the garbage collector: Python's own, for what lets a command collect rarely is memory kept here."""
+COLLECTOR = (10_000, 10, 10)
+"""Thresholds of the garbage collector: what lets a command collect rarely would be memory kept for months here."""
 
 
 def serve(settings: Settings, options: Options) -> int:

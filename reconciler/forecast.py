@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -100,21 +101,10 @@ def simulate(desired: Desired, observer: Observer, memory: Memory, now: float, g
     behaviours = assumed_behaviours((desired.project,))
     engine = SimulatedEngine.seeded(observer.snapshot(), VirtualClock(now), behaviours=behaviours)
     executor = VirtualExecutor(engine)
-    made = memory.made
-    copy = Observer(
-        engine,
-        engine.info(),
-        desired.project,
-        desired.instance,
-        executor.gather,
-        executor.now,
-        lambda: made,
-        memory.adopted,
-    )
-    if observer.looked_into:
-        copy.resync()
-        copy.look_deep(observer.looked_into)
-    outcome = Loop(desired, copy, executor, Silence(), guard).run(memory)
+    forecaster = copy(observer)
+    forecaster.go_on(engine, executor.gather, executor.now)
+    forecaster.retarget(desired.project, lambda: memory.made, memory.adopted)
+    outcome = Loop(desired, forecaster, executor, Silence(), guard).run(memory)
     return outcome, executor.now() - now
 
 

@@ -81,6 +81,14 @@ class Observer:
         self._parsed: Observed | None = None
         self._distrusted: set[str] = set()
 
+    def go_on(self, engine: Engine, gather: Gather, clock: Callable[[], float]) -> None:
+        """As a copy of another observer: look from now on at an engine that continues from that one's `snapshot`."""
+        self._engine, self._gather, self._clock = engine, gather, clock
+        self._rows, self._seen_at = dict(self._rows), dict(self._seen_at)
+        self._inspects, self._containers = dict(self._inspects), dict(self._containers)
+        self._changes, self._image_inspects = dict(self._changes), dict(self._image_inspects)
+        self._adopted, self._distrusted = dict(self._adopted), set(self._distrusted)
+
     def retarget(
         self, project: Project, made: Callable[[], Mapping[str, str]], adopted: Mapping[str, Mapping[str, str]]
     ) -> None:

@@ -11,8 +11,9 @@ _TIME = re.compile(r"(?P<whole>[^.]+?)(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d
 
 
 def timestamp(t: float) -> str:
-    """The time as the Engine API writes it (RFC 3339, UTC), in microseconds."""
-    return datetime.fromtimestamp(t, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """The time as the Engine API writes it (RFC 3339, UTC), in microseconds, cut off as a clock does."""
+    whole, fraction = divmod(int(t * 1_000_000), 1_000_000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
 
 
 @lru_cache(maxsize=4096)  # the same few times stand in every row and every inspect

@@ -238,7 +238,7 @@ def json_value(document: JSON, *path: str) -> Any:
     """The value at a path of keys in raw Engine JSON, None where any step is missing or null."""
     value: Any = document
     for key in path:
-        if not isinstance(value, Mapping):
+        if value.__class__ is not dict and not isinstance(value, Mapping):
             return None
         value = value.get(key)
     return value
