@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from reconciler.admission import Gate, PolicyOf, policies, refusals, require_none
-from reconciler.controller import Loop, Outcome
+from reconciler.controller import Loop
 from reconciler.copies import drop_copies
 from reconciler.errors import EngineError, LockedError
 from reconciler.executor import SessionExecutor
@@ -16,6 +16,7 @@ from reconciler.explaining import RollbackError, choose, explain, hashes, put_ba
 from reconciler.files.fitting import Fitted, fitted
 from reconciler.files.keeping import write
 from reconciler.files.materialising import Places
+from reconciler.foresight import foresee
 from reconciler.images.bases import with_bases
 from reconciler.listeners import OnActivity, Reporter, Several, Silence
 from reconciler.looking import Looking, take_over, taken_over, with_baselines
@@ -31,7 +32,6 @@ from reconciler.model.tidying import without_the_gone
 from reconciler.observer import Observer
 from reconciler.operating import Operated, emptied
 from reconciler.planner.images import bind_stable
-from reconciler.planner.plan import plan
 from reconciler.prepared import Forecast, as_asked
 from reconciler.pushing import OnLine, push
 from reconciler.recorder import Recorder
@@ -153,26 +153,12 @@ class Session(Operated):
             memory, adoption, kept = take_over(desired, observer, memory, now(), chosen)
         observed = observer.observed()
         memory = without_the_gone(memory, observed)
-        first = plan(desired, observed, memory, now())
-        outcome, seconds = Outcome(first, memory), 0.0
         policy = self._policy(project)
-        gate = Gate(policy)
-        while not first.empty:
-            from reconciler.forecast import simulate, with_refusals
-
-            outcome, seconds = simulate(desired, observer, memory, now(), gate)
-            known = with_refusals(memory, outcome) if keep_up else memory
-            if known is memory:
-                break
-            memory, gate = known, Gate(policy)
-            first = plan(desired, observed, memory, now())
-            outcome, seconds = Outcome(first, memory), 0.0
-        quarantined = {service for service, _ in (*memory.quarantined, *memory.denied)}
-        quarantined |= {item.service for item in first.failures}
-        report = forecast_report(desired, observed, first, outcome, quarantined, seconds)
+        seen = foresee(desired, observer, memory, now, policy, keep_up=keep_up)
+        report = forecast_report(desired, observed, seen.first, seen.outcome, seen.given_up, seen.seconds)
         report = replace(report, adoption=adoption, notices=(*notices, *kept, *report.notices))
-        refused = refusals(project, policy) or tuple(gate.refused.values())
-        return Forecast(report, desired, observer, memory, first, resolution, refused, trees=fit.trees)
+        refused = refusals(project, policy) or seen.refused
+        return Forecast(report, desired, observer, seen.memory, seen.first, resolution, refused, trees=fit.trees)
 
     def plan(self, project: Project, *, max_unavailable: int | None = None, adopt: bool = False) -> ProjectReport:
         """The forecast's report, with the pinned tags that have moved since: their registries are asked for it.
