@@ -10,9 +10,11 @@ from reconciler.model.memory import Failure, Memory
 from reconciler.model.observed import EngineInfo, json_value
 from reconciler.model.operation import Operation
 from reconciler.model.project import Attachment, HostPort
+from reconciler.model.pushed import Pushed, PushReport
 from reconciler.model.redaction import hide_values, redact, redact_text
-from reconciler.model.references import parse_reference
+from reconciler.model.references import parse_reference, short_digest
 from reconciler.model.report import ProjectReport, Report
+from reconciler.model.revision import Revision
 from tests.support.planning import project, service
 
 
@@ -154,3 +156,17 @@ def test_a_report_is_pending_where_any_project_is() -> None:
     done, todo = ProjectReport("a", None, in_sync=True), ProjectReport("b", None)
     assert not Report("plan", (done,)).pending
     assert Report("plan", (done, todo)).pending
+
+
+def test_a_push_failed_where_any_reference_did() -> None:
+    """What was skipped is no failure; one failed reference of one project is."""
+    done, skipped = Pushed("web", "a:1", "pushed", "sha256:d"), Pushed("db", "", "skipped", reason="NotBuilt")
+    assert not PushReport((("shop", (done, skipped)),)).failed
+    assert PushReport((("shop", (done,)), ("blog", (skipped, Pushed("web", "b:1", "failed"))))).failed
+
+
+def test_long_names_are_shortened_to_what_people_compare() -> None:
+    """Twelve digits of a digest, without its algorithm; ten of a commit; a folder has no commit."""
+    assert short_digest("sha256:0123456789abcdef") == "0123456789ab"
+    assert Revision("git", "0123456789abcdef").short == "0123456789"
+    assert Revision("folder").short == ""

@@ -123,6 +123,16 @@ def test_a_removed_replica_says_so() -> None:
     assert told(found) == [("state", "removed", "running", "web/1 was removed by hand")]
 
 
+def test_a_leftover_of_compose_is_named_as_such() -> None:
+    """It was made to replace a replica and never ran: nothing that it shows is what the service was."""
+    left = runs(1, name="0123456789ab_shop-web-1", status="created", started_at=0.0)
+    own = {key: value for key, value in left.labels.items() if key != labels.ROLLOUT}
+    left = replace(left, labels={**own, labels.SPEC_HASH: "theirs", labels.COMPOSE_REPLACE: "shop-web-1"})
+    found = step(version(2), observed(left))
+    reason = "0123456789ab_shop-web-1 was left behind by docker compose and never ran"
+    assert set(told(found)) == {("state", "created", None, reason)}
+
+
 def test_scaling_up_is_a_change_of_the_spec() -> None:
     """Slots that the definition never had are not missing: what held before had fewer."""
     wanted = version(1, replicas=3)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model import labels
-from reconciler.model.desired import Held, Target
+from reconciler.model.desired import NO_TAG, Held, Target
 from reconciler.model.labels import BUILD_KEY
 from reconciler.model.memory import Memory
 from reconciler.model.observed import ImageState, RegistryAnswer
@@ -288,6 +288,13 @@ def test_what_is_kept_says_why_nothing_newer_is_known() -> None:
             "compose.yaml:3",
         )
     ]
+
+
+def test_what_is_kept_says_that_no_tag_is_admitted() -> None:
+    """The registry answered: it has no tag that the range lets through."""
+    target = Target("app:1", DIGEST, error="none of 3 tags is in ^2", reason=NO_TAG)
+    (notice,) = step(aiming(target), observed(images=(PULLED,))).notices
+    assert (notice.code, notice.message) == (NO_TAG, "web: nothing newer is taken: none of 3 tags is in ^2")
 
 
 def test_an_unsigned_update_is_refused_and_what_runs_is_kept() -> None:

@@ -102,9 +102,14 @@ def test_a_missing_file_of_a_secret_is_told_as_such() -> None:
 
 
 def test_a_network_of_others_is_told() -> None:
-    """It is not taken over."""
+    """It is not taken over, but where docker compose made it for this project and somebody says so."""
     found = step(desired(networks=(NET,)), observed(networks=(made_network(labels={}),)))
     assert (found.operations, reasons(found)) == ((), ["NetworkNotOurs"])
+    assert found.conditions[0].message.endswith("rename it in the spec or declare it `external: true`")
+    composed = made_network(labels={labels.COMPOSE_PROJECT: "shop", labels.COMPOSE_NETWORK: "default"})
+    found = step(desired(networks=(NET,)), observed(networks=(composed,)))
+    assert (found.operations, reasons(found)) == ((), ["NetworkNotOurs"])
+    assert found.conditions[0].message.endswith("docker compose made it for this project: `--adopt` takes it over")
 
 
 def test_a_volume_of_others_is_used_and_said() -> None:
