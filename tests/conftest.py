@@ -10,6 +10,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from reconciler.errors import ReconcilerError
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from reconciler.engine.protocol import Engine
     from tests.support.janitor import Janitor
 
+hypothesis.settings.register_profile(  # how long an example takes is the machine's matter
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 gc.set_threshold(100_000, 50, 50)  # as the program itself: what thousands of tests hold is not worth a look every time
 
 

@@ -325,10 +325,11 @@ def test_an_asker_who_does_not_read_holds_up_nothing(path: Path, monkeypatch: py
     monkeypatch.setattr(conversation, "SEND_SECONDS", 0.1)
     long = replace(ACTIVITY, operation=None, text="x" * 10_000)
     service = SmallService(Report("status", warnings=(Notice("A", "y" * 2_000_000),)), activities=(long,) * 500)
+    service.gate.clear()
     with Control(str(path), service) as served, socket.socket(socket.AF_UNIX) as deaf:
         deaf.connect(str(path))
         deaf.sendall(b'{"version":1,"command":"sync"}\n')
-        until_idle(served)
+        until_done(served, service)
         assert service.asked == [("sync", (), getpass.getuser())]
 
 
@@ -341,8 +342,7 @@ def test_an_asker_who_goes_away_leaves_the_work_going(path: Path) -> None:
             gone.connect(str(path))
             gone.sendall(b'{"version":1,"command":"sync"}\n')
             assert gone.recv(1)
-        service.gate.set()
-        until_idle(served)
+        until_done(served, service)
     assert service.asked == [("sync", (), getpass.getuser())]
 
 
@@ -409,11 +409,13 @@ def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> 
         assert user_of(one) == f"uid {os.geteuid()}"
 
 
-def until_idle(served: Control) -> None:
-    """Wait for the threads that answer."""
-    while not served._talks:
+def until_done(served: Control, service: SmallService) -> None:
+    """Open the gate behind which what was asked for waits, and wait for the threads that answer."""
+    while not service.asked:
         threading.Event().wait(0.01)
-    for thread in list(served._talks):
+    answering = list(served._talks)
+    service.gate.set()
+    for thread in answering:
         thread.join()
 
 
