@@ -92,7 +92,8 @@ def _with(entry: Deployed, operation: Operation, names: tuple[str, ...]) -> Depl
 
 def _used(entry: Deployed, service: str, repository: str) -> Deployed:
     services, repositories = _union(entry.services, (service,)), _union(entry.repositories, (repository,))
-    return replace(entry, services=services, repositories=repositories, last_used=None)
+    known = (entry.services, entry.repositories, entry.last_used) == (services, repositories, None)
+    return entry if known else replace(entry, services=services, repositories=repositories, last_used=None)
 
 
 def _repository(name: str) -> str:

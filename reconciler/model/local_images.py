@@ -14,7 +14,8 @@ def local_image(reference: Reference, images: Iterable[ImageState]) -> ImageStat
         return next((image for image in images if image.id.removeprefix("sha256:").startswith(reference.tag)), None)
     if reference.digest:
         return with_digest(reference.repository, reference.digest, images)
-    return next((image for image in images if reference.tagged in image.tags), None)
+    tagged = reference.tagged
+    return next((image for image in images if tagged in image.tags), None)
 
 
 def with_digest(repository: str, digest: str, images: Iterable[ImageState]) -> ImageState | None:

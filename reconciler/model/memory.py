@@ -150,6 +150,8 @@ class Memory:
 
     def with_failures(self, failures: tuple[Failure, ...]) -> Memory:
         """This memory and those failures; the first report of a (service, hash) is kept, and ends what it was for."""
+        if not failures:
+            return self
         added = {(failure.service, failure.spec_hash): failure for failure in failures}
         over = {service for service, _ in added.keys() - self.failures.keys()}
         causes = {key: cause for key, cause in self.causes.items() if key[0] not in over}
@@ -253,6 +255,8 @@ class Memory:
 
     def without_containers(self, gone: Collection[str]) -> Memory:
         """This memory without what it holds of containers that exist no more."""
+        if not gone:
+            return self
         return replace(
             self,
             made={key: name for key, name in self.made.items() if key not in gone},

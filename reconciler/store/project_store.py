@@ -281,6 +281,8 @@ class ProjectStore:
 
 def _lasting(memory: Memory) -> Memory:
     """The memory without what is a run's own (`TRANSIENT`), or holds only for as long as a policy does."""
+    if not (memory.failed_operations or memory.refused or memory.quarantined or memory.earlier or memory.denied):
+        return memory
     if denied := memory.denied:
         kept = {key: failure for key, failure in memory.failures.items() if key not in denied}
         memory = replace(memory, failures=kept)

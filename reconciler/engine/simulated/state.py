@@ -197,7 +197,9 @@ def copied(value: Any) -> Any:
         return value
     if kind is dict or isinstance(value, Mapping):
         return {key: item if type(item) in SCALARS else copied(item) for key, item in value.items()}
-    return [copied(item) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [item if type(item) in SCALARS else copied(item) for item in value]
+    return value
 
 
 def find_container(world: World, reference: str) -> Box:
