@@ -103,16 +103,18 @@ class Loop:
         self._synced_at = 0.0
         self._entered = 0
 
-    def run(self, memory: Memory) -> Outcome:
+    def run(self, memory: Memory, first: Step | None = None) -> Outcome:
         """Converge until nothing is left to do, the deadline passes, or the loop is told to stop.
 
+        `first` is the first step, where the same state was planned for with the same memory right before.
         Raises EngineUnreachableError where the engine stops answering: nothing is decided on a failed read.
         """
         outcome = Outcome(Step(), memory)
         self._hide = hiding(self._desired.project.services, (item.service for item in memory.stable.values()))
         self._resync()
         for _ in range(MAX_PASSES):
-            outcome.step = self._plan(outcome)
+            outcome.step = self._plan(outcome, first)
+            first = None
             if not self._inflight and outcome.step.empty:
                 return replace(outcome, stopped=False, timed_out=False)
             outcome.stopped = outcome.stopped or self._should_stop()
@@ -130,7 +132,7 @@ class Loop:
         outcome.endless = True
         return outcome
 
-    def _plan(self, outcome: Outcome) -> Step:
+    def _plan(self, outcome: Outcome, known: Step | None) -> Step:
         """The step that knows of every failure there is: one that a step finds out changes what is to be done."""
         observed = self._observer.with_inflight(self._inflight)
         done, self._entered = outcome.operations[self._entered :], len(outcome.operations)
@@ -138,12 +140,12 @@ class Loop:
         if self._suspended:
             outcome.memory = replace(outcome.memory, suspended=self._suspended())
         while True:
-            step = plan(self._desired, observed, outcome.memory, self._executor.now())
-            known = outcome.memory.failures
+            step, known = known or plan(self._desired, observed, outcome.memory, self._executor.now()), None
+            failures = outcome.memory.failures
             outcome.memory = outcome.memory.with_failures(step.failures).with_up(step.up)
             for stable in step.stable:
                 outcome.memory = outcome.memory.with_stable(self._desired.project.name, stable)
-            new = [failure for key, failure in outcome.memory.failures.items() if key not in known]
+            new = [failure for key, failure in outcome.memory.failures.items() if key not in failures]
             for failure in new:
                 outcome.failures.append(failure)
                 self._listener.failed(failure)

@@ -16,6 +16,7 @@ from reconciler.model.desired import Desired
 from reconciler.model.memory import Memory
 from reconciler.model.operation import Operation
 from reconciler.model.project import Project
+from reconciler.model.step import Step
 from reconciler.observer import Observer
 
 JOB_SECONDS = 1.0
@@ -93,8 +94,10 @@ def new_engine(projects: tuple[Project, ...], now: float) -> SimulatedEngine:
     return SimulatedEngine(VirtualClock(now), behaviours=assumed_behaviours(projects))
 
 
-def simulate(desired: Desired, observer: Observer, memory: Memory, now: float, guard: Guard) -> tuple[Outcome, float]:
-    """Run the loop on a copy of what the observer read, at engine time `now`, to its fixed point.
+def simulate(
+    desired: Desired, observer: Observer, memory: Memory, first: Step, now: float, guard: Guard
+) -> tuple[Outcome, float]:
+    """Run the loop on a copy of what the observer read, at engine time `now`, from the first step to its fixed point.
 
     The outcome, and how many seconds its gates, delays and drains took.
     """
@@ -104,7 +107,7 @@ def simulate(desired: Desired, observer: Observer, memory: Memory, now: float, g
     forecaster = copy(observer)
     forecaster.go_on(engine, executor.gather, executor.now)
     forecaster.retarget(desired.project, lambda: memory.made, memory.adopted)
-    outcome = Loop(desired, forecaster, executor, Silence(), guard).run(memory)
+    outcome = Loop(desired, forecaster, executor, Silence(), guard).run(memory, first)
     return outcome, executor.now() - now
 
 

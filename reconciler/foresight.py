@@ -50,13 +50,14 @@ def foresee(
     `keep_up`: what the policy denies of a service is left out, so that the others are looked after.
     """
     observed = observer.observed()
-    first = plan(desired, observed, memory, now())
+    at = now()
+    first = plan(desired, observed, memory, at)
     if first.empty:
         return Foresight(memory, first, Outcome(first, memory))
     from reconciler.forecast import simulate, with_refusals
 
     gate = Gate(policy)
-    outcome, seconds = simulate(desired, observer, memory, now(), gate)
+    outcome, seconds = simulate(desired, observer, memory, first, at, gate)
     known = with_refusals(memory, outcome) if keep_up else memory
     if known is memory:
         return Foresight(memory, first, outcome, seconds, tuple(gate.refused.values()))

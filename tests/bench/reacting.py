@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from tests.bench import api, contenders
 SERVICES, LEAST = 30, 10
 BARS = {"event to decision, ms": 100.0, "event to first call": None, "spec saved to first call": 400.0}
 _PATIENCE = 120.0
+_REST = 0.5  # seconds before each round: engine and service have nothing else to do
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,12 @@ class Samples:
 
 @dataclass(frozen=True)
 class Service:
-    """The running service: where its specs and its log lie."""
+    """The running service: where its specs and its log lie. `stop` ends it and leaves its containers."""
 
     project: str
     spec: Path
     log: Path
+    stop: Callable[[], object] = lambda: None
 
     def save(self, values: Mapping[int, str]) -> float:
         """Write a spec in which some services have another value; when that was."""
@@ -62,15 +64,18 @@ class Service:
 
     def kill(self, number: int) -> float:
         """`docker kill` of a service's container; when the engine says that it died."""
-        suffix = f"-s{number:02d}-"
-        (row,) = [row for row in api.containers(self.project) if suffix in row["Names"][0]]
-        asked = time.time()
-        api.call("POST", f"/containers/{row['Id']}/kill")
+        container, asked = self.container(number), time.time()
+        api.call("POST", f"/containers/{container}/kill")
         for _ in range(100):
             for event in api.events(asked - 1, time.time()):
-                if (event["Action"], event["Actor"]["ID"]) == ("die", row["Id"]):
+                if (event["Action"], event["Actor"]["ID"]) == ("die", container):
                     return float(event["timeNano"]) / 1e9
-        raise RuntimeError(f"the engine has no event of the death of {row['Id']}")
+        raise RuntimeError(f"the engine has no event of the death of {container}")
+
+    def container(self, number: int) -> str:
+        """The id of a service's container."""
+        (row,) = [row for row in api.containers(self.project) if f"-s{number:02d}-" in row["Names"][0]]
+        return str(row["Id"])
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log."""
@@ -90,6 +95,7 @@ class Service:
     def reaction(self, act: Callable[[], float]) -> tuple[float, float]:
         """Milliseconds from what the act says until work was decided on, and until an operation began."""
         before = len(self.lines())
+        time.sleep(_REST)
         happened = act()
         lines = self.settled_after(before)
         return _after(happened, lines, _decided), _after(happened, lines, _begun)
@@ -128,11 +134,15 @@ def serving() -> Iterator[Service]:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             service.settled_after(0)
-            yield service
+            yield replace(service, stop=partial(_end, process))
         finally:
-            process.terminate()
-            process.wait()
+            _end(process)
             api.remove_project(service.project)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
 
 
 def measure(rounds: int) -> Samples:
@@ -143,28 +153,25 @@ def measure(rounds: int) -> Samples:
         events = [service.reaction(partial(service.kill, number)) for number in range(rounds)]
         wanted = [dict.fromkeys(range(number + 1), "2") for number in range(rounds)]
         specs = [service.reaction(partial(service.save, values)) for values in wanted]
+        service.stop()
+        inspected = _inspecting([service.container(number) for number in range(rounds)])
     decided, called = zip(*events, strict=True)
-    return Samples(decided, called, tuple(took for _, took in specs), _inspecting(rounds), os.getloadavg()[0])
+    return Samples(decided, called, tuple(took for _, took in specs), inspected, os.getloadavg()[0])
 
 
-def _inspecting(rounds: int) -> tuple[float, ...]:
+def _inspecting(containers: list[str]) -> tuple[float, ...]:
     """How long the engine takes until it tells of a container that has just died, nobody else asking: milliseconds."""
-    name, found = contenders.fresh_project("dying"), []
-    body = {"Image": contenders.IMAGE, "Cmd": contenders.COMMAND, "Labels": {"com.docker.compose.project": name}}
-    try:
-        with ThreadPoolExecutor(1) as killer:  # the engine answers a kill only when all is over
-            for number in range(rounds):
-                container = api.call("POST", f"/containers/create?name={name}-{number}", body)["Id"]
-                api.call("POST", f"/containers/{container}/start")
-                with api.following(container, "die") as events:
-                    killed = killer.submit(api.call, "POST", f"/containers/{container}/kill")
-                    events.readline()
-                    began = time.perf_counter()
-                    api.call("GET", f"/containers/{container}/json")
-                    found.append((time.perf_counter() - began) * 1000)
-                killed.result()
-    finally:
-        api.remove_project(name)
+    found = []
+    with ThreadPoolExecutor(1) as killer:  # the engine answers a kill only when all is over
+        for container in containers:
+            time.sleep(_REST)
+            with api.following(container, "die") as events:
+                killed = killer.submit(api.call, "POST", f"/containers/{container}/kill")
+                events.readline()
+                began = time.perf_counter()
+                api.call("GET", f"/containers/{container}/json")
+                found.append((time.perf_counter() - began) * 1000)
+            killed.result()
     return tuple(found)
 
 
