@@ -6,8 +6,8 @@ project is compared whole; what happened only says that it is time to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from reconciler.errors import EngineUnreachableError, LockedError, PolicyError, ReconcilerError, SpecError
 from reconciler.hub.inventory import NOBODYS
@@ -18,7 +18,7 @@ from reconciler.service.agenda import Agenda, Due, Urgency
 from reconciler.service.backoff import Backoff
 from reconciler.service.engine_health import EngineHealth
 from reconciler.service.feeds import Feeds
-from reconciler.service.fleet import Fleet, Member
+from reconciler.service.fleet import Fleet
 from reconciler.service.keeper import Keeper, is_removed
 from reconciler.service.mail import (
     Apart,
@@ -35,41 +35,10 @@ from reconciler.service.mail import (
     Stop,
 )
 from reconciler.service.surroundings import LOOKERS, SLOW, Surroundings
+from reconciler.service.work import Work
 
 LOCKED_SECONDS = 2.0
 ENGINE = "engine"
-
-
-class Work(Protocol):
-    """The jobs themselves; each returns a message and never raises."""
-
-    def look(self, keeper: Keeper, member: Member | None, reasons: tuple[str, ...]) -> Looked:
-        """Compare a project with the engine; without a member it is one that left its source."""
-        ...
-
-    def roll(self, keeper: Keeper, looked: Looked) -> Rolled:
-        """Do what a look found to be done."""
-        ...
-
-    def look_at_engine(self) -> EngineLooked:
-        """See what changed on the whole engine since the last time."""
-        ...
-
-    def collect(self, members: tuple[Member, ...], *, unread: bool) -> Collected:
-        """Remove what was superseded."""
-        ...
-
-    def wake(self, project: str) -> None:
-        """End the waiting of a project's rollout, which then sees that it is to stop."""
-        ...
-
-    def drop(self, project: str) -> None:
-        """Nobody serves the project any more."""
-        ...
-
-    def known(self, source: str) -> Mapping[str, tuple[str, ...]]:
-        """The projects that the source had in earlier lives and that may be removed with their files, with those."""
-        ...
 
 
 class Dispatcher:
@@ -146,7 +115,8 @@ class Dispatcher:
             case Happened():
                 self._happened(message)
             case Apart():
-                self.keeper(message.project).counts_until = 0.0
+                if keeper := self.keepers.get(message.project):
+                    keeper.counts_until = 0.0
             case Looked():
                 self._looked(message)
             case Rolled():
@@ -189,10 +159,12 @@ class Dispatcher:
             return None
         times = [self._full_due, self._feeds.next_at()]
         times += [] if self.engine.looking else [self.engine.due]
-        times += [] if self.engine.error else [self.agenda.next_at()]
         times += [self._collect_due] if self.settled else []
         counting = self._counting(self._surroundings.now())
-        times += [min(counting)] if len(counting) >= LOOKERS else []
+        if len(counting) >= LOOKERS:
+            times.append(min(counting))
+        elif not self.engine.error:
+            times.append(self.agenda.next_at())
         return min(time for time in times if time is not None)
 
     def _at_rest(self) -> bool:
@@ -307,18 +279,27 @@ class Dispatcher:
         self._forget(project)
 
     def _forget(self, project: str) -> None:
+        self._take_over(project)
         self.agenda.forget(project)
-        self.keepers.pop(project, None)
+        if keeper := self.keepers.pop(project, None):
+            keeper.ask_again()
+            keeper.served, keeper.waiting = keeper.waiting, []
+            keeper.tell(None, ReconcilerError(f"project {project} left its source", code="LeftSource"))
         self._work.drop(project)
 
     def _take_over(self, project: str) -> None:
+        """What is under way for the project is not what is wanted of it any more."""
         keeper = self.keepers.get(project)
-        if keeper and keeper.state == "rolling":
+        if keeper and keeper.state in {"looking", "rolling"}:
             keeper.stop.set()
-            self._work.wake(project)
+            if keeper.state == "rolling":
+                self._work.wake(project)
 
     def _looked(self, message: Looked) -> None:
-        keeper, now = self.keeper(message.project), self._surroundings.now()
+        keeper, now = self.keepers.get(message.project), self._surroundings.now()
+        if keeper is None or keeper.pass_id != message.pass_id or keeper.stop.is_set():
+            self._outdated(keeper, message)
+            return
         if message.error is not None:
             self._failed(keeper, message.error, now, message.seconds)
             return
@@ -338,6 +319,15 @@ class Dispatcher:
             telling.tell_work(self._log, keeper, report, message.seconds)
             self._surroundings.start("roll", keeper.name, lambda: self._work.roll(keeper, message))
 
+    def _outdated(self, keeper: Keeper | None, message: Looked) -> None:
+        """While it was looked at, something else came to be wanted of the project: nothing follows from that look."""
+        if message.forecast:
+            message.forecast.release()
+        self.agenda.done(message.project)
+        if keeper and keeper.pass_id == message.pass_id:
+            keeper.state = "idle"
+            keeper.ask_again()
+
     def _in_vain(self, keeper: Keeper, message: Looked) -> None:
         """The same again and again: it is done once more, but later and later."""
         times = keeper.repeats - 1
@@ -346,7 +336,10 @@ class Dispatcher:
         self._rest(keeper, message.report, message, failed=True)
 
     def _rolled(self, message: Rolled) -> None:
-        keeper, now = self.keeper(message.project), self._surroundings.now()
+        keeper, now = self.keepers.get(message.project), self._surroundings.now()
+        if keeper is None or keeper.pass_id != message.pass_id:
+            self.agenda.done(message.project)
+            return
         if message.error is not None:
             self._failed(keeper, message.error, now, message.seconds)
             return
@@ -369,6 +362,8 @@ class Dispatcher:
     def _rest(self, keeper: Keeper, report: ProjectReport | None, message: Looked, *, failed: bool) -> None:
         """Nothing is done now: all is well, or a person has to act, or it is to be tried later."""
         now = self._surroundings.now()
+        telling.tell_pass(self._log, keeper, report, message.seconds)
+        keeper.tell(report, None)
         if keeper.leaving and report and is_removed(report):
             self._left(keeper)
         elif failed:
@@ -376,8 +371,6 @@ class Dispatcher:
         else:
             keeper.failures, keeper.state = 0, "idle"
             self.agenda.done(keeper.name)
-        telling.tell_pass(self._log, keeper, report, message.seconds)
-        keeper.tell(report, None)
 
     def _left(self, keeper: Keeper) -> None:
         keeper.leaving = False

@@ -75,6 +75,10 @@ class Keeper:
         self.waiting = []
         self.stop, self.live = threading.Event(), ()
 
+    def ask_again(self) -> None:
+        """Who was to be served by the pass that is under way waits for the next one."""
+        self.waiting, self.served = self.served + self.waiting, []
+
     def take_actions(self) -> list[Act]:
         """What a person wants done first in this pass, each once."""
         actions, self.actions = self.actions, []

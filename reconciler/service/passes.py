@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Passes:
-    """Implements `dispatcher.Work`.
+    """Implements `work.Work`.
 
     `open_session` opens a project's session, `look` looks at the whole engine, `wake` ends the wait of a project's
     rollout, `known` is as there, `dismiss` hears of a project that is nobody's any more, `clock` gives the engine's
