@@ -62,12 +62,19 @@ def connect(host: str | None = None, context: str | None = None, environment: Ma
     return DockerEngine(target, _introduce(target))
 
 
+def _ahead(engine_time: str, asked_at: float, answered_at: float) -> float:
+    """How many seconds the engine's clock is ahead; 0 where it may be the same, for all that the answer took."""
+    if not engine_time or asked_at <= seconds(engine_time) <= answered_at:
+        return 0.0
+    return seconds(engine_time) - (asked_at + answered_at) / 2
+
+
 def _introduce(target: Target) -> EngineInfo:
     transport = Transport(target, None)
     try:
         asked_at = time()
         answer = transport.call("GET", "/info", what=target.host)
-        between = (asked_at + time()) / 2
+        answered_at = time()
         server = answer.headers.get("Api-Version", "")
         minimum = transport.json("/version").get("MinAPIVersion") if newer_than_tested(server) else None
         about = transport.decode(answer.content, target.host)
@@ -76,7 +83,7 @@ def _introduce(target: Target) -> EngineInfo:
             about.get("ID") or "",
             about.get("ServerVersion") or "",
             negotiate(server, minimum),
-            seconds(about["SystemTime"]) - between if about.get("SystemTime") else 0.0,
+            _ahead(about.get("SystemTime") or "", asked_at, answered_at),
             bool(about.get("SwapLimit")),
             shares_files(target, about),
             _SNAPSHOTTER in (about.get("DriverStatus") or []),

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.engine.docker import connect
+from reconciler.engine.times import timestamp
 from reconciler.errors import EngineError, EngineUnreachableError, SpecError
 from reconciler.images.build_key import with_content, with_key
 from reconciler.model.labels import BUILD_KEY
@@ -176,20 +177,22 @@ def test_permission_denied_says_how_to_get_it(locked_socket: Path) -> None:
 
 @dataclass
 class Peer:
-    """What a listening socket answers to each GET: path to (API version header, body)."""
+    """What a listening socket answers to each GET, after `delay` seconds: path to (API version header, body)."""
 
     host: str
     answers: dict[str, tuple[str, bytes]]
+    delay: float = 0.0
 
 
 @pytest.fixture
 def peer(tmp_path: Path) -> Iterator[Peer]:
     """Something on a socket that speaks HTTP and is no engine of ours."""
-    answers: dict[str, tuple[str, bytes]] = {}
+    found = Peer(f"unix://{tmp_path}/peer.sock", {})
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            version, body = answers[self.path]
+            time.sleep(found.delay)
+            version, body = found.answers[self.path]
             self.send_response(200)
             self.send_header("Api-Version", version)
             self.send_header("Content-Length", str(len(body)))
@@ -208,7 +211,7 @@ def peer(tmp_path: Path) -> Iterator[Peer]:
 
     with Server(str(tmp_path / "peer.sock"), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        yield Peer(f"unix://{tmp_path}/peer.sock", answers)
+        yield found
         server.shutdown()
 
 
@@ -235,6 +238,18 @@ def test_newer_engine_is_spoken_to_in_the_tested_version(peer: Peer) -> None:
     peer.answers["/version"] = ("1.99", b'{"MinAPIVersion": "1.44"}')
     connection = connect(peer.host)
     assert connection.info().api == "1.51"
+    connection.close()
+
+
+@pytest.mark.parametrize("ahead", [0.0, 3600.0, -3600.0])
+def test_how_far_its_clock_is_ahead_is_known(peer: Peer, ahead: float) -> None:
+    """As far as the time that its answer took lets it be seen: a busy engine's clock is not taken for a wrong one."""
+    told = timestamp(time.time() + 0.5 + ahead)
+    peer.answers["/info"] = ("1.45", json.dumps({"ID": "x", "ServerVersion": "26", "SystemTime": told}).encode())
+    peer.delay = 1.0
+    connection = connect(peer.host)
+    assert round(connection.info().clock_offset / 3600) * 3600 == ahead
+    assert ahead or connection.info().clock_offset == 0.0
     connection.close()
 
 
