@@ -17,9 +17,12 @@ FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 300.0
 LONGEST_WAIT = 86400.0
 AT_ONCE = 8
-"""How many questions a host is asked at once, whoever asks: where it hangs, all others learn it from these."""
+"""How many questions a `Pacing` lets under way to a host at once: where it hangs, all others learn it from these.
+
+Our own client and the engine's have a `Pacing` each (`Patience`), so a host gets at most twice as many.
+"""
 WORTH = 5.0
-"""How many times as long as it kept us waiting in vain a host is left alone, at least."""
+"""A host is left alone for half to all of so many times as long as it kept us waiting in vain, up to LONGEST_PAUSE."""
 _DOUBLINGS = 10
 _WINDOW = 21600.0
 _REMAINING = re.compile(r"\s*(\d{1,9})(?:\s*;\s*w=(\d{1,9}))?")
@@ -74,10 +77,14 @@ class Pacing:
                 )
 
     def answered(self, host: str, headers: Mapping[str, str]) -> None:
-        """The host answered as it should; `ratelimit-remaining` says how many downloads are left, in which window."""
+        """The host answered as it should; `ratelimit-remaining` says how many downloads are left, in which window.
+
+        A pause that has begun meanwhile stays: the question was under way before it.
+        """
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
-            known.failures, known.trouble = 0, None
+            if known.paused_until <= self._clock():
+                known.failures, known.trouble = 0, None
             if match := _REMAINING.match(headers.get("ratelimit-remaining", "")):
                 known.left = int(match[1])
                 known.left_until = self._clock() + float(match[2] or _WINDOW)
@@ -85,14 +92,17 @@ class Pacing:
     def failed(self, host: str, error: RegistryError, retry_after: str = "", took: float = 0.0) -> RegistryError:
         """The error with the time from which the host is asked again: its own (RFC 9110, Retry-After) or ours.
 
-        `took` is for how many seconds an answer was waited for. Questions that were under way together fail once.
+        `took` is for how many seconds an answer was waited for. Questions that were under way together fail once, and
+        the longest of their pauses holds.
         """
         with self._lock:
             known, now = self._hosts.setdefault(host, _Host()), self._clock()
             known.failures += known.paused_until <= now
             said = seconds_of(retry_after, now)
-            error.retry_at = now + (self._pause(known.failures, took) if said is None else said)
-            known.trouble = error
+            before, until = known.paused_until, now + (self._pause(known.failures, took) if said is None else said)
+            error.retry_at = max(before, until)
+            if until >= before:
+                known.trouble = error
             return error
 
     def _pause(self, failures: int, took: float) -> float:

@@ -13,7 +13,7 @@ from reconciler.errors import RegistryError
 from reconciler.forecast import VirtualExecutor
 from reconciler.images.registry.client import RegistryClient
 from reconciler.images.registry.digests import ImageContent, Platform
-from reconciler.images.registry.pacing import Pacing, Patience
+from reconciler.images.registry.pacing import LONGEST_PAUSE, Pacing, Patience
 from reconciler.images.registry.settings import Settings
 from reconciler.model.observed import RegistryAnswer
 from reconciler.model.project import PublicKey
@@ -111,7 +111,8 @@ def test_a_registry_for_which_the_engine_hangs_is_left_alone(
 ) -> None:
     """By all who share its memory; each says why by itself. What came soon, or from the registry, is of one image."""
     monkeypatch.setattr(asking_registries, "HANGS", hangs)
-    engines, references = Pacing(Clock()), [f"{nowhere}:{number}" for number in range(3)]
+    clock, references = Clock(), [f"{nowhere}:{number}" for number in range(3)]
+    engines = Pacing(clock)
 
     def ask(reference: str) -> RegistryAnswer:
         registries = Registries(RegistryClient(lambda _host: None, Settings(()), Clock()), engines=engines)
@@ -126,7 +127,7 @@ def test_a_registry_for_which_the_engine_hangs_is_left_alone(
     told = [(answer.error or "").partition("the engine has no answer either: ")[2] for answer in answers]
     assert all(told)
     assert len(set(told)) == asked
-    engines.answered(nowhere.partition("/")[0], {})
+    clock.now += LONGEST_PAUSE
     known(executor, references[0])
     assert ask(references[0]) == RegistryAnswer(DIGEST)
 

@@ -65,6 +65,25 @@ def test_questions_that_fail_together_are_one_failure() -> None:
     assert {pacing.failed("h", trouble()).retry_at for _ in range(AT_ONCE)} == {1000.0 + FIRST_PAUSE}
 
 
+def test_what_was_under_way_does_not_end_a_pause() -> None:
+    """Neither an answer nor a shorter trouble after the host's own word; when it is over an answer counts."""
+    clock = Clock()
+    pacing = paced(clock)
+    pacing.failed("h", trouble(), "3600")
+    pacing.answered("h", {"ratelimit-remaining": "9;w=9000"})
+    silent = RegistryError("silent", reason="RegistryUnreachable", source="b")
+    assert pacing.failed("h", silent).retry_at == 4600.0
+    again = refused(pacing, "h")
+    assert again is not None
+    assert (again.reason, again.retry_at) == ("RegistryRateLimited", 4600.0)
+    pacing.failed("h", silent, "7200")
+    assert getattr(refused(pacing, "h"), "retry_at", None) == 8200.0
+    clock.now = 8200.0
+    assert refused(pacing, "h", downloads_left=10) is not None
+    pacing.answered("h", {})
+    assert pacing.failed("h", trouble()).retry_at == 8200.0 + FIRST_PAUSE
+
+
 def test_a_host_is_asked_by_few_at_once_and_the_others_hear_what_those_learn() -> None:
     """Of many who ask a host that hangs, all but the first few get their trouble, and another host is free."""
     pacing, waiting, asked = paced(Clock()), threading.Event(), threading.Semaphore(0)
