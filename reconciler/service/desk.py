@@ -66,11 +66,13 @@ class Desk:
 
     def suspend(self, project: str | None, service: str | None, reason: str, by: str) -> Names:
         """Leave it alone from the next pass on; a rollout of it that is under way ends where it is."""
-        return self._each(project, service, lambda session, name: session.suspend(name, service, reason, by))
+        names = self._there(lambda: self._names(project, service, self._having))
+        return self._each(names, service, lambda session, name: session.suspend(name, service, reason, by))
 
     def resume(self, project: str | None, service: str | None, by: str) -> Names:
-        """Look after it again."""
-        return self._each(project, service, lambda session, name: session.resume(name, service, by))
+        """Look after it again; also after what keeps a project from going that left its source."""
+        names = self._there(lambda: self._names(project, service, self._having_or_held))
+        return self._each(names, service, lambda session, name: session.resume(name, service, by))
 
     def sync(self, projects: Names, by: str, on_activity: OnActivity) -> Report:
         """Ask all sources, then compare and converge the projects; how that ended."""
@@ -139,16 +141,15 @@ class Desk:
             feeds.ask(name)
         return asked
 
-    def _each(self, project: str | None, service: str | None, act: Callable[[Session, str], object]) -> Names:
-        names = self._there(lambda: self._names(project, service))
+    def _each(self, names: list[str], service: str | None, act: Callable[[Session, str], object]) -> Names:
         for name in names:
             act(self._sessions(name), name)
         self._there(lambda: self._dispatcher.ask_for_all(names, "asked to"))
         return tuple(f"{name}/{service}" if service else name for name in names)
 
-    def _names(self, project: str | None, service: str | None) -> list[str]:
+    def _names(self, project: str | None, service: str | None, having: Callable[[str], set[str]]) -> list[str]:
         if service is not None:
-            return [self._left_suspended(service, project) or self._member(service, project).project.name]
+            return [_only_one(having(service), service, project)]
         return [found.name for found, _ in self._chosen((project,) if project else ())]
 
     def _there(self, call: Callable[[], Found]) -> Found:
@@ -177,11 +178,14 @@ class Desk:
             raise UsageError(f"there is no project {unknown}", hint=f"the projects are {', '.join(sorted(known))}")
         return [known[name] for name in wanted]
 
-    def _left_suspended(self, service: str, project: str | None) -> str:
-        """The project that left its source and that this suspended service keeps from going; "" where there is none."""
-        leaving = (item for name, item in self._dispatcher.keepers.items() if item.leaving and project in {None, name})
-        found = (item.name for item in leaving if item.report and _suspends(item.report, service))
-        return next(found, "")
+    def _having(self, service: str) -> set[str]:
+        """The projects in force that have this service."""
+        return {name for name, item in self._dispatcher.fleet.members.items() if item.project.service(service)}
+
+    def _having_or_held(self, service: str) -> set[str]:
+        """And those that left their source and that this suspended service keeps from going."""
+        leaving = (item for item in self._dispatcher.keepers.values() if item.leaving)
+        return self._having(service) | {item.name for item in leaving if _suspends(item.report, service)}
 
     def _report_of(self, member: Member) -> ProjectReport:
         name = member.project.name
@@ -194,15 +198,7 @@ class Desk:
         return report
 
     def _member(self, service: str, project: str | None) -> Member:
-        members = [item for name, item in self._dispatcher.fleet.members.items() if project in {None, name}]
-        found = [item for item in members if item.project.service(service)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(sorted(item.project.name for item in found))
-            raise UsageError(f"service {service} is in several projects: {names}", hint="choose with -p")
-        where = f" in project {project}" if project else ""
-        raise UsageError(f"there is no service {service}{where}")
+        return self._dispatcher.fleet.members[_only_one(self._having(service), service, project)]
 
     def _report(self, command: str, projects: tuple[ProjectReport, ...]) -> Report:
         dispatcher = self._dispatcher
@@ -236,8 +232,21 @@ def _leaving(keeper: Keeper) -> tuple[Project, ProjectReport]:
     return project, replace(report, revision=None, notices=(*report.notices, notice))
 
 
-def _suspends(report: ProjectReport, service: str) -> bool:
-    return any((item.reason, item.service) == ("Suspended", service) for item in report.conditions)
+def _only_one(having: set[str], service: str, project: str | None) -> str:
+    """The one of the projects that have a service, or the chosen one. UsageError where that is none or several."""
+    found = sorted(name for name in having if project in {None, name})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"service {service} is in several projects: {', '.join(found)}", hint="choose with -p")
+    where = f" in project {project}" if project else ""
+    raise UsageError(f"there is no service {service}{where}")
+
+
+def _suspends(report: ProjectReport | None, service: str) -> bool:
+    return report is not None and any(
+        (item.reason, item.service) == ("Suspended", service) for item in report.conditions
+    )
 
 
 def _only(report: ProjectReport, services: Names) -> ProjectReport:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.engine.simulated import Behaviour, outside
+from reconciler.errors import UsageError
 from reconciler.service.mail import Happened, Reload
 from tests.support.service import Served, spec
 
@@ -125,6 +126,24 @@ def test_a_suspended_service_of_a_project_that_left_goes_when_it_is_resumed(serv
     served.settle()
     assert served.containers("shop") == []
     assert "shop" not in served.dispatcher.keepers
+
+
+def test_a_service_of_a_project_that_left_is_told_from_the_live_one(served: Served) -> None:
+    """Renamed while its service was suspended: `suspend` is for the new one, `resume` asks which of the two."""
+    served.remove("blog.yaml")
+    served.desk.suspend("shop", "web", "looking into it", "ada")
+    served.settle()
+    served.write("shop.yaml", f"name: store\n{spec()}")
+    assert served.desk.suspend(None, "web", "this one too", "ada") == ("store/web",)
+    with pytest.raises(UsageError, match="service web is in several projects: shop, store"):
+        served.desk.resume(None, "web", "ada")
+    with pytest.raises(UsageError, match="there is no service web in project shop"):
+        served.desk.suspend("shop", "web", "it has left", "ada")
+    assert served.containers("shop") == ["web:1"]
+    assert served.desk.resume("store", "web", "ada") == ("store/web",)
+    assert served.desk.resume("shop", "web", "ada") == ("shop/web",)
+    served.settle()
+    assert (served.containers("shop"), served.containers("store")) == ([], ["web:1"])
 
 
 def test_a_project_that_comes_back_before_it_was_resumed_stays(served: Served) -> None:
