@@ -149,7 +149,7 @@ class _Parts:
             keyring=self._keyring,
         )
 
-        return Feed(source, Reader(source, selection, variables, self._complete, self._origins), git)
+        return Feed(source, Reader(source, selection, variables, self._complete, self._origins, self._note_left), git)
 
     def _complete(self, project: Project, checkout: Checkout) -> Project:
         return completed(project, checkout, self._ground.engine.info(), places_of(self._settings), self._policy)
@@ -176,6 +176,10 @@ class _Parts:
 
     def _origins(self) -> Mapping[str, Origin]:
         return self._store.origins(self._ground.engine.info().id, self._settings.instance)
+
+    def _note_left(self, project: str, source: str, left: bool) -> None:  # noqa: FBT001 - as `ProjectStore.note_left`
+        kept = self._store.project(self._ground.engine.info().id, self._settings.instance, project)
+        kept.note_left(source, left)
 
 
 def _source(settings: GitSource | DirectorySource, state_dir: Path, base: str) -> Source:

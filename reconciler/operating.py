@@ -83,9 +83,10 @@ class Operated:
     def keep_down(self, project_name: str, by: str) -> bool:
         """Suspend a project that a source brought here, and would bring back; whether there was such a one."""
         origin = self._kept(project_name).origin()
-        if origin:
-            self.suspend(project_name, None, f"taken down, and source {origin.source} still has it", by)
-        return origin is not None
+        if origin is None or origin.left:
+            return False
+        self.suspend(project_name, None, f"taken down, and source {origin.source} still has it", by)
+        return True
 
     def suspended(self, project_name: str) -> Mapping[str, Suspension]:
         """What of a project persons have suspended, by service; "" is the whole project."""

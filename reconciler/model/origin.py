@@ -10,7 +10,8 @@ class Origin:
     """The source (its name in the settings) and the files that a project was read from last, at `commit` ("": none).
 
     `prune` is what the spec said of removals then, `at` since when all this is so, in
-    seconds since the epoch.
+    seconds since the epoch. `left` says that the source has the project no more: it may be removed, and is never put in
+    force from there again.
     """
 
     source: str
@@ -18,6 +19,7 @@ class Origin:
     prune: bool
     commit: str = ""
     at: float = 0.0
+    left: bool = False
 
     def may_go_with(self, source: str) -> bool:
         """Whether a project that this source does not have any more, read without fault, may be removed."""

@@ -104,7 +104,7 @@ class Fleet:
         before = {name: item for name, item in self._members.items() if item.source == reading.source}
         had = {**self._of_nobody_else(known), **{name: item.files for name, item in before.items()}}
         absent = {name: files for name, files in had.items() if name not in new}
-        gone = frozenset(name for name, files in absent.items() if not _may_hide(troubles, name, files))
+        gone = frozenset(name for name, files in absent.items() if not may_hide(troubles, name, files))
         changed = frozenset(name for name, item in new.items() if not _same(before.get(name), item))
         self._readings[reading.source] = reading
         self._troubles[reading.source] = troubles
@@ -133,7 +133,7 @@ def _is_about(trouble: Trouble, member: Member | None) -> bool:
     return member is not None and (trouble.project == member.project.name or trouble.files == member.files)
 
 
-def _may_hide(troubles: tuple[Trouble, ...], project: str, files: tuple[str, ...]) -> bool:
+def may_hide(troubles: tuple[Trouble, ...], project: str, files: tuple[str, ...]) -> bool:
     """Whether a file that could not be read may be the project's: its own, or any whose project is not known."""
     return any(trouble.project in {"", project} or trouble.files == files for trouble in troubles)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +12,7 @@ from reconciler.errors import PolicyError, ReconcilerError, SpecError, SpecError
 from reconciler.loading import Entry, Selection, documents, error_notice, flat, project_of
 from reconciler.model.origin import Origin
 from reconciler.model.project import Notice, Project
-from reconciler.service.fleet import Member, Reading, Trouble
+from reconciler.service.fleet import Member, Reading, Trouble, may_hide
 from reconciler.source.checkout import Checkout, Source
 
 Complete = Callable[[Project, Checkout], Project]
@@ -21,7 +21,8 @@ Complete = Callable[[Project, Checkout], Project]
 class Reader:
     """Reads what one source has. `origins` gives where projects came from when they came up last, by their names.
 
-    `base`, `environment` and `complete` are those of `read`.
+    `note_left` takes a project's name, this source's, and whether it has the project no more. `base`, `environment` and
+    `complete` are those of `read`.
     """
 
     def __init__(
@@ -31,52 +32,73 @@ class Reader:
         environment: Mapping[str, str],
         complete: Complete,
         origins: Callable[[], Mapping[str, Origin]],
+        note_left: Callable[[str, str, bool], None],
     ) -> None:
         self._source = source
         self._base = base
         self._environment = environment
         self._complete = complete
         self._origins = origins
+        self._note_left = note_left
 
     def read(self, checkout: Checkout) -> Reading:
         """What the checkout has, and of each project that cannot be loaded what it came up with last.
 
-        Checkouts that no project came up with are removed. Errors as `read`.
+        Projects that it has no more are noted as left. Checkouts that no project came up with, but such that left, are
+        removed. Errors as `read`.
         """
-        origins = self._own_origins()
-        self._source.keep(frozenset(origin.commit for origin in origins.values()))
-        return self._with_earlier(read(checkout, self._base, self._environment, self._complete), origins.values())
+        try:
+            reading = read(checkout, self._base, self._environment, self._complete)
+            self._note(reading)
+        finally:
+            self._source.keep(frozenset(origin.commit for origin in self._here().values()))
+        return self._with_earlier(reading)
 
     def instead(self, checkout: Checkout, error: ReconcilerError) -> Reading | None:
         """What the source's projects came up with last, where its checkout as a whole holds no spec (`error`).
 
-        None where no project came from this source.
+        None where no project came from this source, or all have left it.
         """
-        origins = self._own_origins()
         why = Notice(error.code, f"source {self._source.name}: {error.message}", error.source or "")
-        troubles = tuple(Trouble(origin.files, (why,), name) for name, origin in origins.items())
+        troubles = tuple(Trouble((), (why,), name) for name in self._here())
         empty = Reading(self._source.name, checkout.revision, (), troubles)
-        return self._with_earlier(empty, origins.values()) if troubles else None
+        return self._with_earlier(empty) if troubles else None
 
-    def _own_origins(self) -> dict[str, Origin]:
-        return {name: item for name, item in self._origins().items() if item.source == self._source.name}
+    def _here(self) -> dict[str, Origin]:
+        """The origins of the projects that came from this source and have not left it."""
+        own = {name: item for name, item in self._origins().items() if item.source == self._source.name}
+        return {name: item for name, item in own.items() if not item.left}
 
-    def _with_earlier(self, reading: Reading, origins: Iterable[Origin]) -> Reading:
-        at = cache(self._at)
+    def _note(self, reading: Reading) -> None:
+        """Note which projects left and which are back; of those that a file may hide that cannot be read, nothing."""
+        origins, names = self._origins(), {member.project.name for member in reading.members}
+        others = {name for name, origin in origins.items() if origin.source != self._source.name and not origin.left}
+        refused = (
+            Trouble(item.files, (), item.project.name) for item in reading.members if item.project.name in others
+        )
+        troubles = (*reading.troubles, *refused)
+        for name in origins.keys() - others:
+            if name in names or not may_hide(troubles, name, origins[name].files):
+                self._note_left(name, self._source.name, name not in names)
 
-        def earlier(trouble: Trouble) -> Reading | None:
-            commits = (origin.commit for origin in origins if origin.files == trouble.files and origin.commit)
-            return at(next(commits, ""))
+    def _with_earlier(self, reading: Reading) -> Reading:
+        origins, at = self._here(), cache(self._at)
+
+        def earlier(trouble: Trouble) -> Member | None:
+            same = (name for name, origin in origins.items() if origin.files == trouble.files)
+            name = trouble.project if trouble.project in origins else next(same, "")
+            members = at(origins[name].commit) if name else ()
+            return next((member for member in members if member.project.name == name), None)
 
         return with_earlier(reading, earlier)
 
-    def _at(self, commit: str) -> Reading | None:
-        """What the source had at an earlier commit; None where its checkout is gone, or holds no spec by now."""
+    def _at(self, commit: str) -> tuple[Member, ...]:
+        """What the source had at an earlier commit; nothing where its checkout is gone, or holds no spec by now."""
         kept = self._source.kept_at(commit)
         try:
-            return read(kept, self._base, self._environment, self._complete) if kept else None
+            return read(kept, self._base, self._environment, self._complete).members if kept else ()
         except SpecError:  # the settings look elsewhere by now
-            return None
+            return ()
 
 
 def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], complete: Complete) -> Reading:
@@ -110,15 +132,12 @@ def read(checkout: Checkout, base: Selection, environment: Mapping[str, str], co
     )
 
 
-def with_earlier(reading: Reading, earlier: Callable[[Trouble], Reading | None]) -> Reading:
-    """The reading, and for each project that cannot be loaded the last definition of it that could be.
-
-    `earlier` gives what the source had when the project of a trouble came up last; its file decides which one it is.
-    """
-    found = ((trouble, earlier(trouble)) for trouble in reading.troubles)
+def with_earlier(reading: Reading, earlier: Callable[[Trouble], Member | None]) -> Reading:
+    """The reading, and for each project that cannot be loaded the last definition of it that could be (`earlier`)."""
     known = {member.project.name for member in reading.members}
-    members = (member for trouble, old in found if old for member in old.members if member.files == trouble.files)
-    return replace(reading, members=(*reading.members, *(item for item in members if item.project.name not in known)))
+    found = (earlier(trouble) for trouble in reading.troubles)
+    members = {item.project.name: item for item in found if item and item.project.name not in known}
+    return replace(reading, members=(*reading.members, *members.values()))
 
 
 def _documents(

@@ -206,12 +206,28 @@ class ProjectStore:
         return next(iter(self._values("origin", "origins", Origin, rows)), None)
 
     def keep_origin(self, origin: Origin) -> None:
-        """Note where the project comes from now; nothing is written where that is known, whatever `at` says."""
-        known = self.origin()
-        if known is None or replace(known, at=origin.at) != origin:
-            with self._guard(), transaction(self._connection):
-                row = (self._entered(), encode(Origin, origin))
-                self._connection.execute("INSERT OR REPLACE INTO origin VALUES (?, ?)", row)
+        """Note where the project comes from now; nothing is written where that is known, whatever `at` says.
+
+        Whether it has left the same source is not touched: who tells this may have begun before it left.
+        """
+        with self._guard():
+            known = self.origin()
+            if known and known.source == origin.source:
+                origin = replace(origin, left=known.left)
+            if known is None or replace(known, at=origin.at) != origin:
+                self._write_origin(origin)
+
+    def note_left(self, source: str, left: bool) -> None:  # noqa: FBT001 - what is noted
+        """Note whether this source has the project no more; nothing where it came from none or from another one."""
+        with self._guard():
+            known = self.origin()
+            if known and known.source == source and known.left != left:
+                self._write_origin(replace(known, left=left))
+
+    def _write_origin(self, origin: Origin) -> None:
+        with transaction(self._connection):
+            row = (self._entered(), encode(Origin, origin))
+            self._connection.execute("INSERT OR REPLACE INTO origin VALUES (?, ?)", row)
 
     def gone(self, at: float) -> None:
         """Note that nothing runs of the project any more since then (seconds since the epoch), as somebody wanted it.

@@ -98,6 +98,82 @@ def test_each_project_is_as_the_commit_has_it_that_it_came_up_with(
     assert not served.desk.status((), (), deep=False).errors
 
 
+def test_what_left_is_not_put_in_force_again(forge: Forge, repository: Repository, tmp_path: Path) -> None:
+    """One that must not be pruned left, and then all specs: it is nobody's, as it was, whatever befalls it."""
+    kept = spec().encode() + b"x-reconcile: {prune: false}\n"
+    left = repository.commit({"specs/shop.yaml": kept, "specs/blog.yaml": spec("blog:1").encode()}, "Keep the shop")
+    served = follow(forge, tmp_path)
+    repository.commit({"specs/blog.yaml": spec("blog:2").encode()}, "Let the shop go")
+    served.changed()
+    assert served.containers() == ["blog:2", "web:1"]
+    repository.commit(README, "Take it all away")
+    served.changed()
+    assert served.source.kept_at(left) is None
+    served.begin()
+    served.settle()
+    lose(served, "web:1")
+    assert served.containers() == ["blog:2"]
+    assert [item.name for item in served.desk.status((), (), deep=False).projects] == ["blog"]
+
+
+def test_what_left_while_nobody_looked_is_not_put_in_force_again(
+    forge: Forge, repository: Repository, tmp_path: Path
+) -> None:
+    """It is back in force once its source has it again."""
+    kept = spec().encode() + b"x-reconcile: {prune: false}\n"
+    both = {"specs/shop.yaml": kept, "specs/blog.yaml": spec("blog:1").encode()}
+    repository.commit(both, "Keep the shop")
+    served = follow(forge, tmp_path)
+    repository.commit({"specs/blog.yaml": spec("blog:2").encode()}, "Let the shop go")
+    served.begin()
+    served.settle()
+    repository.commit(README, "Take it all away")
+    served.changed()
+    served.begin()
+    served.settle()
+    assert [item.name for item in served.desk.status((), (), deep=False).projects] == ["blog"]
+    repository.commit(both, "Both again")
+    served.changed()
+    repository.commit(README, "Take it all away again")
+    served.changed()
+    served.begin()
+    served.settle()
+    lose(served, "web:1")
+    assert served.containers() == ["blog:1", "web:1"]
+
+
+def test_what_was_leaving_goes_on_leaving(forge: Forge, repository: Repository, tmp_path: Path) -> None:
+    """Renamed in its file while a service was suspended, and then all specs left: the new name is in force."""
+    two = spec() + spec("db:1", service="db").removeprefix("services:\n")
+    repository.commit({"specs/shop.yaml": two.encode()}, "The shop alone")
+    served = follow(forge, tmp_path)
+    served.desk.suspend("shop", "db", "its data is being copied", "ada")
+    repository.commit({"specs/shop.yaml": f"name: store\n{spec('web:2')}".encode()}, "Call it a store")
+    served.changed()
+    repository.commit(README, "Take it all away")
+    served.changed()
+    served.begin()
+    served.settle()
+    assert (served.containers("shop"), served.containers("store")) == (["db:1"], ["web:2"])
+    lose(served, "web:2")
+    assert served.containers("store") == ["web:2"]
+    assert served.desk.resume(None, "db", "ada") == ("shop/db",)
+    served.settle()
+    assert (served.containers("shop"), served.containers("store")) == ([], ["web:2"])
+
+
+def test_a_refused_project_is_found_by_its_name(forge: Forge, repository: Repository, tmp_path: Path) -> None:
+    """It is in another file by now, and the policy refuses it: over a restart it is in force as it came up last."""
+    served = follow(forge, tmp_path)
+    refused = f"name: shop\n{spec('web:2')}    privileged: true\n"
+    repository.commit({"specs/store.yaml": refused.encode(), "specs/blog.yaml": spec("blog:1").encode()}, "Privileged")
+    served.changed()
+    served.begin()
+    served.settle()
+    lose(served, "web:1")
+    assert served.containers("shop") == ["web:1"]
+
+
 def test_a_first_commit_without_specs_is_told(forge: Forge, tmp_path: Path) -> None:
     """Nothing has ever come up, so nothing is in force."""
     repository = Repository.new(forge.root / "shop.git")

@@ -92,7 +92,7 @@ class Served:
         )
         self.source = self._source()
         base = Selection(base=str(self.folder))
-        reader = Reader(self.source, base, {}, self._complete, self._origins)
+        reader = Reader(self.source, base, {}, self._complete, self._origins, self._note_left)
         names = count(1)
         self.dispatcher = Dispatcher(
             Feeds({SOURCE: Feed(self.source, reader, self.git)}, self.surroundings, log),
@@ -176,6 +176,9 @@ class Served:
 
     def _origins(self) -> Mapping[str, Origin]:
         return self.store.origins(self.engine.info().id, self.settings.instance)
+
+    def _note_left(self, project: str, source: str, left: bool) -> None:
+        self.store.project(self.engine.info().id, self.settings.instance, project).note_left(source, left)
 
     def _post_and_answer(self, message: Message) -> None:
         self.dispatcher.hear(message)

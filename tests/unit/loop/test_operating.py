@@ -138,6 +138,8 @@ def test_a_project_that_a_source_has_is_suspended_before_it_is_taken_down(world:
     world.store.project(world.engine.info().id, "default", "shop").keep_origin(Origin("fleet", (), prune=True))
     assert session.keep_down("shop", "alice")
     assert session.suspended("shop")[""].reason == "taken down, and source fleet still has it"
+    world.store.project(world.engine.info().id, "default", "shop").note_left("fleet", left=True)
+    assert not session.keep_down("shop", "alice")
 
 
 ANONYMOUS = "services: {db: {image: example/db:1.0, volumes: [/data, 'data:/more']}}\nvolumes: {data: {}}\n"

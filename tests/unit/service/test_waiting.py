@@ -94,7 +94,7 @@ def serving(folder: Path, world: LiveWorld, *, told: bool) -> Iterator[None]:
 
     passes = Passes(session, ground.look, ground.wake, lambda _: {}, ground.dismiss, threads.now, settings, log)
     source, selection = Folder(DirectorySource("specs", (str(folder),)), str(folder)), Selection(base=str(folder))
-    feed = Feed(source, Reader(source, selection, {}, lambda project, _: project, dict))
+    feed = Feed(source, Reader(source, selection, {}, lambda project, _: project, dict, lambda *_: None))
     feeds = Feeds({"specs": feed}, threads, log)
     found = Dispatcher(
         feeds,

@@ -106,6 +106,23 @@ def test_where_projects_came_from(store: Store, project: ProjectStore) -> None:
     assert project.origin() == replace(ORIGIN, commit="def", at=99.0)
 
 
+def test_a_source_that_a_project_left(store: Store, project: ProjectStore) -> None:
+    """Only the source says so, and that it is back: who looked at it meanwhile does not. Another source begins anew."""
+    project.note_left("fleet", left=True)
+    assert project.origin() is None
+    project.keep_origin(ORIGIN)
+    project.note_left("other", left=True)
+    assert project.origin() == ORIGIN
+    project.note_left("fleet", left=True)
+    project.keep_origin(replace(ORIGIN, commit="def"))
+    assert store.origins("engine", "default") == {"shop": replace(ORIGIN, commit="def", left=True)}
+    project.note_left("fleet", left=False)
+    assert project.origin() == replace(ORIGIN, commit="def")
+    project.note_left("fleet", left=True)
+    project.keep_origin(replace(ORIGIN, source="other"))
+    assert project.origin() == replace(ORIGIN, source="other")
+
+
 def test_a_project_that_is_gone_is_forgotten_in_time(store: Store, project: ProjectStore) -> None:
     """Its origin at once, the rest after a while; not while it is suspended, and not where it came back."""
     for name in ("shop", "back", "held"):
