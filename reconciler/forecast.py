@@ -20,7 +20,6 @@ from reconciler.model.step import Step
 from reconciler.observer import Observer
 
 JOB_SECONDS = 1.0
-OF_SERVICES = ("container.", "image.", "network.connect:")
 SPONTANEOUS = ("die", "health_status")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -117,11 +116,7 @@ def with_refusals(memory: Memory, outcome: Outcome) -> Memory:
     Itself where there is nothing new. A network or volume that is refused is everybody's: nothing goes on without it.
     """
     found = outcome.memory
-    refused = {
-        key: text
-        for key, text in found.failed_operations.items()
-        if text in found.refused and key.startswith(OF_SERVICES)
-    }
+    refused = found.refused_operations
     if refused.keys() <= memory.failed_operations.keys():
         return memory
     return replace(

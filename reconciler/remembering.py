@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.memory import Failure, Memory, Stable
 
 if TYPE_CHECKING:
     from reconciler.store import ProjectStore, Store
+
+
+@dataclass(frozen=True)
+class _Denied:
+    """What the policy denied of a project: definitions, and operations by id with what it said of each."""
+
+    failures: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
+    operations: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, service: str) -> _Denied:
+        """The rest, without that service's."""
+        failures = {key: failure for key, failure in self.failures.items() if key[0] != service}
+        operations = {key: text for key, text in self.operations.items() if f":{service}/" not in key}
+        return _Denied(failures, operations)
 
 
 class Remembering:
@@ -19,7 +33,7 @@ class Remembering:
         self._store = store
         self._engine_id = engine_id
         self._instance = instance
-        self._denied: dict[str, Mapping[tuple[str, str], Failure]] = {}
+        self._denied: dict[str, _Denied] = {}
 
     def kept(self, project_name: str) -> ProjectStore:
         """What is kept of a project."""
@@ -34,19 +48,28 @@ class Remembering:
         memory = kept.load()
         failed = {service for service, _ in memory.failures} & memory.stable.keys()
         numbered = {name: _numbered(kept, memory.stable[name]) for name in failed}
-        quarantined, denied = frozenset(memory.failures), self._denied.get(project_name, {})
-        memory = replace(memory, failures={**memory.failures, **denied})
+        quarantined, denied = frozenset(memory.failures), self._denied.get(project_name, _Denied())
+        memory = replace(
+            memory,
+            failures={**memory.failures, **denied.failures},
+            failed_operations=denied.operations,
+            refused=frozenset(denied.operations.values()),
+        )
         return replace(memory, stable={**memory.stable, **numbered}, quarantined=quarantined, earlier=memory.attempted)
 
     def keep_denied(self, project_name: str, memory: Memory) -> None:
-        """Remember what the policy denied while this process lives: the next one may have another policy."""
-        self._denied[project_name] = memory.denied
+        """Remember what the policy denied while this process lives: the next one may have another policy.
+
+        Definitions, and what is done with containers: of one in force only this is denied. Its id tells its definition.
+        """
+        operations = {key: text for key, text in memory.refused_operations.items() if not key.startswith("image.")}
+        self._denied[project_name] = _Denied(memory.denied, operations)
 
     def lift(self, project_name: str, service: str) -> bool:
         """Forget what the policy denied of a service; whether there was anything."""
-        known = self._denied.get(project_name, {})
-        self._denied[project_name] = {key: failure for key, failure in known.items() if key[0] != service}
-        return len(self._denied[project_name]) < len(known)
+        known = self._denied.get(project_name, _Denied())
+        self._denied[project_name] = known.without(service)
+        return self._denied[project_name] != known
 
     def keep_sightings(self, project_name: str, memory: Memory) -> None:
         """Remember what registries said, whether or not anything comes of it: cooldowns begin with it."""

@@ -219,6 +219,7 @@ class Session(Operated):
             forecast = self._forecast(fit, observer, memory, max_unavailable, adopt=adopt, down=down, keep_up=keep_up)
             self._remembering.keep_sightings(project.name, forecast.memory)
             require_none(forecast.refused)
+            self._remembering.keep_denied(project.name, forecast.memory)
             triggers, by_hand = self._triggers, frozenset(self._by_hand)
             self._triggers, self._by_hand = {}, set()
             return replace(forecast, triggers=triggers, by_hand=by_hand, held=held.pop_all())

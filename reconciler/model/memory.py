@@ -17,6 +17,7 @@ from reconciler.model.suspension import Suspension
 SlotKey = tuple[str, int]
 Value = TypeVar("Value")
 POLICY_DENIED = "PolicyDenied"
+OF_SERVICES = ("container.", "image.", "network.connect:")
 DRAINS = ("container.kill:", "container.exec:", "container.http:")
 REMEMBERED_WHEN = {"network.connect", "network.disconnect", "container.copy", *(name.rstrip(":") for name in DRAINS)}
 
@@ -176,6 +177,12 @@ class Memory:
     def denied(self) -> dict[tuple[str, str], Failure]:
         """The failures that are the policy's doing: they hold for as long as it does, and are kept nowhere."""
         return {key: failure for key, failure in self.failures.items() if failure.reason == POLICY_DENIED}
+
+    @property
+    def refused_operations(self) -> dict[str, str]:
+        """What the policy said of operations that it refused in this run, by id; of those of services alone."""
+        found = self.failed_operations.items()
+        return {key: text for key, text in found if text in self.refused and key.startswith(OF_SERVICES)}
 
     def with_attempts(self, operations: tuple[Operation, ...]) -> Memory:
         """This memory, the containers these operations bring up, why their slots were begun with, what those leave."""

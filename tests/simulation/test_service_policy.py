@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler import admission
-from reconciler.engine.simulated import outside
+from reconciler.engine.simulated import SimulatedEngine, outside
 from reconciler.model.operation import Operation
 from reconciler.model.settings import PolicyException, PolicySettings, Settings
 from reconciler.policy import judge
@@ -143,3 +144,43 @@ def test_what_the_policy_denied_can_be_retried_by_hand(
     served.dispatcher.ask_for("shop", "retry")
     served.settle()
     assert served.containers() == ["bad:1", "db:1"]
+
+
+@pytest.mark.parametrize("change", [outside.remove, outside.die])
+@pytest.mark.parametrize("again", [False, True])
+def test_what_the_policy_denies_of_what_is_in_force_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[SimulatedEngine, str], None], *, again: bool
+) -> None:
+    """Where nothing else is to do, too: it is not tried at every look, it is told, and it can be retried."""
+    tried: list[str] = []
+
+    def deny(operation: Operation, policy: Policy) -> tuple[Violation, ...]:
+        if operation.service != "web" or operation.kind not in {"container.create", "container.start"}:
+            return judge.denied(operation, policy)
+        tried.append(operation.id)
+        return (Violation("images", "services.web", "web:1", "web"),)
+
+    (tmp_path / "shop.yaml").write_text(shop("web:1"))
+    served = Served(tmp_path, settings=settings())
+    served.settle()
+    monkeypatch.setattr(admission, "denied", deny)
+    if again:
+        served.begin()
+        served.settle()
+    rows = served.engine.list_containers()
+    change(served.engine, next(row["Id"] for row in rows if row["Image"].startswith("web:1")))
+    served.run(served.settings.full)
+    assert len(tried) == 1
+    served.run(3600)
+    assert len(tried) == 1
+    session, project = served.passes.session("shop"), served.dispatcher.fleet.members["shop"].project
+    explanation = session.explain(project, "web")
+    assert explanation.pending == ()
+    assert "policy rule images" in " ".join(item.message for item in explanation.conditions)
+    assert not session.retry(project, "db")
+    assert session.retry(project, "web")
+    assert not session.retry(project, "web")
+    monkeypatch.setattr(admission, "denied", judge.denied)
+    served.dispatcher.ask_for("shop", "retry")
+    served.settle()
+    assert served.containers() == ["db:1", "web:1"]
