@@ -11,6 +11,7 @@ from reconciler.engine.protocol import Engine
 from reconciler.errors import EngineError, EngineUnreachableError
 
 MOST_IDLE = 16
+CLOSED = "the connections to the engine are closed"
 
 
 class Connections:
@@ -41,11 +42,13 @@ class Connections:
         self._give_back(connection)
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """`Engine.events` on a connection of its own, which is closed at the end of the stream."""
+        """`Engine.events` on a connection of its own, which is closed at the end of the stream.
+
+        EngineUnreachableError where all is closed already: nobody would end it.
+        """
         connection = self._engine.clone()
-        with self._lock:
-            self._streaming.add(connection)
         try:
+            self._begin(connection)
             stream = connection.events()
         except BaseException:
             self._end(connection)
@@ -53,12 +56,15 @@ class Connections:
         return self._streamed(connection, stream)
 
     def renew(self, engine: Engine) -> None:
-        """From now on clone this one; what is idle is closed."""
+        """From now on clone this one; what is idle is closed. EngineUnreachableError, and it is closed, as `events`."""
         with self._lock:
             self._engine = engine
             idle, self._idle = self._idle, []
-        for connection in idle:
+            unwanted = (engine,) if self._closed else ()
+        for connection in (*idle, *unwanted):
             connection.close()
+        if unwanted:
+            raise EngineUnreachableError(CLOSED)
 
     def close(self) -> None:
         """Close what is idle, and what is lent when it comes back; streams that other threads read end."""
@@ -81,6 +87,12 @@ class Connections:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def _begin(self, connection: Engine) -> None:
+        with self._lock:
+            if self._closed:
+                raise EngineUnreachableError(CLOSED)
+            self._streaming.add(connection)
 
     def _streamed(self, connection: Engine, stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         try:

@@ -70,8 +70,10 @@ class SharedEngine:
     def introduce(self) -> None:
         """Ask the engine again who it is, after it was lost. EngineError where it does not say."""
         before, self._engine = self._engine, self._engine.introduced_anew()
-        self._connections.renew(self._engine)
-        before.close()
+        try:
+            self._connections.renew(self._engine)
+        finally:
+            before.close()
 
     def introduced_anew(self) -> Engine:
         """Itself, introduced."""

@@ -16,6 +16,8 @@ from tests.support.live import LiveWorld, connect, live_world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.engine.protocol import Engine
+
 THREADS = 12
 
 
@@ -240,6 +242,24 @@ def test_a_stream_ends_when_all_is_closed(world: LiveWorld) -> None:
     thread.join(10)
     assert not thread.is_alive()
     assert world.open == 0
+
+
+def test_nothing_begins_once_all_is_closed(world: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine comes back while the program stops: nobody would end the stream."""
+    engine = connect(world)
+    shared, anew = SharedEngine(engine), engine.introduced_anew
+
+    def late() -> Engine:
+        found = anew()
+        shared.disconnect()
+        return found
+
+    monkeypatch.setattr(engine, "introduced_anew", late)
+    with pytest.raises(EngineUnreachableError, match="closed"):
+        shared.introduce()
+    with pytest.raises(EngineUnreachableError, match="closed"):
+        shared.events()
+    assert (world.open, world.streams) == (0, 0)
 
 
 def test_what_is_lent_is_closed_when_it_comes_back(world: LiveWorld) -> None:
