@@ -68,9 +68,12 @@ def open_copy(state_dir: Path) -> tuple[sqlite3.Connection, tuple[Notice, ...]]:
 
 
 def close_file(connection: sqlite3.Connection, state_dir: Path) -> None:
-    """Close what `open_file` opened: not while a copy is made, for the last one to close takes the journals away."""
-    with _held(state_dir, fcntl.LOCK_EX):
-        connection.close()
+    """Close what `open_file` opened: not while a copy is made, for the last one to close takes the journals away.
+
+    It is closed even where the directory cannot be locked; StateError says so.
+    """
+    with told(state_dir / FILE_NAME), closing(connection), _held(state_dir, fcntl.LOCK_EX):
+        connection.close()  # once more is nothing
 
 
 def open_memory() -> sqlite3.Connection:

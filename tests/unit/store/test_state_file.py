@@ -286,6 +286,17 @@ def test_a_closed_store_is_a_mistake_of_the_program(tmp_path: Path) -> None:
         store.project("engine", "default", "shop").load()
 
 
+def test_it_is_closed_even_where_the_directory_cannot_be_locked(tmp_path: Path) -> None:
+    """Somebody put a file in its place meanwhile: that is told, and nothing stays open."""
+    store = Store.open(tmp_path / "state")
+    (tmp_path / "state").rename(tmp_path / "aside")
+    (tmp_path / "state").write_text("")
+    with pytest.raises(StateError, match="the state directory cannot be used"):
+        store.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.project("engine", "default", "shop").load()
+
+
 def test_an_older_file_is_brought_up_to_date(tmp_path: Path) -> None:
     """Only the steps that it lacks are taken, and what it holds stays."""
     save(tmp_path)
