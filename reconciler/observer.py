@@ -94,7 +94,10 @@ class Observer:
     ) -> None:
         """Go on for the next pass, with what is wanted and remembered by now; `resync` comes next."""
         changed = {key for key in self._adopted.keys() | adopted.keys() if self._adopted.get(key) != adopted.get(key)}
-        self._project, self._made, self._adopted = project, made, dict(adopted)
+        before, self._project, self._made, self._adopted = self._project.services, project, made, dict(adopted)
+        if before != project.services:
+            self._hide = hiding(project.services, before)
+            self._containers = {key: self._container(key) for key in self._containers}
         self.distrust(changed)
         self._parsed = None
 
@@ -229,10 +232,13 @@ class Observer:
         elif not self._is_ours(inspected):
             self._drop(inspected["Id"])
         else:
-            adopted = self._adopted.get(inspected["Id"], NOTHING)
             self._inspects[inspected["Id"]] = inspected
             self._seen_at[inspected["Id"]] = seen_at
-            self._containers[inspected["Id"]] = container_from_inspect(inspected, seen_at, adopted, self._hide)
+            self._containers[inspected["Id"]] = self._container(inspected["Id"])
+
+    def _container(self, key: str) -> Container:
+        adopted = self._adopted.get(key, NOTHING)
+        return container_from_inspect(self._inspects[key], self._seen_at[key], adopted, self._hide)
 
     def _is_ours(self, inspected: dict[str, Any]) -> bool:
         adopted = inspected["Id"] in self._adopted

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reconciler.engine.simulated import Call, Moment, outside
 from reconciler.errors import EngineError
+from reconciler.model.files import Content
 from reconciler.observation import container_from_inspect, row_name
+from tests.support.planning import project, service
 from tests.unit.loop.slow import Stage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler.observer import Observer
 
 
@@ -133,6 +138,26 @@ def test_secrets_in_what_a_container_prints_are_hidden() -> None:
     }
     made = container_from_inspect(raw, 0.0)
     assert (made.error, made.health_output) == ("exec: ***", "tried ***")
+
+
+def test_a_secret_that_came_later_is_hidden_too(stage: Stage, tmp_path: Path) -> None:
+    """In what was read before and in what is read after, by the observer that a service keeps for months."""
+    (tmp_path / "one").write_text("hunter22")
+    observer = stage.observer()
+    observer.resync()
+    raw = stage.engine.inspect_container(only(stage))
+    raw["State"] |= {"Error": "exec: hunter22"}
+    observer.learn(raw["Id"], raw, stage.executor.now())
+    assert [item.error for item in observer.observed().containers] == ["exec: hunter22"]
+    secret = Content("secrets.s:/run/secrets/s", "1", path=str(tmp_path / "one"))
+    observer.retarget(project(service(contents=(secret,))), dict, {})
+    observer.resync()
+    assert [item.error for item in observer.observed().containers] == ["exec: ***"]
+    (tmp_path / "one").write_text("hunter33")
+    observer.retarget(project(service(contents=(replace(secret, digest="2"),))), dict, {})
+    raw["State"] |= {"Error": "exec: hunter33"}
+    observer.learn(raw["Id"], raw, stage.executor.now())
+    assert [item.error for item in observer.observed().containers] == ["exec: ***"]
 
 
 def test_a_rows_own_name_is_not_a_link() -> None:
