@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from reconciler.engine.connections import Connections
 from reconciler.engine.listing import Listing, Rows
 from reconciler.engine.protocol import JSON, Engine, Progress
+from reconciler.errors import EngineUnreachableError
 from reconciler.model.files import CopiedFile
 from reconciler.model.observed import EngineInfo
 from reconciler.model.project import Build
@@ -32,6 +33,7 @@ class SharedEngine:
         self._engine = engine
         self._connections = Connections(engine)
         self._followed = threading.Event()
+        self._stranger = ""
         read: dict[ListName, Callable[[], Rows]] = {
             "containers": lambda: self._call(lambda engine: engine.list_containers()),
             "networks": lambda: self._call(lambda engine: engine.list_networks()),
@@ -68,8 +70,17 @@ class SharedEngine:
         return self._engine.info()
 
     def introduce(self) -> None:
-        """Ask the engine again who it is, after it was lost. EngineError where it does not say."""
-        before, self._engine = self._engine, self._engine.introduced_anew()
+        """Ask the engine again who it is, after it was lost. EngineError where it does not say.
+
+        EngineUnreachableError where another one answers: what is known is not of that one, so nothing is asked of it
+        until the first is back.
+        """
+        found = self._engine.introduced_anew()
+        self._stranger = found.info().id if found.info().id != self.info().id else ""
+        if self._stranger:
+            found.close()
+        self._require_known()
+        before, self._engine = self._engine, found
         try:
             self._connections.renew(self._engine)
         finally:
@@ -211,7 +222,14 @@ class SharedEngine:
         """GET /events, on a connection of its own; `disconnect` ends it."""
         return self._connections.events()
 
+    def _require_known(self) -> None:
+        if self._stranger:
+            message = f"another engine ({self._stranger}) answers in the place of {self.info().id}"
+            hint = "bring that one back, or restart the service, which then goes by what it knows of the other"
+            raise EngineUnreachableError(message, hint=hint)
+
     def _call(self, call: Callable[[Engine], _Answer]) -> _Answer:
+        self._require_known()
         with self._connections.borrowed() as engine:
             return call(engine)
 

@@ -67,14 +67,11 @@ class EventStream:
         return EngineUnreachableError("the engine has ended its stream of events")
 
     def _introduce(self) -> None:
-        before = self._engine.info()
+        before = self._engine.info().version
         self._engine.introduce()
-        after = self._engine.info()
-        if after.id != before.id:
-            hint = "restart the service, which then goes by what it knows of that one"
-            get_logger().warning("another engine answers", before=before.id, now=after.id, hint=hint)
-        elif after.version != before.version:
-            get_logger().info("the engine is of another version", before=before.version, now=after.version)
+        now = self._engine.info().version
+        if now != before:
+            get_logger().info("the engine is of another version", before=before, now=now)
 
     def _turn(self, trouble: EngineError | None) -> None:
         if not self._closed.is_set():

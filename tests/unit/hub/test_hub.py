@@ -171,17 +171,28 @@ def test_an_engine_that_comes_back_is_asked_again_who_it_is(
     assert world.open == 2  # the one that introduced itself, and the stream's
 
 
-def test_another_engine_in_its_place_is_told(
-    world: LiveWorld, hub: EngineHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_another_engine_in_its_place_is_told_and_left_alone(
+    world: LiveWorld, hub: EngineHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is known here is of the first one; only a restart changes that."""
+    """What is known here is of the first one: it is as if nobody answered, until that one is back."""
     monkeypatch.setattr(stream, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(stream, "LONGEST_PAUSE", 0.05)
+    first = hub.engine.info()
     world.go_down(down=True)
     until(lambda: hub.trouble)
-    world.engine.world.info = replace(hub.engine.info(), id="another")
+    world.engine.world.info = replace(first, id="another")
     world.go_down(down=False)
+    until(lambda: "another engine (another) answers" in str(hub.trouble))
+    asked = dict(world.calls)
+    with pytest.raises(EngineUnreachableError, match="another engine") as caught:
+        hub.look()
+    assert "restart the service" in (caught.value.hint or "")
+    with pytest.raises(EngineUnreachableError, match="another engine"):
+        hub.engine.create_container("one", body("shop"))
+    assert (world.calls, hub.engine.info()) == (asked, first)
+    world.engine.world.info = first
     until(lambda: hub.trouble is None)
-    assert "another engine answers" in capsys.readouterr().err
+    assert hub.engine.list_containers() == []
 
 
 def test_an_engine_that_does_not_answer_at_first(world: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:
