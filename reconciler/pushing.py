@@ -34,14 +34,19 @@ class _Job:
 def push(
     project: Project, images: tuple[ImageState, ...], executor: SessionExecutor, on_line: OnLine
 ) -> tuple[Pushed, ...]:
-    """Push, several at once; what came of each reference, in the order of the services.
+    """Push to several repositories at once; what came of each reference, in the order of the services.
 
+    To one repository one after another: the second push finds the layers there, and a registry that is sent the same
+    layer twice at the same time may fail on it.
     `images` are those of the engine, and the builds of the project have their keys. `on_line` gets the reference and a
     line of progress, from any thread.
     """
     planned = _distinct(item for service in project.services for item in _of_service(service, images))
-    waiting = [_Job(item, on_line) for item in planned if item.status == "pushed"]
-    done = dict(zip((job.planned.reference for job in waiting), executor.gather(_push, waiting), strict=True))
+    waiting: dict[str, list[_Job]] = {}
+    for item in planned:
+        if item.status == "pushed":
+            waiting.setdefault(parse_reference(item.reference).repository, []).append(_Job(item, on_line))
+    done = {item.reference: item for found in executor.gather(_push_in_turn, waiting.values()) for item in found}
     return tuple(done.get(item.reference, item) if item.status == "pushed" else item for item in planned)
 
 
@@ -85,6 +90,10 @@ def _why_absent(build: Build) -> str:
     if not build.key:
         return build.trouble
     return "no image has been built from this context and Dockerfile yet: run reconcile first"
+
+
+def _push_in_turn(engine: Engine, jobs: list[_Job]) -> list[Pushed]:
+    return [_push(engine, job) for job in jobs]
 
 
 def _push(engine: Engine, job: _Job) -> Pushed:

@@ -74,6 +74,7 @@ def test_what_people_change_is_heard_and_undone(kept: Keeper, api: APIClient) ->
     """`docker update` shows in no list; the container is named by an event, and only it is looked at."""
     assert kept.run().in_sync
     victim = next(iter(kept.site.running("web")))
+    kept.heard.clear()
     api.update_container(victim, mem_limit="64m", memswap_limit="128m")
     until(lambda: kept.has_heard(victim))
     report = kept.run()
