@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -161,3 +162,22 @@ def test_a_report_for_scripts() -> None:
     }
     assert (len(document["warnings"]), len(document["errors"])) == (1, 1)
     assert json.loads(render_errors((Notice("E", "wrong"),)))["projects"] == []
+
+
+class Noting(VirtualExecutor):
+    """Notes what came of each call that may run beside the others."""
+
+    def gather(self, call: Callable[[SimulatedEngine, Any], Any], keys: Iterable[Any]) -> list[Any]:
+        """As it does."""
+        self.found = super().gather(call, keys)
+        return self.found
+
+
+def test_a_repository_gets_one_push_at_a_time() -> None:
+    """Only different repositories are pushed to at once: what two pushes share is sent once, by the first."""
+    shop = Shop(service("web", "reg.test/web:1"))
+    executor = Noting(shop.engine)
+    images = tuple(image_from_row(row, None) for row in shop.engine.list_images())
+    push(Project("shop", shop.services), images, executor, lambda *_: None)
+    names = [[item.reference for item in found] for found in executor.found]
+    assert names == [["reg.test/web:1", "reg.test/web:bk-1"], ["reg.test/also:latest"]]
